@@ -1,0 +1,1 @@
+"""One head per cell type, and the verdict on abnormality."""

@@ -1,0 +1,1 @@
+"""Datasets: folders, regions, splits, importers, synthetic smears, TFRecords."""

@@ -1,0 +1,90 @@
+"""How many cells a region holds, judged from its area and outline alone."""
+
+import cv2
+import numpy as np
+
+# A concavity counts as the notch between two cells where it is deeper than this share of the
+# typical cell's diameter; spicules and rough outlines are shallower.
+_NOTCH_DEPTH = 0.10
+
+# Without notches, a region is one cell up to this multiple of the typical cell's area
+# (macrocytes reach it).
+_LARGEST_SINGLE = 1.75
+
+# With one notch only (a bent cell, or two cells that meet in a corner), one cell up to this.
+_LARGEST_BENT = 1.35
+
+# Overlap hides area: cells in a cluster show somewhat less of it than single ones.
+_VISIBLE_SHARE = 0.95
+
+# Convex regions to be seen before their median area counts as typical.
+_FEWEST_FOR_TYPICAL = 3
+
+
+def estimate(labels: np.ndarray, stats: np.ndarray) -> np.ndarray:
+    """Estimates the number of cells of each region of one image.
+
+    The image's typical single cell is the median of its notch-free regions. A region with notches
+    in its outline holds several cells, as many as its area has room for.
+
+    Args:
+        labels: int32 [H, W], 1 + row of `stats` on each region's pixels.
+        stats: int [N, 5], (ymin, xmin, ymax, xmax, area).
+
+    Returns:
+        int32 [N], at least 1.
+    """
+    areas = stats[:, 4].astype(np.float64)
+    contours = [_outline(labels, row, box) for row, box in enumerate(stats[:, :4].tolist(), 1)]
+    solid = np.array([_solidity(c) for c in contours]) > 0.9
+    typical = typical_area(areas, solid)
+    depth = _NOTCH_DEPTH * 2 * np.sqrt(typical / np.pi)
+    notches = np.array([_count_notches(c, depth) for c in contours], dtype=np.int32)
+    return _combine(areas / typical, notches)
+
+
+def typical_area(areas: np.ndarray, solid: np.ndarray) -> float:
+    """Median area of single cells: of the solid regions, without fragments and clusters."""
+    candidates = areas[solid] if solid.sum() >= _FEWEST_FOR_TYPICAL else areas
+    if len(candidates) == 0:
+        return 1.0
+    # Dirt pulls a plain median down; half the upper quartile parts it from cells.
+    candidates = candidates[candidates >= 0.4 * np.quantile(candidates, 0.75)]
+    return float(np.median(candidates))
+
+
+def _combine(ratio: np.ndarray, notches: np.ndarray) -> np.ndarray:
+    by_area = np.rint(ratio / _VISIBLE_SHARE).astype(np.int32)
+    several = np.maximum(by_area, 2)
+    without = np.where(ratio <= _LARGEST_SINGLE, 1, several)
+    bent = np.where(ratio <= _LARGEST_BENT, 1, several)
+    return np.select([notches == 0, notches == 1], [without, bent], several).astype(np.int32)
+
+
+def _outline(labels: np.ndarray, row: int, box: list[int]) -> np.ndarray:
+    """int32, the outer contour of one region, point by point."""
+    ymin, xmin, ymax, xmax = box
+    mask = (labels[ymin:ymax, xmin:xmax] == row).astype(np.uint8)
+    contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return max(contours, key=len)
+
+
+def _solidity(contour: np.ndarray) -> float:
+    """Area of the outline against that of its convex hull, in (0, 1]."""
+    hull = cv2.contourArea(cv2.convexHull(contour))
+    return cv2.contourArea(contour) / hull if hull > 0 else 1.0
+
+
+def _count_notches(contour: np.ndarray, depth: float) -> int:
+    """How many concavities of the outline are deeper than `depth` pixels."""
+    hull = cv2.convexHull(contour, returnPoints=False)
+    if len(contour) < 4 or len(hull) < 4:
+        return 0
+    # OpenCV asks for hull points in order along the contour.
+    hull[::-1].sort(axis=0)
+    defects = cv2.convexityDefects(contour, hull)
+    if defects is None:
+        return 0
+    return int(
+        (defects.reshape(-1, 4)[:, 3] / 256.0 > depth).sum()
+    )  # fixed point, 8 fractional bits

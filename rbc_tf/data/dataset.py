@@ -1,0 +1,318 @@
+"""The dataset folder: images, masks, labelled cells, groups and splits.
+
+    images/NAME.ext    PNG, JPEG, TIFF or BMP
+    masks/NAME.png     white cells on black, of the image's size
+    cells.csv          image,x,y,type                  one row per labelled cell (optional)
+    regions.csv        image,ymin,xmin,ymax,xmax,types,num_cells,complete      (optional)
+    images.csv         image,group,split               (optional)
+    cell_types.yaml    the list of types; the paper's six where absent
+
+An image with rows in `regions.csv` needs no mask: its regions are taken from there.
+"""
+
+import collections
+import csv
+import dataclasses
+import pathlib
+from collections.abc import Callable, Iterator
+from concurrent import futures
+
+from rbc_tf import image_io
+from rbc_tf.cell_types import OTHER, PAPER, SEPARATOR, CellTypes
+from rbc_tf.types import Cell, Region, Sample
+
+SPLITS = ("train", "validation", "test")
+
+CELLS_HEADER = ("image", "x", "y", "type")
+REGIONS_HEADER = ("image", "ymin", "xmin", "ymax", "xmax", "types", "num_cells", "complete")
+IMAGES_HEADER = ("image", "group", "split")
+
+_MOST_PROBLEMS_SHOWN = 50
+
+
+class DatasetError(ValueError):
+    """All that is wrong with a dataset folder, one line each in `problems`."""
+
+    def __init__(self, root: pathlib.Path, problems: list[str]):
+        self.problems = tuple(problems)
+        shown = problems[:_MOST_PROBLEMS_SHOWN]
+        if len(problems) > len(shown):
+            shown.append(f"... and {len(problems) - len(shown)} more")
+        count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
+        super().__init__(f"{root}: {count} found\n  " + "\n  ".join(shown))
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """A checked dataset folder; samples are in the order of their names."""
+
+    root: pathlib.Path
+    samples: tuple[Sample, ...]
+    cell_types: CellTypes
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __iter__(self) -> Iterator[Sample]:
+        return iter(self.samples)
+
+    def sample(self, name: str) -> Sample:
+        """The sample of that name; raises KeyError naming the folder."""
+        for sample in self.samples:
+            if sample.name == name:
+                return sample
+        raise KeyError(f"{self.root}: there is no image '{name}'")
+
+    def in_split(self, split: str) -> tuple[Sample, ...]:
+        """The samples of one split; raises ValueError where no image is assigned to it."""
+        chosen = tuple(sample for sample in self.samples if sample.split == split)
+        if not chosen:
+            raise ValueError(
+                f"{self.root}: no image is assigned to the split '{split}'. "
+                "Make splits with tools/split_dataset.py (column `split` of images.csv)"
+            )
+        return chosen
+
+
+def load_dataset(root: str | pathlib.Path, check_pixels: bool = False) -> Dataset:
+    """Reads and checks a dataset folder.
+
+    Args:
+        root: the folder.
+        check_pixels: also decode every image and mask (slower); otherwise headers are read.
+
+    Raises:
+        DatasetError: with every problem of the folder, each naming file, line and remedy.
+    """
+    return _Reader(pathlib.Path(root), check_pixels).read()
+
+
+class _Reader:
+    """Collects problems on the way, so that all are told at once."""
+
+    def __init__(self, root: pathlib.Path, check_pixels: bool):
+        self._root = root
+        self._check_pixels = check_pixels
+        self._problems: list[str] = []
+        self._sizes: dict[str, tuple[int, int]] = {}
+        self._cell_types = PAPER
+
+    def read(self) -> Dataset:
+        images = self._list_images()
+        self._read_cell_types()
+        with futures.ThreadPoolExecutor() as pool:
+            sizes = pool.map(self._read_size, images.values())
+            self._sizes = dict(zip(images, sizes, strict=True))
+        regions = self._read_regions(images)
+        masks = self._find_masks(images, regions)
+        cells = self._read_cells(images)
+        groups = self._read_groups(images)
+        if self._problems:
+            raise DatasetError(self._root, self._problems)
+        samples = []
+        for name, path in images.items():
+            group, split = groups.get(name, (name, ""))
+            given = tuple(regions[name]) if name in regions else None
+            sample_cells = tuple(cells.get(name, ()))
+            samples.append(Sample(name, path, masks.get(name), group, split, sample_cells, given))
+        return Dataset(self._root, tuple(samples), self._cell_types)
+
+    def _list_images(self) -> dict[str, pathlib.Path]:
+        folder = self._root / "images"
+        if not folder.is_dir():
+            raise DatasetError(
+                self._root, [f"{folder}: missing; put the images of the dataset there"]
+            )
+        images: dict[str, pathlib.Path] = {}
+        for path in image_io.list_images(folder):
+            if path.stem in images:
+                self._problems.append(
+                    f"{path}: has the same name as {images[path.stem].name}; rename one, since "
+                    "masks and tables refer to images by name without extension"
+                )
+            else:
+                images[path.stem] = path
+        if not images:
+            extensions = ", ".join(image_io.EXTENSIONS)
+            raise DatasetError(self._root, [f"{folder}: holds no image ({extensions})"])
+        return images
+
+    def _read_cell_types(self) -> None:
+        path = self._root / "cell_types.yaml"
+        if path.exists():
+            try:
+                self._cell_types = CellTypes.load(path)
+            except (ValueError, OSError) as error:
+                self._problems.append(str(error))
+
+    def _read_size(self, path: pathlib.Path) -> tuple[int, int] | None:
+        """(height, width), or None where the file cannot be read (which is noted)."""
+        try:
+            if self._check_pixels:
+                image_io.read_image(path)
+            return image_io.image_size(path)
+        except image_io.ImageError as error:
+            self._problems.append(f"{error}; replace or remove the file")
+            return None
+
+    def _find_masks(self, images: dict, regions: dict) -> dict[str, pathlib.Path]:
+        folder = self._root / "masks"
+        masks = {name: folder / f"{name}.png" for name in images if name not in regions}
+        for name, path in list(masks.items()):
+            if not path.exists():
+                self._problems.append(
+                    f"{path}: missing; each image without rows in regions.csv needs a mask "
+                    "(PNG, white cells on black)"
+                )
+        present = [(name, path) for name, path in masks.items() if path.exists()]
+        with futures.ThreadPoolExecutor() as pool:
+            list(pool.map(lambda pair: self._check_mask(*pair), present))
+        return masks
+
+    def _check_mask(self, name: str, path: pathlib.Path) -> None:
+        try:
+            if self._check_pixels:
+                image_io.read_mask(path)
+            size = image_io.image_size(path)
+        except image_io.ImageError as error:
+            self._problems.append(str(error))
+            return
+        expected = self._sizes[name]
+        if expected and size != expected:
+            self._problems.append(
+                f"{path}: must be of the image's size, {expected[1]} x {expected[0]}. "
+                f"Received: {size[1]} x {size[0]}; make the mask on the image as it is stored"
+            )
+
+    def _read_cells(self, images: dict) -> dict[str, list[Cell]]:
+        def parse(row: dict) -> tuple[str, Cell]:
+            name = self._known_image(row["image"], images)
+            x, y = _number(row, "x"), _number(row, "y")
+            size = self._sizes[name]
+            if size and not (0 <= x < size[1] and 0 <= y < size[0]):
+                raise ValueError(
+                    f"point ({x:g}, {y:g}) lies outside image '{name}' of "
+                    f"{size[1]} x {size[0]}; x counts to the right, y down, from 0"
+                )
+            return name, Cell(x, y, self._known_type(row["type"]))
+
+        return _by_image(self._rows("cells.csv", CELLS_HEADER, parse))
+
+    def _read_regions(self, images: dict) -> dict[str, list[Region]]:
+        def parse(row: dict) -> tuple[str, Region]:
+            name = self._known_image(row["image"], images)
+            box = tuple(_number(row, edge) for edge in ("ymin", "xmin", "ymax", "xmax"))
+            ymin, xmin, ymax, xmax = box
+            height, width = self._sizes[name] or (float("inf"), float("inf"))
+            if not (0 <= ymin < ymax <= height and 0 <= xmin < xmax <= width):
+                raise ValueError(
+                    f"box {box} (ymin, xmin, ymax, xmax) must have its minimum below its maximum "
+                    f"and lie in image '{name}' of {width} x {height}"
+                )
+            names = [part.strip() for part in row["types"].split(SEPARATOR) if part.strip()]
+            types = tuple(sorted({self._known_type(part) for part in names}))
+            num_cells = _number(row, "num_cells")
+            if num_cells < 1 or num_cells != int(num_cells):
+                raise ValueError(f"num_cells must be 1 or more. Received: {num_cells:g}")
+            complete = row["complete"].strip().lower()
+            if complete not in ("true", "false", "1", "0"):
+                raise ValueError(f"complete must be true or false. Received: '{row['complete']}'")
+            border = ymin <= 0 or xmin <= 0 or ymax >= height or xmax >= width
+            return name, Region(
+                box=box,
+                types=types,
+                num_cells=int(num_cells),
+                num_points=len(types),
+                complete=complete in ("true", "1"),
+                touches_border=border,
+                area=int((ymax - ymin) * (xmax - xmin)),
+            )
+
+        return _by_image(self._rows("regions.csv", REGIONS_HEADER, parse))
+
+    def _read_groups(self, images: dict) -> dict[str, tuple[str, str]]:
+        def parse(row: dict) -> tuple[str, tuple[str, str]]:
+            name = self._known_image(row["image"], images)
+            split = row["split"].strip()
+            if split and split not in SPLITS:
+                raise ValueError(f"split must be empty or one of {SPLITS}. Received: '{split}'")
+            return name, (row["group"].strip() or name, split)
+
+        found: dict[str, tuple[str, str]] = {}
+        splits_of_group = collections.defaultdict(set)
+        for name, (group, split) in self._rows("images.csv", IMAGES_HEADER, parse):
+            if name in found:
+                self._problems.append(
+                    f"{self._root / 'images.csv'}: image '{name}' is named twice; keep one row"
+                )
+            found[name] = (group, split)
+            splits_of_group[group].add(split)
+        for group, splits in splits_of_group.items():
+            if len(splits) > 1:
+                self._problems.append(
+                    f"{self._root / 'images.csv'}: group '{group}' stands in several splits "
+                    f"({', '.join(sorted(s or 'none' for s in splits))}); what was photographed "
+                    "together must be on one side. Run tools/split_dataset.py again"
+                )
+        return found
+
+    def _rows(self, name: str, header: tuple[str, ...], parse: Callable) -> list:
+        """Parses each row of a CSV file (none where it is absent), noting what is wrong."""
+        path = self._root / name
+        if not path.exists():
+            return []
+        parsed = []
+        try:
+            with path.open(newline="", encoding="utf-8-sig") as file:
+                reader = csv.DictReader(file)
+                missing = [column for column in header if column not in (reader.fieldnames or ())]
+                if missing:
+                    self._problems.append(
+                        f"{path}: line 1: the columns {','.join(header)} are required. "
+                        f"Missing: {','.join(missing)}"
+                    )
+                    return []
+                for row in reader:
+                    try:
+                        if any(row[column] is None for column in header):
+                            raise ValueError(f"{len(header)} values are required")
+                        parsed.append(parse(row))
+                    except ValueError as error:
+                        self._problems.append(f"{path}: line {reader.line_num}: {error}")
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            self._problems.append(f"{path}: cannot be read as UTF-8 CSV ({error})")
+        return parsed
+
+    def _known_image(self, name: str, images: dict) -> str:
+        name = name.strip()
+        if name not in images:
+            raise ValueError(
+                f"there is no image '{name}' in images/; give its file name without extension"
+            )
+        return name
+
+    def _known_type(self, name: str) -> str:
+        name = name.strip()
+        if name != OTHER and name not in self._cell_types:
+            raise ValueError(
+                f"unknown cell type '{name}'. Known: {', '.join(self._cell_types.names)}, and "
+                f"'{OTHER}' for cells of no type in the list (list your own in cell_types.yaml)"
+            )
+        return name
+
+
+def _number(row: dict, column: str) -> float:
+    try:
+        value = float(row[column])
+    except ValueError:
+        value = float("nan")
+    if not abs(value) < float("inf"):
+        raise ValueError(f"{column} must be a number. Received: '{row[column]}'")
+    return value
+
+
+def _by_image(pairs: list) -> dict[str, list]:
+    found = collections.defaultdict(list)
+    for name, value in pairs:
+        found[name].append(value)
+    return dict(found)

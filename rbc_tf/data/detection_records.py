@@ -1,0 +1,129 @@
+"""Detection TFRecords in the TF Object Detection API's field names.
+
+    RECORDS_DIR/{train,validation,test}-00000-of-00010    shards
+    RECORDS_DIR/label_map.pbtxt                           one class, `region`, id 1
+    RECORDS_DIR/records.json                              counts, and what made them
+
+The same files train Model Garden and the older TF Object Detection API.
+"""
+
+import pathlib
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import tensorflow as tf
+import tqdm
+
+from rbc_tf import artifacts, boxes, config, image_io
+from rbc_tf.data import regions
+from rbc_tf.data.dataset import SPLITS, Dataset
+from rbc_tf.types import Region, Sample
+
+CLASS_NAME = "region"
+CLASS_ID = 1
+LABEL_MAP = f"item {{\n  id: {CLASS_ID}\n  name: '{CLASS_NAME}'\n}}\n"
+
+
+def write_detection_records(
+    dataset: Dataset,
+    output_dir: str | pathlib.Path,
+    num_shards: int = 10,
+    region_config: regions.RegionConfig = regions.RegionConfig(),
+) -> dict:
+    """Writes the records of every split that has images; an existing folder is replaced.
+
+    Returns:
+        What records.json holds: {"splits": {split: {num_images, num_boxes, max_boxes,
+        num_shards}}, ...}.
+
+    Raises:
+        ValueError: no image is assigned to a split, or `num_shards` is below 1.
+    """
+    if num_shards < 1:
+        raise ValueError(f"`num_shards` must be at least 1. Received: {num_shards}")
+    dataset.in_split("train")
+    summary = {
+        "splits": {},
+        "region_config": config.to_dict(region_config),
+        "versions": artifacts.versions(),
+    }
+    with artifacts.atomic_folder(output_dir) as folder:
+        for split in SPLITS:
+            members = [(i, s) for i, s in enumerate(dataset.samples) if s.split == split]
+            if members:
+                summary["splits"][split] = _write_split(
+                    folder, split, members, min(num_shards, len(members)), region_config
+                )
+        (folder / "label_map.pbtxt").write_text(LABEL_MAP)
+        artifacts.write_json(folder / "records.json", summary)
+    return summary
+
+
+def make_example(sample: Sample, source_id: int, found: Sequence[Region]) -> tf.train.Example:
+    """One image with its boxes; boxes are normalised, `source_id` is numeric."""
+    encoded, image_format, height, width = _encoded_image(sample.image_path)
+    pixel_boxes = boxes.as_boxes([region.box for region in found])
+    ymin, xmin, ymax, xmax = boxes.normalise(pixel_boxes, height, width).T
+    feature = {
+        "image/encoded": _bytes([encoded]),
+        "image/format": _bytes([image_format]),
+        "image/height": _ints([height]),
+        "image/width": _ints([width]),
+        "image/filename": _bytes([sample.image_path.name.encode()]),
+        "image/source_id": _bytes([str(source_id).encode()]),
+        "image/key/sha256": _bytes([artifacts.sha256_of_bytes(encoded).encode()]),
+        "image/object/bbox/ymin": _floats(ymin),
+        "image/object/bbox/xmin": _floats(xmin),
+        "image/object/bbox/ymax": _floats(ymax),
+        "image/object/bbox/xmax": _floats(xmax),
+        "image/object/class/text": _bytes([CLASS_NAME.encode()] * len(found)),
+        "image/object/class/label": _ints([CLASS_ID] * len(found)),
+        "image/object/is_crowd": _ints([0] * len(found)),
+        "image/object/area": _floats(boxes.area(pixel_boxes)),
+    }
+    return tf.train.Example(features=tf.train.Features(feature=feature))
+
+
+def _write_split(folder, split, members, num_shards, region_config) -> dict:
+    paths = [folder / f"{split}-{n:05d}-of-{num_shards:05d}" for n in range(num_shards)]
+    writers = [tf.io.TFRecordWriter(str(path)) for path in paths]
+    counts = []
+    for place, (source_id, sample) in enumerate(tqdm.tqdm(members, desc=split, unit="image")):
+        found = regions.find_regions(sample, region_config)
+        example = make_example(sample, source_id, found)
+        writers[place % num_shards].write(example.SerializeToString())
+        counts.append(len(found))
+    for writer in writers:
+        writer.close()
+    return {
+        "num_images": len(counts),
+        "num_boxes": int(np.sum(counts)),
+        "max_boxes": int(np.max(counts)),
+        "num_shards": num_shards,
+    }
+
+
+def _encoded_image(path: pathlib.Path) -> tuple[bytes, bytes, int, int]:
+    """(bytes, format, height, width): a JPEG as it is, anything else as 8-bit RGB PNG.
+
+    Neither trainer reads TIFF, BMP or 16-bit values.
+    """
+    if path.suffix.lower() in (".jpg", ".jpeg"):
+        height, width = image_io.image_size(path)
+        return path.read_bytes(), b"jpeg", height, width
+    image = image_io.read_image(path)
+    _, encoded = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    return encoded.tobytes(), b"png", *image.shape[:2]
+
+
+def _bytes(values: list[bytes]) -> tf.train.Feature:
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
+
+
+def _ints(values: list[int]) -> tf.train.Feature:
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+
+
+def _floats(values: np.ndarray) -> tf.train.Feature:
+    return tf.train.Feature(float_list=tf.train.FloatList(value=values.tolist()))

@@ -1,0 +1,55 @@
+"""Which regions serve classification, and what is known of their types."""
+
+import collections
+from collections.abc import Iterable
+
+import numpy as np
+
+from rbc_tf.cell_types import OTHER, CellTypes
+from rbc_tf.types import ABSENT, PRESENT, UNKNOWN, Region
+
+
+def is_example(region: Region) -> bool:
+    """Whether a region can teach or test classification.
+
+    It must have a labelled cell, and none whose type the list of types does not have.
+    """
+    return bool(region.types) and OTHER not in region.types
+
+
+def label_vector(region: Region, cell_types: CellTypes) -> np.ndarray:
+    """What is known of each type in a region.
+
+    Returns:
+        int8 [T]: 1 present, 0 absent, -1 unknown. Of an incomplete region only the labelled
+        types are known; what else it holds is unknown, never absent.
+    """
+    labels = np.full(len(cell_types), ABSENT if region.complete else UNKNOWN, dtype=np.int8)
+    for name in region.types:
+        labels[cell_types.index(name)] = PRESENT
+    return labels
+
+
+def count_regions(regions: Iterable[Region]) -> dict[str, int]:
+    """How many regions there are of each kind, for reports.
+
+    Keys: all; single_cell, multi_cell; mixed_types (labelled, two types or more); unlabelled;
+    other_type (left out of classification); incomplete (labelled in part), of which
+    incomplete_single_cell never occurs and incomplete_2, incomplete_3, incomplete_4_or_more
+    say how many cells they hold; examples (used in classification); complete_examples (scored).
+    """
+    counts = collections.Counter()
+    for region in regions:
+        counts["all"] += 1
+        counts["single_cell" if region.num_cells == 1 else "multi_cell"] += 1
+        counts["mixed_types"] += len(region.types) > 1 and OTHER not in region.types
+        counts["unlabelled"] += not region.types
+        counts["other_type"] += OTHER in region.types
+        if is_example(region):
+            counts["examples"] += 1
+            counts["complete_examples"] += region.complete
+            if not region.complete:
+                counts["incomplete"] += 1
+                size = f"{region.num_cells}" if region.num_cells < 4 else "4_or_more"
+                counts[f"incomplete_{size}"] += 1
+    return dict(counts)

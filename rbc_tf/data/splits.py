@@ -1,0 +1,100 @@
+"""Train, validation and test by group, so that what was photographed together stays together."""
+
+import collections
+import dataclasses
+
+import numpy as np
+
+from rbc_tf import artifacts
+from rbc_tf.data.dataset import IMAGES_HEADER, SPLITS, Dataset
+
+# Random assignments that are compared; each costs microseconds.
+_NUM_CANDIDATES = 2000
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitConfig:
+    """Shares of the images; the rest, `1 - validation - test`, is for training."""
+
+    validation: float = 0.15
+    test: float = 0.2
+    seed: int = 0
+
+    def __post_init__(self):
+        for name in ("validation", "test"):
+            if not 0 < getattr(self, name) < 1:
+                raise ValueError(
+                    f"`{name}` must be between 0 and 1. Received: {getattr(self, name)}"
+                )
+        if self.validation + self.test >= 1:
+            raise ValueError(
+                "`validation` + `test` must leave something for training. "
+                f"Received: {self.validation} + {self.test}"
+            )
+
+    @property
+    def shares(self) -> np.ndarray:
+        """float64 [3], in the order of SPLITS."""
+        return np.array([1 - self.validation - self.test, self.validation, self.test])
+
+
+def assign_splits(dataset: Dataset, config: SplitConfig) -> dict[str, str]:
+    """Draws a split for each group; the cell types are spread as evenly as groups allow.
+
+    Of many seeded random assignments the one is taken whose shares of images and of each type's
+    cells come nearest to those asked for. No image is looked at, only the counts of labels.
+
+    Returns:
+        {group: split}, with at least one group in each split.
+
+    Raises:
+        ValueError: there are fewer groups than splits.
+    """
+    names, counts = _count_by_group(dataset)
+    if len(names) < len(SPLITS):
+        raise ValueError(
+            f"{dataset.root}: at least {len(SPLITS)} groups are required to split by group. "
+            f"Received: {len(names)} ({', '.join(names)})"
+        )
+    rng = np.random.default_rng(config.seed)
+    candidates = [_draw(rng, len(names), config.shares) for _ in range(_NUM_CANDIDATES)]
+    best = min(candidates, key=lambda drawn: _unevenness(drawn, counts, config.shares))
+    return {name: SPLITS[split] for name, split in zip(names, best.tolist(), strict=True)}
+
+
+def save_splits(dataset: Dataset, split_of_group: dict[str, str]) -> None:
+    """Writes the splits into the dataset's images.csv."""
+    rows = [(s.name, s.group, split_of_group[s.group]) for s in dataset.samples]
+    artifacts.write_csv(dataset.root / "images.csv", IMAGES_HEADER, rows)
+
+
+def _count_by_group(dataset: Dataset) -> tuple[list[str], np.ndarray]:
+    """Names of the groups; float64 [G, 1 + T], images and labelled cells of each type."""
+    counts = collections.defaultdict(lambda: np.zeros(1 + len(dataset.cell_types)))
+    for sample in dataset.samples:
+        row = counts[sample.group]
+        row[0] += 1
+        types = [cell.type for cell in sample.cells]
+        types += [name for region in sample.regions or () for name in region.types]
+        for name in types:
+            if name in dataset.cell_types:
+                row[1 + dataset.cell_types.index(name)] += 1
+    names = sorted(counts)
+    return names, np.stack([counts[name] for name in names])
+
+
+def _draw(rng: np.random.Generator, num_groups: int, shares: np.ndarray) -> np.ndarray:
+    """int64 [G], a random split of each group, none of them empty."""
+    drawn = rng.choice(len(SPLITS), size=num_groups, p=shares)
+    drawn[rng.permutation(num_groups)[: len(SPLITS)]] = np.arange(len(SPLITS))
+    return drawn
+
+
+def _unevenness(drawn: np.ndarray, counts: np.ndarray, shares: np.ndarray) -> float:
+    """How far the shares of images and types are from those asked for; lower is better."""
+    totals = counts.sum(axis=0)
+    counts, totals = counts[:, totals > 0], totals[totals > 0]
+    found = np.stack([counts[drawn == split].sum(axis=0) for split in range(len(SPLITS))])
+    relative = found / totals / shares[:, None]  # 1 where a split has just its share
+    lacking = (found == 0).sum()  # a type that a split lacks cannot be learned or scored there
+    return float(np.abs(relative - 1).mean() + np.abs(relative[:, 0] - 1).max() + lacking)

@@ -1,0 +1,1 @@
+"""Scores from arrays: nothing here knows a model."""

@@ -1,0 +1,1 @@
+"""Patches, ResNet-50 features and their cache."""

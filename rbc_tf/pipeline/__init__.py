@@ -1,0 +1,1 @@
+"""The bundle of trained parts and the analysis of images with it."""

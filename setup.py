@@ -1,0 +1,40 @@
+"""Packaging of rbc_tf: the one list of its dependencies.
+
+Ranges here say what the code needs; `constraints.txt` pins the exact versions that
+`make` installs, so that a set-up can be repeated.
+"""
+
+from setuptools import find_packages, setup
+
+setup(
+    name="rbc_tf",
+    version="0.1.0",
+    description=(
+        "Finds red blood cells in blood-smear images and says which cell types are there: "
+        "multi-label detection and classification for sickle cell disease."
+    ),
+    python_requires=">=3.11,<3.12",
+    packages=find_packages(include=["rbc_tf", "rbc_tf.*"]),
+    package_data={"rbc_tf.data": ["chula_types/*.yaml"]},
+    install_requires=[
+        "absl-py>=2.1",
+        "dacite>=1.8",  # strict dataclasses from configuration files
+        "keras>=3.10,<4",
+        "matplotlib>=3.9",  # overlays' text, tables and curves
+        "numpy>=1.26",
+        # tf-models-official requires the headless build. `opencv-python` would overwrite the
+        # same cv2 folder and needs a display library, so it must never be installed beside it.
+        "opencv-python-headless>=4.9",
+        "pillow>=10",  # reads headers before decoding, and reports truncated files
+        "PyYAML>=6",
+        "scikit-learn>=1.5",
+        "scipy>=1.13",
+        "tensorflow>=2.20,<2.21",
+        "tf-models-official>=2.20,<2.21",
+        "tifffile>=2024.1",  # TIFF headers of 8 and 16 bit
+        "tqdm>=4.66",
+    ],
+    extras_require={
+        "dev": ["hypothesis>=6.100", "pytest>=8", "pytest-xdist>=3.6", "ruff>=0.6"],
+    },
+)
