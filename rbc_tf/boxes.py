@@ -14,23 +14,23 @@ def as_boxes(boxes) -> np.ndarray:
 
 
 def area(boxes: np.ndarray) -> np.ndarray:
-    """float32 [N], 0 for a box whose edges cross."""
-    boxes = as_boxes(boxes)
+    """float64 [N], 0 for a box whose edges cross."""
+    boxes = as_boxes(boxes).astype(np.float64)
     height = np.maximum(boxes[:, 2] - boxes[:, 0], 0)
     width = np.maximum(boxes[:, 3] - boxes[:, 1], 0)
     return height * width
 
 
 def intersection(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """float32 [N, M], area shared by each pair."""
-    first, second = as_boxes(first), as_boxes(second)
+    """float64 [N, M], area shared by each pair."""
+    first, second = as_boxes(first).astype(np.float64), as_boxes(second).astype(np.float64)
     low = np.maximum(first[:, None, :2], second[None, :, :2])
     high = np.minimum(first[:, None, 2:], second[None, :, 2:])
     return np.prod(np.maximum(high - low, 0), axis=2)
 
 
 def iou(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """float32 [N, M], intersection over union; 0 where both boxes are empty."""
+    """float64 [N, M], intersection over union; 0 where both boxes are empty."""
     shared = intersection(first, second)
     union = area(first)[:, None] + area(second)[None, :] - shared
     return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)

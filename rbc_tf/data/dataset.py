@@ -158,7 +158,7 @@ class _Reader:
     def _find_masks(self, images: dict, regions: dict) -> dict[str, pathlib.Path]:
         folder = self._root / "masks"
         masks = {name: folder / f"{name}.png" for name in images if name not in regions}
-        for name, path in list(masks.items()):
+        for path in masks.values():
             if not path.exists():
                 self._problems.append(
                     f"{path}: missing; each image without rows in regions.csv needs a mask "

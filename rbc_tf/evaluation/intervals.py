@@ -1,0 +1,23 @@
+"""Confidence intervals of shares."""
+
+import math
+
+_Z_95 = 1.959963984540054
+
+
+def wilson(successes: int, total: int) -> tuple[float, float]:
+    """95 % interval of a share (Wilson's score interval); (0, 1) where nothing was counted.
+
+    Raises:
+        ValueError: `successes` is not between 0 and `total`.
+    """
+    if not 0 <= successes <= total:
+        raise ValueError(
+            f"`successes` must lie between 0 and `total`. Received: {successes} of {total}"
+        )
+    if total == 0:
+        return 0.0, 1.0
+    share, spread = successes / total, _Z_95**2 / total
+    centre = (share + spread / 2) / (1 + spread)
+    half = _Z_95 * math.sqrt(share * (1 - share) / total + spread / (4 * total)) / (1 + spread)
+    return max(0.0, centre - half), min(1.0, centre + half)
