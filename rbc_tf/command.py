@@ -1,0 +1,35 @@
+"""What every command-line tool shares: quiet start, one log handler, errors without tracebacks."""
+
+import os
+import sys
+from collections.abc import Callable
+
+# Before TensorFlow is loaded: without a GPU it reports that at length on every start.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from absl import app, flags, logging
+
+
+def run(main: Callable[[], int | None], required: tuple[str, ...] = ()) -> None:
+    """Parses the flags, runs `main` and exits with the status that it returns.
+
+    A ValueError or OSError is the user's to mend: it is printed as one message, status 1. Anything
+    else is a defect and keeps its traceback.
+
+    Args:
+        main: the tool, without arguments.
+        required: names of flags that must be given.
+    """
+
+    def call(arguments: list[str]) -> int | None:
+        if len(arguments) > 1:
+            raise app.UsageError(f"Unknown arguments: {' '.join(arguments[1:])}")
+        logging.set_verbosity(logging.INFO)
+        try:
+            return main()
+        except (ValueError, OSError) as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+
+    flags.mark_flags_as_required(required)
+    app.run(call)

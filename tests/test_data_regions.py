@@ -1,0 +1,166 @@
+"""Regions against a plain breadth-first search, and what is known of each."""
+
+import collections
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from rbc_tf.cell_types import PAPER
+from rbc_tf.data import examples, regions
+from rbc_tf.types import Cell, Region
+
+_FOUR = ((-1, 0), (1, 0), (0, -1), (0, 1))
+_EIGHT = (*_FOUR, (-1, -1), (-1, 1), (1, -1), (1, 1))
+
+
+def _breadth_first(mask, connectivity):
+    """The paper's search: (ymin, xmin, ymax, xmax, area) of each region in scan order."""
+    seen, found = np.zeros_like(mask), []
+    for start in zip(*np.nonzero(mask), strict=True):
+        if seen[start]:
+            continue
+        seen[start] = True
+        queue, pixels = collections.deque([start]), []
+        while queue:
+            y, x = queue.popleft()
+            pixels.append((y, x))
+            for dy, dx in _EIGHT if connectivity == 8 else _FOUR:
+                near = (y + dy, x + dx)
+                inside = 0 <= near[0] < mask.shape[0] and 0 <= near[1] < mask.shape[1]
+                if inside and mask[near] and not seen[near]:
+                    seen[near] = True
+                    queue.append(near)
+        (ys, xs) = zip(*pixels, strict=True)
+        found.append([min(ys), min(xs), max(ys) + 1, max(xs) + 1, len(pixels)])
+    return found
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, max_side=14)),
+    st.sampled_from([4, 8]),
+    st.integers(1, 4),
+)
+def test_equal_to_breadth_first_search(mask, connectivity, min_area):
+    labels, stats = regions.label_regions(mask, regions.RegionConfig(connectivity, min_area))
+    expected = [row for row in _breadth_first(mask, connectivity) if row[4] >= min_area]
+    assert stats.tolist() == expected
+    for row, (ymin, xmin, ymax, xmax, area) in enumerate(expected, start=1):
+        ys, xs = np.nonzero(labels == row)
+        assert (ys.min(), xs.min(), ys.max() + 1, xs.max() + 1) == (ymin, xmin, ymax, xmax)
+        assert len(ys) == area
+
+
+def _mask_of_discs(discs, size=200):
+    y, x = np.mgrid[:size, :size]
+    mask = np.zeros((size, size), bool)
+    for cy, cx, radius in discs:
+        mask |= (y - cy) ** 2 + (x - cx) ** 2 <= radius**2
+    return mask
+
+
+# Three single cells give the typical size.
+_SINGLES = [(20, 20, 12), (20, 60, 12), (20, 100, 12)]
+
+
+@pytest.mark.parametrize(
+    ("cluster", "expected"),
+    [
+        ([(100, 100, 12)], 1),
+        ([(100, 100, 15)], 1),  # a macrocyte of 1.56 times the area
+        ([(100, 100, 7)], 1),  # a microcyte
+        ([(100, 90, 12), (100, 112, 12)], 2),  # touching
+        ([(100, 92, 12), (100, 108, 12)], 2),  # overlapping
+        ([(100, 80, 12), (100, 102, 12), (100, 124, 12)], 3),
+        ([(90, 90, 12), (90, 112, 12), (110, 101, 12), (130, 101, 12)], 4),
+    ],
+)
+def test_number_of_cells_is_told_from_the_shape(cluster, expected):
+    found = regions.find_regions_in_mask(_mask_of_discs(_SINGLES + cluster))
+    assert [region.num_cells for region in found] == [1, 1, 1, expected]
+
+
+def test_a_bent_cell_is_one_cell():
+    crescent = _mask_of_discs([(100, 100, 16)]) & ~_mask_of_discs([(100, 108, 14)])
+    found = regions.find_regions_in_mask(_mask_of_discs(_SINGLES) | crescent)
+    assert found[-1].num_cells == 1
+
+
+def test_points_make_a_region_complete():
+    mask = _mask_of_discs([*_SINGLES, (100, 90, 12), (100, 112, 12)])
+    one, two = Cell(90, 100, "Oval"), Cell(112, 100, "Stom")
+    partly = regions.find_regions_in_mask(mask, [one])[-1]
+    assert (partly.types, partly.num_points, partly.complete) == (("Oval",), 1, False)
+    fully = regions.find_regions_in_mask(mask, [two, one])[-1]
+    assert (fully.types, fully.num_points, fully.complete) == (("Oval", "Stom"), 2, True)
+    unlabelled = regions.find_regions_in_mask(mask, [Cell(5, 190, "Oval")])[-1]
+    assert (unlabelled.types, unlabelled.complete) == ((), False)
+
+
+def test_more_points_than_the_shape_tells_are_believed():
+    mask = _mask_of_discs(_SINGLES)
+    found = regions.find_regions_in_mask(mask, [Cell(15, 20, "Oval"), Cell(25, 20, "Oval")])
+    assert (found[0].num_cells, found[0].complete) == (2, True)
+
+
+def test_border_and_box():
+    mask = _mask_of_discs([(5, 100, 12), (100, 100, 12), (100, 191, 12)])
+    touching = [region.touches_border for region in regions.find_regions_in_mask(mask)]
+    assert touching == [True, False, True]
+    assert regions.find_regions_in_mask(mask)[1].box == (88, 88, 113, 113)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_zero_one_and_two_regions(count):
+    mask = _mask_of_discs(_SINGLES[:count])
+    assert len(regions.find_regions_in_mask(mask)) == count
+
+
+def test_settings_are_checked():
+    with pytest.raises(ValueError, match="4 or 8"):
+        regions.RegionConfig(connectivity=6)
+    with pytest.raises(ValueError, match="min_area"):
+        regions.RegionConfig(min_area=0)
+
+
+def test_what_is_not_labelled_is_unknown_in_an_incomplete_region():
+    box = (0, 0, 1, 1)
+    complete = Region(box, types=("Echi", "Oval"), complete=True)
+    partly = Region(box, types=("Oval",), complete=False)
+    assert examples.label_vector(complete, PAPER).tolist() == [1, 0, 0, 0, 1, 0]
+    assert examples.label_vector(partly, PAPER).tolist() == [1, -1, -1, -1, -1, -1]
+
+
+def test_regions_with_a_type_out_of_the_list_are_no_examples():
+    box = (0, 0, 1, 1)
+    assert examples.is_example(Region(box, types=("Oval",)))
+    assert not examples.is_example(Region(box, types=("Oval", "other")))
+    assert not examples.is_example(Region(box))
+
+
+def test_counts_of_regions():
+    box = (0, 0, 1, 1)
+    counts = examples.count_regions(
+        [
+            Region(box, ("Oval",), num_cells=1, complete=True),
+            Region(box, ("Oval", "Stom"), num_cells=2, complete=True),
+            Region(box, ("Oval",), num_cells=5),
+            Region(box, ("Oval", "other"), num_cells=2, complete=True),
+            Region(box),
+        ]
+    )
+    assert counts == {
+        "all": 5,
+        "single_cell": 2,
+        "multi_cell": 3,
+        "mixed_types": 1,
+        "unlabelled": 1,
+        "other_type": 1,
+        "examples": 3,
+        "complete_examples": 2,
+        "incomplete": 1,
+        "incomplete_4_or_more": 1,
+    }

@@ -1,0 +1,25 @@
+"""Checks a dataset folder whole, lists all its problems, and counts its regions.
+
+python tools/check_dataset.py --dataset_dir=chula
+"""
+
+from absl import flags
+
+from rbc_tf import command
+from rbc_tf.data import dataset, examples, regions
+
+_DATASET_DIR = flags.DEFINE_string("dataset_dir", None, "The dataset folder.")
+_MIN_AREA = flags.DEFINE_integer("min_area", 30, "Smaller regions, in pixels, are dirt.")
+
+
+def main() -> None:
+    checked = dataset.load_dataset(_DATASET_DIR.value, check_pixels=True)
+    config = regions.RegionConfig(min_area=_MIN_AREA.value)
+    found = [r for sample in checked for r in regions.find_regions(sample, config)]
+    print(f"{checked.root}: no problems in {len(checked)} images")
+    for kind, count in examples.count_regions(found).items():
+        print(f"  {kind}: {count}")
+
+
+if __name__ == "__main__":
+    command.run(main, required=("dataset_dir",))

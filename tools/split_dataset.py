@@ -1,0 +1,33 @@
+"""Divides a dataset folder into train, validation and test by group; writes images.csv.
+
+python tools/split_dataset.py --dataset_dir=chula --seed=0
+"""
+
+import collections
+
+from absl import flags
+
+from rbc_tf import command
+from rbc_tf.data import dataset, splits
+
+_DEFAULTS = splits.SplitConfig()
+
+_DATASET_DIR = flags.DEFINE_string("dataset_dir", None, "The dataset folder.")
+_VALIDATION = flags.DEFINE_float("validation", _DEFAULTS.validation, "Share for validation.")
+_TEST = flags.DEFINE_float("test", _DEFAULTS.test, "Share for the test.")
+_SEED = flags.DEFINE_integer("seed", _DEFAULTS.seed, "The same seed gives the same splits.")
+
+
+def main() -> None:
+    loaded = dataset.load_dataset(_DATASET_DIR.value)
+    config = splits.SplitConfig(_VALIDATION.value, _TEST.value, _SEED.value)
+    split_of_group = splits.assign_splits(loaded, config)
+    splits.save_splits(loaded, split_of_group)
+    images = collections.Counter(split_of_group[sample.group] for sample in loaded)
+    groups = collections.Counter(split_of_group.values())
+    for split in dataset.SPLITS:
+        print(f"{split}: {images[split]} images of {groups[split]} groups")
+
+
+if __name__ == "__main__":
+    command.run(main, required=("dataset_dir",))
