@@ -95,6 +95,7 @@ class _Reader:
         self._check_pixels = check_pixels
         self._problems: list[str] = []
         self._sizes: dict[str, tuple[int, int]] = {}
+        self._without_mask: set[str] = set()  # images that regions.csv names
         self._cell_types = PAPER
 
     def read(self) -> Dataset:
@@ -104,7 +105,7 @@ class _Reader:
             sizes = pool.map(self._read_size, images.values())
             self._sizes = dict(zip(images, sizes, strict=True))
         regions = self._read_regions(images)
-        masks = self._find_masks(images, regions)
+        masks = self._find_masks(images)
         cells = self._read_cells(images)
         groups = self._read_groups(images)
         if self._problems:
@@ -155,9 +156,9 @@ class _Reader:
             self._problems.append(f"{error}; replace or remove the file")
             return None
 
-    def _find_masks(self, images: dict, regions: dict) -> dict[str, pathlib.Path]:
+    def _find_masks(self, images: dict) -> dict[str, pathlib.Path]:
         folder = self._root / "masks"
-        masks = {name: folder / f"{name}.png" for name in images if name not in regions}
+        masks = {n: folder / f"{n}.png" for n in images if n not in self._without_mask}
         for path in masks.values():
             if not path.exists():
                 self._problems.append(
@@ -201,6 +202,7 @@ class _Reader:
     def _read_regions(self, images: dict) -> dict[str, list[Region]]:
         def parse(row: dict) -> tuple[str, Region]:
             name = self._known_image(row["image"], images)
+            self._without_mask.add(name)
             box = tuple(_number(row, edge) for edge in ("ymin", "xmin", "ymax", "xmax"))
             ymin, xmin, ymax, xmax = box
             height, width = self._sizes[name] or (float("inf"), float("inf"))

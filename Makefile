@@ -1,0 +1,30 @@
+# `make demo` and `make test` set up everything they need in .venv, from Python 3.11 alone.
+
+PYTHON3 ?= python3.11
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+DEMO_DIR ?= demo_run
+
+.PHONY: setup demo test lint clean
+
+setup: $(VENV)/.ready
+
+# setup.py says what is needed, constraints.txt which versions.
+$(VENV)/.ready: setup.py constraints.txt
+	$(PYTHON3) -m venv $(VENV)
+	PIP_CONSTRAINT=constraints.txt $(PYTHON) -m pip install --quiet --disable-pip-version-check \
+		--editable '.[dev]'
+	touch $@
+
+demo: setup
+	PYTHON=$(PYTHON) bash tools/demo.sh $(DEMO_DIR)
+
+test: setup
+	$(PYTHON) -m pytest --numprocesses=2
+
+lint: setup
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+
+clean:
+	rm -rf $(VENV) $(DEMO_DIR) *.egg-info

@@ -1,0 +1,215 @@
+"""The bundle: one folder with every trained part of the chain and what must be known of it.
+
+    manifest.json      format version, hashes of all files, cell types, settings, metrics
+    detector/          SavedModel: image to boxes
+    backbone.keras     ResNet-50: patch to features
+    heads.keras        features to one probability per type
+    abnormality.json   probabilities to the verdict
+
+Nothing in it is a pickle: loading a bundle runs no code of whoever made it.
+"""
+
+import dataclasses
+import datetime
+import json
+import pathlib
+import shutil
+
+from rbc_tf import artifacts, config
+from rbc_tf.cell_types import CellTypes
+from rbc_tf.features.crops import CropConfig
+
+FORMAT = "rbc_tf bundle"
+FORMAT_VERSION = 1
+
+MANIFEST = "manifest.json"
+DETECTOR, BACKBONE, HEADS, ABNORMALITY = (
+    "detector",
+    "backbone.keras",
+    "heads.keras",
+    "abnormality.json",
+)
+
+
+class BundleError(ValueError):
+    """A bundle that is damaged, incomplete or of a format that this version cannot read."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    """What a bundle says of itself.
+
+    Attributes:
+        cell_types: the types, in the order of all probabilities.
+        crop: how patches are cut; the features are only right for it.
+        thresholds: per type, the probability above which it is said to be present.
+        score_threshold: detections below are dropped.
+        abnormal_threshold: abnormal probability above which a region is said to be abnormal.
+        backbone: where the backbone's weights come from ('random' says so here).
+        metrics: scores at the time of training, by part.
+        provenance: config, seeds and input hashes of each part.
+        versions: of the packages that made it.
+        created: UTC time, ISO 8601.
+    """
+
+    cell_types: CellTypes
+    crop: CropConfig
+    thresholds: tuple[float, ...]
+    score_threshold: float = 0.5
+    abnormal_threshold: float = 0.5
+    backbone: str = ""
+    metrics: dict = dataclasses.field(default_factory=dict)
+    provenance: dict = dataclasses.field(default_factory=dict)
+    versions: dict = dataclasses.field(default_factory=artifacts.versions)
+    created: str = ""
+
+    def __post_init__(self):
+        if len(self.thresholds) != len(self.cell_types):
+            raise ValueError(
+                f"`thresholds` must hold one value per type, {len(self.cell_types)}. "
+                f"Received: {len(self.thresholds)}"
+            )
+        shares = (*self.thresholds, self.score_threshold, self.abnormal_threshold)
+        if not all(isinstance(value, int | float) and 0 <= value <= 1 for value in shares):
+            raise ValueError(f"Every threshold must lie in [0, 1]. Received: {shares}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Bundle:
+    """A checked bundle folder; `sha256` is the hash of its manifest, and so of everything."""
+
+    path: pathlib.Path
+    manifest: Manifest
+    sha256: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Parts:
+    """Where the parts of a new bundle lie; `detector` is a folder, the others are files."""
+
+    detector: pathlib.Path
+    backbone: pathlib.Path
+    heads: pathlib.Path
+    abnormality: pathlib.Path
+
+
+def write_bundle(output_dir: str | pathlib.Path, parts: Parts, manifest: Manifest) -> Bundle:
+    """Copies the parts into one folder, with their hashes; an existing bundle is replaced.
+
+    Raises:
+        BundleError: a part is missing, or `output_dir` holds something else than a bundle.
+    """
+    output_dir = pathlib.Path(output_dir)
+    if output_dir.exists() and any(output_dir.iterdir()) and not (output_dir / MANIFEST).exists():
+        raise BundleError(
+            f"{output_dir}: holds something else than a bundle; choose another folder"
+        )
+    places = {
+        DETECTOR: parts.detector,
+        BACKBONE: parts.backbone,
+        HEADS: parts.heads,
+        ABNORMALITY: parts.abnormality,
+    }
+    for name, source in places.items():
+        if not pathlib.Path(source).exists():
+            raise BundleError(f"{source}: missing; it is to be the bundle's {name}")
+    with artifacts.atomic_folder(output_dir) as folder:
+        for name, source in places.items():
+            copy = shutil.copytree if pathlib.Path(source).is_dir() else shutil.copyfile
+            copy(source, folder / name)
+        created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        manifest = dataclasses.replace(manifest, created=created)
+        artifacts.write_json(folder / MANIFEST, _to_json(manifest, _hash_files(folder)))
+    return load_bundle(output_dir)
+
+
+def load_bundle(path: str | pathlib.Path) -> Bundle:
+    """Reads the manifest of a bundle and checks every file against its hash.
+
+    Raises:
+        BundleError: no bundle, a newer format, or a file that is missing, added or changed.
+    """
+    path = pathlib.Path(path)
+    manifest_path = path / MANIFEST
+    if not manifest_path.is_file():
+        raise BundleError(f"{path}: is no bundle (it has no {MANIFEST})")
+    try:
+        content = json.loads(manifest_path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BundleError(f"{manifest_path}: is no JSON ({error})") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise BundleError(f"{manifest_path}: the format '{FORMAT}' is required")
+    if content.get("format_version") != FORMAT_VERSION:
+        raise BundleError(
+            f"{manifest_path}: this version of rbc_tf reads bundles of format version "
+            f"{FORMAT_VERSION}. Received: {content.get('format_version')!r}; "
+            "a newer one needs a newer rbc_tf"
+        )
+    _check_files(path, content.get("files"))
+    try:
+        manifest = _from_json(content)
+    except (KeyError, TypeError, ValueError) as error:
+        raise BundleError(f"{manifest_path}: is damaged ({error})") from error
+    return Bundle(path, manifest, artifacts.sha256_of_file(manifest_path))
+
+
+def _to_json(manifest: Manifest, files: dict[str, str]) -> dict:
+    names = manifest.cell_types.names
+    return {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "created": manifest.created,
+        "cell_types": manifest.cell_types.to_list(),
+        "crop": config.to_dict(manifest.crop),
+        "thresholds": dict(zip(names, manifest.thresholds, strict=True)),
+        "score_threshold": manifest.score_threshold,
+        "abnormal_threshold": manifest.abnormal_threshold,
+        "backbone": manifest.backbone,
+        "metrics": manifest.metrics,
+        "provenance": manifest.provenance,
+        "versions": manifest.versions,
+        "files": files,
+    }
+
+
+def _from_json(content: dict) -> Manifest:
+    cell_types = CellTypes.from_list(content["cell_types"])
+    return Manifest(
+        cell_types=cell_types,
+        crop=config.from_dict(CropConfig, content["crop"]),
+        thresholds=tuple(content["thresholds"][name] for name in cell_types.names),
+        score_threshold=content["score_threshold"],
+        abnormal_threshold=content["abnormal_threshold"],
+        backbone=content["backbone"],
+        metrics=content["metrics"],
+        provenance=content["provenance"],
+        versions=content["versions"],
+        created=content["created"],
+    )
+
+
+def _hash_files(folder: pathlib.Path) -> dict[str, str]:
+    """{path in the folder: sha256} of all files but the manifest."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        path.relative_to(folder).as_posix(): artifacts.sha256_of_file(path)
+        for path in files
+        if path.name != MANIFEST or path.parent != folder
+    }
+
+
+def _check_files(folder: pathlib.Path, expected) -> None:
+    if not isinstance(expected, dict):
+        raise BundleError(f"{folder / MANIFEST}: lists no files")
+    found = _hash_files(folder)
+    problems = [f"{name} is missing" for name in sorted(expected.keys() - found.keys())]
+    problems += [f"{name} does not belong to it" for name in sorted(found.keys() - expected.keys())]
+    problems += [
+        f"{name} has been changed (its sha256 is not the manifest's)"
+        for name in sorted(expected.keys() & found.keys())
+        if expected[name] != found[name]
+    ]
+    missing = [name for name in (BACKBONE, HEADS, ABNORMALITY) if name not in expected]
+    problems += [f"{name} is not listed" for name in missing]
+    if problems:
+        raise BundleError(f"{folder}: the bundle is damaged: {'; '.join(problems)}")
