@@ -1,0 +1,32 @@
+"""Scores a bundle on the test images of a dataset folder.
+
+python tools/evaluate.py --bundle_dir=bundle --dataset_dir=chula --output_file=scores.json
+"""
+
+import dataclasses
+
+from absl import flags
+
+from rbc_tf import artifacts, command
+from rbc_tf.data import dataset
+from rbc_tf.pipeline import bundle, chain, evaluate
+from rbc_tf.report import tables
+
+_BUNDLE_DIR = flags.DEFINE_string("bundle_dir", None, "The bundle.")
+_DATASET_DIR = flags.DEFINE_string("dataset_dir", None, "The dataset folder, with splits.")
+_SPLIT = flags.DEFINE_enum("split", "test", dataset.SPLITS, "What is scored.")
+_OUTPUT_FILE = flags.DEFINE_string("output_file", None, "JSON file for the scores.")
+
+
+def main() -> None:
+    loaded = dataset.load_dataset(_DATASET_DIR.value)
+    parts = chain.Chain(bundle.load_bundle(_BUNDLE_DIR.value))
+    scores = evaluate.evaluate(parts, loaded.in_split(_SPLIT.value), loaded.cell_types)
+    if _OUTPUT_FILE.value:
+        artifacts.write_json(_OUTPUT_FILE.value, dataclasses.asdict(scores))
+    print(f"{loaded.root}, {_SPLIT.value} images:")
+    print(tables.chain_scores_table(scores, loaded.cell_types))
+
+
+if __name__ == "__main__":
+    command.run(main, required=("bundle_dir", "dataset_dir"))
