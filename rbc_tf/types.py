@@ -80,6 +80,26 @@ class Detections:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class AnalyzedRegions:
+    """What the chain says of the regions of one image, best detection first.
+
+    Attributes:
+        boxes: float32 [N, 4] in source-image pixels.
+        scores: float32 [N], the detector's.
+        probabilities: float32 [N, T], one per cell type, not normalised.
+        abnormal: float64 [N], probability that the region holds an abnormal type.
+    """
+
+    boxes: np.ndarray
+    scores: np.ndarray
+    probabilities: np.ndarray
+    abnormal: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class FeatureTable:
     """Features of patches, row by row, with what is known of each patch.
 

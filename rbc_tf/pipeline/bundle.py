@@ -3,8 +3,7 @@
     manifest.json      format version, hashes of all files, cell types, settings, metrics
     detector/          SavedModel: image to boxes
     backbone.keras     ResNet-50: patch to features
-    heads.keras        features to one probability per type
-    abnormality.json   probabilities to the verdict
+    classifier/        features to one probability per type, and to the verdict
 
 Nothing in it is a pickle: loading a bundle runs no code of whoever made it.
 """
@@ -23,12 +22,10 @@ FORMAT = "rbc_tf bundle"
 FORMAT_VERSION = 1
 
 MANIFEST = "manifest.json"
-DETECTOR, BACKBONE, HEADS, ABNORMALITY = (
-    "detector",
-    "backbone.keras",
-    "heads.keras",
-    "abnormality.json",
-)
+DETECTOR, BACKBONE, CLASSIFIER = "detector", "backbone.keras", "classifier"
+
+# Curves and leftovers of training, of no use afterwards.
+_NOT_COPIED = ("tensorboard", ".*")
 
 
 class BundleError(ValueError):
@@ -85,12 +82,11 @@ class Bundle:
 
 @dataclasses.dataclass(frozen=True)
 class Parts:
-    """Where the parts of a new bundle lie; `detector` is a folder, the others are files."""
+    """Where the parts of a new bundle lie: two folders and a file."""
 
     detector: pathlib.Path
     backbone: pathlib.Path
-    heads: pathlib.Path
-    abnormality: pathlib.Path
+    classifier: pathlib.Path
 
 
 def write_bundle(output_dir: str | pathlib.Path, parts: Parts, manifest: Manifest) -> Bundle:
@@ -105,18 +101,19 @@ def write_bundle(output_dir: str | pathlib.Path, parts: Parts, manifest: Manifes
             f"{output_dir}: holds something else than a bundle; choose another folder"
         )
     places = {
-        DETECTOR: parts.detector,
-        BACKBONE: parts.backbone,
-        HEADS: parts.heads,
-        ABNORMALITY: parts.abnormality,
+        DETECTOR: pathlib.Path(parts.detector),
+        BACKBONE: pathlib.Path(parts.backbone),
+        CLASSIFIER: pathlib.Path(parts.classifier),
     }
     for name, source in places.items():
-        if not pathlib.Path(source).exists():
+        if not source.exists():
             raise BundleError(f"{source}: missing; it is to be the bundle's {name}")
     with artifacts.atomic_folder(output_dir) as folder:
         for name, source in places.items():
-            copy = shutil.copytree if pathlib.Path(source).is_dir() else shutil.copyfile
-            copy(source, folder / name)
+            if source.is_dir():
+                shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns(*_NOT_COPIED))
+            else:
+                shutil.copyfile(source, folder / name)
         created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         manifest = dataclasses.replace(manifest, created=created)
         artifacts.write_json(folder / MANIFEST, _to_json(manifest, _hash_files(folder)))
@@ -209,7 +206,5 @@ def _check_files(folder: pathlib.Path, expected) -> None:
         for name in sorted(expected.keys() & found.keys())
         if expected[name] != found[name]
     ]
-    missing = [name for name in (BACKBONE, HEADS, ABNORMALITY) if name not in expected]
-    problems += [f"{name} is not listed" for name in missing]
     if problems:
         raise BundleError(f"{folder}: the bundle is damaged: {'; '.join(problems)}")

@@ -1,34 +1,15 @@
 """The chain on one image: boxes, patches, features, probabilities, verdict."""
 
-import dataclasses
-
 import numpy as np
 
-from rbc_tf.classification import abnormality, heads
+from rbc_tf.classification.classifier import Classifier
 from rbc_tf.detection.predictor import DetectorPredictor
 from rbc_tf.features import backbone, crops
 from rbc_tf.pipeline import bundle as bundles
-from rbc_tf.types import Detections
+from rbc_tf.types import AnalyzedRegions, Detections
 
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class AnalyzedRegions:
-    """What the chain says of the regions of one image, best detection first.
-
-    Attributes:
-        boxes: float32 [N, 4] in source-image pixels.
-        scores: float32 [N], the detector's.
-        probabilities: float32 [N, T], one per cell type, not normalised.
-        abnormal: float64 [N], probability that the region holds an abnormal type.
-    """
-
-    boxes: np.ndarray
-    scores: np.ndarray
-    probabilities: np.ndarray
-    abnormal: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.scores)
+# A crowded image has hundreds of regions: their patches are cut and used up in portions.
+_PATCHES_AT_ONCE = 32
 
 
 class Chain:
@@ -40,8 +21,11 @@ class Chain:
         size = bundle.manifest.crop.size
         loaded = backbone.load_backbone(str(bundle.path / bundles.BACKBONE), size)
         self._extractor = backbone.FeatureExtractor(loaded)
-        self._heads = heads.load_heads(bundle.path / bundles.HEADS)
-        self._abnormality = abnormality.load(bundle.path / bundles.ABNORMALITY)
+        self._classifier = Classifier.load(bundle.path / bundles.CLASSIFIER)
+        if self._classifier.cell_types != bundle.manifest.cell_types:
+            raise bundles.BundleError(
+                f"{bundle.path}: the classifier knows other cell types than {bundles.MANIFEST}"
+            )
         self._thresholds = np.array(bundle.manifest.thresholds)
 
     def analyze(self, image: np.ndarray) -> AnalyzedRegions:
@@ -60,9 +44,12 @@ class Chain:
         """Probabilities of the types float32 [N, T] and of abnormality float64 [N] of boxes."""
         if len(boxes) == 0:
             return np.zeros((0, len(self.manifest.cell_types)), np.float32), np.zeros(0)
-        patches = crops.cut_patches(image, boxes, self.manifest.crop)
-        probabilities = heads.predict(self._heads, self._extractor.extract(patches))
-        return probabilities, self._abnormality.predict(probabilities)
+        features = []
+        for start in range(0, len(boxes), _PATCHES_AT_ONCE):
+            chosen = boxes[start : start + _PATCHES_AT_ONCE]
+            patches = crops.cut_patches(image, chosen, self.manifest.crop)
+            features.append(self._extractor.extract(patches))
+        return self._classifier.predict(np.concatenate(features))
 
     def labels(self, probabilities: np.ndarray) -> np.ndarray:
         """bool [N, T], the types said to be present."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from rbc_tf.cell_types import SEPARATOR, CellTypes
 from rbc_tf.evaluation import intervals
-from rbc_tf.pipeline.chain import AnalyzedRegions
+from rbc_tf.types import AnalyzedRegions
 
 
 def image_result(

@@ -87,6 +87,7 @@ def _with_legend(
         pen.rectangle((x, y, x + text_size, y + text_size), outline=colour, width=thick)
         pen.text((x + 1.5 * text_size, y + text_size / 2), text, "black", _font(text_size), "lm")
         x += round(2.5 * text_size + pen.textlength(text, _font(text_size)))
+    pen.text((x, y + text_size / 2), f"{_NO_TYPE} no type found", "black", _font(text_size), "lm")
     for line in lines:
         y += step
         pen.text((text_size, y + text_size / 2), line, "black", _font(text_size), "lm")
@@ -102,15 +103,15 @@ def _legend_lines(
     if share is not None:
         low, high = result["abnormal_region_share_95"]
         words.append(
-            f"{result['num_abnormal_regions']} abnormal = {share:.0%} "
-            f"(95 % interval {low:.0%} to {high:.0%})"
+            f"{result['num_abnormal_regions']} abnormal ({100 * share:.0f} %, "
+            f"95 % interval {100 * low:.0f} to {100 * high:.0f} %)"
         )
     for cell_type in cell_types:
         count = result["num_regions_by_type"][cell_type.name]
-        words.append(f"{cell_type.name} = {cell_type.display_name}: {count}")
+        words.append(f"{cell_type.name} ({cell_type.display_name}): {count}")
     lines = [words[0]]
     for word in words[1:]:
-        longer = f"{lines[-1]}   {word}"
+        longer = f"{lines[-1]}    {word}"
         if font.getlength(longer) < width - 3 * font.size:
             lines[-1] = longer
         else:

@@ -1,7 +1,7 @@
 """Scores as short tables for the console."""
 
 from rbc_tf.cell_types import CellTypes
-from rbc_tf.pipeline.evaluate import ChainScores
+from rbc_tf.evaluation.chain import ChainScores
 
 
 def chain_scores_table(scores: ChainScores, cell_types: CellTypes) -> str:

@@ -1,0 +1,176 @@
+"""Analysis of folders: results, failures and resuming, with a chain that finds what we say."""
+
+import csv
+import json
+import os
+import pathlib
+
+import numpy as np
+import pytest
+
+from rbc_tf import image_io
+from rbc_tf.cell_types import PAPER
+from rbc_tf.features.crops import CropConfig
+from rbc_tf.pipeline import analyze, bundle, results
+from rbc_tf.types import AnalyzedRegions
+
+
+class _Chain:
+    """Finds two regions in every image wider than 10 pixels: Oval + Stom, and Oval alone."""
+
+    def __init__(self, loaded):
+        self.manifest = loaded.manifest
+        self.seen = []
+        _Chain.last = self
+
+    def analyze(self, image):
+        self.seen.append(image.shape)
+        if image.shape[1] <= 10:
+            empty = np.zeros(0, np.float32)
+            return AnalyzedRegions(np.zeros((0, 4)), empty, np.zeros((0, 6)), empty)
+        probabilities = np.array([[0.9, 0, 0, 0, 0, 0.8], [0.7, 0, 0, 0, 0, 0.2]], np.float32)
+        boxes = np.array([[0, 0, 10, 12], [5, 20, 15, 30]], np.float32)
+        scores = np.array([0.99, 0.8], np.float32)
+        return AnalyzedRegions(boxes, scores, probabilities, np.array([0.75, 0.1]))
+
+    def labels(self, probabilities):
+        return probabilities > 0.5
+
+
+@pytest.fixture(autouse=True)
+def _fake_chain(monkeypatch):
+    monkeypatch.setattr(analyze, "Chain", _Chain)
+
+
+@pytest.fixture
+def loaded(tmp_path):
+    manifest = bundle.Manifest(PAPER, CropConfig(), (0.5,) * 6)
+    return bundle.Bundle(tmp_path / "bundle", manifest, "sha-one")
+
+
+@pytest.fixture
+def images(tmp_path):
+    folder = tmp_path / "in"
+    for name in ("a.png", "b c é.png", "sub/a.png"):
+        image_io.write_png(folder / name, np.full((20, 40, 3), 200, np.uint8))
+    image_io.write_png(folder / "tiny.png", np.zeros((1, 1, 3), np.uint8))
+    (folder / "notes.txt").write_text("no image")
+    return folder
+
+
+def _rows(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_results_of_a_folder(loaded, images, tmp_path):
+    out = tmp_path / "out"
+    summary = analyze.analyze(loaded, images, out)
+    assert (summary.analyzed, summary.skipped, summary.failed) == (4, 0, {})
+    result = json.loads((out / "images" / "sub" / "a.png.json").read_text())
+    assert result["num_regions_by_type"] == {
+        "Oval": 2, "Elon": 0, "Reti": 0, "Gran": 0, "Echi": 0, "Stom": 1
+    }  # fmt: skip
+    assert result["abnormal_region_share"] == 0.5
+    first = result["regions"][0]
+    assert first["box"] == {"ymin": 0, "xmin": 0, "ymax": 10, "xmax": 12}
+    assert first["labels"] == ["Oval", "Stom"]
+    assert first["probabilities"]["Stom"] == float(np.float32(0.8))  # not rounded
+    assert (first["abnormal"], first["abnormal_probability"]) == (True, 0.75)
+    nothing = json.loads((out / "images" / "tiny.png.json").read_text())
+    assert (nothing["num_regions"], nothing["abnormal_region_share"]) == (0, None)
+
+    rows = _rows(out / "regions.csv")
+    assert [row["image"] for row in rows] == ["a.png"] * 2 + ["b c é.png"] * 2 + ["sub/a.png"] * 2
+    assert list(rows[0]) == results.csv_header(PAPER)
+    assert (rows[0]["labels"], rows[0]["abnormal"], rows[1]["region"]) == ("Oval;Stom", "1", "2")
+
+    totals = json.loads((out / "summary.json").read_text())
+    assert (totals["num_images"], totals["num_regions"], totals["num_abnormal_regions"]) == (
+        4,
+        6,
+        3,
+    )
+    for name in ("a.png", "b c é.png", "sub/a.png", "tiny.png"):
+        assert image_io.read_image(out / "overlays" / f"{name}.png").size
+
+
+def test_a_single_image(loaded, images, tmp_path):
+    summary = analyze.analyze(loaded, images / "a.png", tmp_path / "out")
+    assert summary.analyzed == 1
+    assert len(_rows(tmp_path / "out" / "regions.csv")) == 2
+
+
+def test_broken_images_are_reported_and_tried_again(loaded, images, tmp_path):
+    (images / "broken.jpg").write_bytes(b"")
+    out = tmp_path / "out"
+    summary = analyze.analyze(loaded, images, out)
+    assert summary.analyzed == 4
+    assert list(summary.failed) == ["broken.jpg"]
+    assert "empty" in json.loads((out / "summary.json").read_text())["failed"]["broken.jpg"]
+    image_io.write_jpeg(images / "broken.jpg", np.zeros((20, 40, 3), np.uint8))
+    again = analyze.analyze(loaded, images, out)
+    assert (again.analyzed, again.skipped, again.failed) == (1, 4, {})
+    assert len(_rows(out / "regions.csv")) == 8
+
+
+def test_what_is_done_is_skipped_unless_it_changed(loaded, images, tmp_path):
+    out = tmp_path / "out"
+    analyze.analyze(loaded, images, out)
+    stamp = (out / "images" / "a.png.json").stat().st_mtime_ns
+    image_io.write_png(images / "sub" / "a.png", np.zeros((20, 60, 3), np.uint8))
+    again = analyze.analyze(loaded, images, out)
+    assert (again.analyzed, again.skipped) == (1, 3)
+    assert _Chain.last.seen == [(20, 60, 3)]
+    assert (out / "images" / "a.png.json").stat().st_mtime_ns == stamp
+    assert analyze.analyze(loaded, images, out, overwrite=True).analyzed == 4
+
+
+def test_interrupted_before_the_tables(loaded, images, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    whole = _Chain.analyze
+    calls = []
+
+    def stop_at_third(self, image):
+        calls.append(image)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return whole(self, image)
+
+    monkeypatch.setattr(_Chain, "analyze", stop_at_third)
+    with pytest.raises(KeyboardInterrupt):
+        analyze.analyze(loaded, images, out)
+    assert not (out / "regions.csv").exists()
+    monkeypatch.setattr(_Chain, "analyze", whole)
+    again = analyze.analyze(loaded, images, out)
+    assert (again.analyzed, again.skipped) == (2, 2)
+    assert len(_rows(out / "regions.csv")) == 6
+    assert not list(out.rglob(".*"))
+
+
+def test_results_of_another_bundle_are_not_mixed(loaded, images, tmp_path):
+    out = tmp_path / "out"
+    analyze.analyze(loaded, images, out)
+    other = bundle.Bundle(loaded.path, loaded.manifest, "sha-two")
+    with pytest.raises(ValueError, match="another bundle"):
+        analyze.analyze(other, images, out)
+    assert analyze.analyze(other, images, out, overwrite=True).analyzed == 4
+
+
+def test_an_output_folder_inside_the_input_is_left_out(loaded, images):
+    analyze.analyze(loaded, images, images / "out")
+    assert analyze.analyze(loaded, images, images / "out").skipped == 4
+
+
+def test_nothing_to_analyze(loaded, tmp_path):
+    with pytest.raises(ValueError, match="no such image or folder"):
+        analyze.analyze(loaded, tmp_path / "nowhere", tmp_path / "out")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="holds no image"):
+        analyze.analyze(loaded, tmp_path / "empty", tmp_path / "out")
+
+
+def test_an_unwritable_output_folder(loaded, images, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OSError, match="file"):
+        analyze.analyze(loaded, images, pathlib.Path(os.fspath(tmp_path / "file")) / "out")

@@ -1,0 +1,119 @@
+"""Bundles: what is written comes back, and whatever is wrong is refused."""
+
+import json
+
+import pytest
+
+from rbc_tf.cell_types import PAPER
+from rbc_tf.features.crops import CropConfig
+from rbc_tf.pipeline import bundle as bundles
+
+
+@pytest.fixture
+def parts(tmp_path):
+    source = tmp_path / "parts"
+    (source / "detector" / "variables").mkdir(parents=True)
+    (source / "detector" / "saved_model.pb").write_bytes(b"graph")
+    (source / "detector" / "variables" / "data").write_bytes(b"weights")
+    (source / "backbone.keras").write_bytes(b"backbone")
+    (source / "classifier" / "tensorboard").mkdir(parents=True)
+    (source / "classifier" / "heads.keras").write_bytes(b"heads")
+    (source / "classifier" / "tensorboard" / "events").write_bytes(b"curves")
+    return bundles.Parts(source / "detector", source / "backbone.keras", source / "classifier")
+
+
+@pytest.fixture
+def manifest():
+    return bundles.Manifest(
+        cell_types=PAPER,
+        crop=CropConfig(mode="letterbox", size=96, context=0.1),
+        thresholds=(0.5, 0.4, 0.3, 0.2, 0.1, 0.6),
+        score_threshold=0.7,
+        backbone="random",
+        metrics={"ap50": 0.9},
+    )
+
+
+@pytest.fixture
+def folder(tmp_path, parts, manifest):
+    bundles.write_bundle(tmp_path / "bundle", parts, manifest)
+    return tmp_path / "bundle"
+
+
+def _edit(folder, **changes):
+    path = folder / bundles.MANIFEST
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_a_bundle_comes_back(folder, manifest):
+    loaded = bundles.load_bundle(folder)
+    assert loaded.manifest.created
+    for name in ("cell_types", "crop", "thresholds", "score_threshold", "backbone", "metrics"):
+        assert getattr(loaded.manifest, name) == getattr(manifest, name)
+    assert (folder / "detector" / "variables" / "data").read_bytes() == b"weights"
+    assert not (folder / "classifier" / "tensorboard").exists()
+
+
+def test_writing_again_replaces(folder, parts, manifest):
+    (parts.backbone).write_bytes(b"another")
+    before = bundles.load_bundle(folder).sha256
+    assert bundles.write_bundle(folder, parts, manifest).sha256 != before
+    assert (folder / "backbone.keras").read_bytes() == b"another"
+
+
+def test_a_changed_byte_is_named(folder):
+    path = folder / "detector" / "variables" / "data"
+    path.write_bytes(b"weightz")
+    with pytest.raises(bundles.BundleError, match="detector/variables/data has been changed"):
+        bundles.load_bundle(folder)
+
+
+def test_missing_and_foreign_files_are_named(folder):
+    (folder / "backbone.keras").unlink()
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(bundles.BundleError) as caught:
+        bundles.load_bundle(folder)
+    assert "backbone.keras is missing" in str(caught.value)
+    assert "notes.txt does not belong to it" in str(caught.value)
+
+
+def test_newer_and_foreign_formats_are_refused(folder, tmp_path):
+    _edit(folder, format_version=2)
+    with pytest.raises(bundles.BundleError, match=r"format version 1\. Received: 2"):
+        bundles.load_bundle(folder)
+    _edit(folder, format="other")
+    with pytest.raises(bundles.BundleError, match="'rbc_tf bundle' is required"):
+        bundles.load_bundle(folder)
+    (folder / bundles.MANIFEST).write_text("{")
+    with pytest.raises(bundles.BundleError, match="no JSON"):
+        bundles.load_bundle(folder)
+    with pytest.raises(bundles.BundleError, match="is no bundle"):
+        bundles.load_bundle(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"thresholds": {}},
+        {"thresholds": dict.fromkeys(PAPER.names, 2)},
+        {"cell_types": [{"name": "x"}]},
+        {"crop": {"mode": "stretch", "zoom": 2}},
+        {"score_threshold": "high"},
+    ],
+)
+def test_damaged_manifests_are_refused(folder, changes):
+    _edit(folder, **changes)
+    with pytest.raises(bundles.BundleError, match="is damaged"):
+        bundles.load_bundle(folder)
+
+
+def test_missing_parts_and_other_folders_are_refused(tmp_path, parts, manifest):
+    other = tmp_path / "documents"
+    other.mkdir()
+    (other / "thesis.txt").write_text("years of work")
+    with pytest.raises(bundles.BundleError, match="something else than a bundle"):
+        bundles.write_bundle(other, parts, manifest)
+    assert (other / "thesis.txt").exists()
+    parts.backbone.unlink()
+    with pytest.raises(bundles.BundleError, match=r"backbone\.keras: missing"):
+        bundles.write_bundle(tmp_path / "bundle", parts, manifest)

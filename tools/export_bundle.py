@@ -1,0 +1,35 @@
+"""Puts the trained parts of the chain into one folder that tools/analyze.py works with.
+
+python tools/export_bundle.py --detector_dir=runs/detector/export --features_dir=features \
+    --classifier_dir=runs/classifier --output_dir=bundle
+"""
+
+from absl import flags
+
+from rbc_tf import command
+from rbc_tf.pipeline import assemble
+
+_DETECTOR_DIR = flags.DEFINE_string("detector_dir", None, "What tools/export_detector.py wrote.")
+_FEATURES_DIR = flags.DEFINE_string("features_dir", None, "What tools/extract_features.py wrote.")
+_CLASSIFIER_DIR = flags.DEFINE_string(
+    "classifier_dir", None, "What tools/train_classifier.py wrote."
+)
+_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder for the bundle.")
+_SCORE_THRESHOLD = flags.DEFINE_float(
+    "score_threshold", 0.5, "Detections below are dropped in analysis.", 0.0, 1.0
+)
+
+
+def main() -> None:
+    bundle = assemble.export_bundle(
+        _DETECTOR_DIR.value,
+        _FEATURES_DIR.value,
+        _CLASSIFIER_DIR.value,
+        _OUTPUT_DIR.value,
+        _SCORE_THRESHOLD.value,
+    )
+    print(f"bundle: {bundle.path} (manifest sha256 {bundle.sha256})")
+
+
+if __name__ == "__main__":
+    command.run(main, required=("detector_dir", "features_dir", "classifier_dir", "output_dir"))
