@@ -1,0 +1,172 @@
+"""The true chain, by its own commands, from synthetic smears to analysed images.
+
+Everything is as small as it can be: what is tested is that the parts fit, not how well they see.
+"""
+
+import csv
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from rbc_tf import image_io
+from rbc_tf.cell_types import PAPER
+from rbc_tf.pipeline import bundle, chain
+
+_ROOT = pathlib.Path(__file__).parents[1]
+
+# A detector that is built and trained in seconds.
+_TINY_DETECTOR = {
+    "task.model.backbone.resnet.model_id": 18,
+    "task.model.input_size": [128, 128, 3],
+    "task.model.roi_generator.num_proposals": 50,
+    "task.train_data.global_batch_size": 2,
+    "task.validation_data.global_batch_size": 1,
+    "trainer.train_epochs": 0,
+    "trainer.train_steps": 4,
+    "trainer.validation_interval": 4,
+    "trainer.checkpoint_interval": 4,
+    "trainer.steps_per_loop": 2,
+    "trainer.summary_interval": 2,
+}
+
+
+def _run(tool, *arguments, status=0):
+    """Runs a tool as a user would; returns what it printed."""
+    environment = os.environ | {"PYTHONPATH": str(_ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run(
+        [sys.executable, str(_ROOT / "tools" / tool), *map(str, arguments)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == status, f"{tool}: {done.stdout}\n{done.stderr[-3000:]}"
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory):
+    """The folders of all stages: smears, records, detector, features, classifier, bundle."""
+    run = tmp_path_factory.mktemp("run")
+    smears = run / "smears"
+    size = ("--height=128", "--width=160", "--num_cells=8", "--cell_diameter=28")
+    _run("make_synthetic_smears.py", f"--output_dir={smears}", "--num_images=28", *size)
+    _run("split_dataset.py", f"--dataset_dir={smears}", "--validation=0.15", "--test=0.15")
+    assert "no problems in 28 images" in _run("check_dataset.py", f"--dataset_dir={smears}")
+    _run(
+        "create_detection_records.py",
+        f"--dataset_dir={smears}",
+        f"--output_dir={run / 'records'}",
+        "--num_shards=2",
+    )
+    _run(
+        "train_detector.py",
+        "--experiment=rbc_fasterrcnn_resnet_fpn",
+        f"--config_file={_ROOT / 'object_detection_configs' / 'demo_r18_fpn.yaml'}",
+        f"--params_override={','.join(f'{k}={v}' for k, v in _TINY_DETECTOR.items())}",
+        f"--records_dir={run / 'records'}",
+        f"--model_dir={run / 'detector'}",
+    )
+    _run(
+        "export_detector.py", f"--model_dir={run / 'detector'}", f"--export_dir={run / 'exported'}"
+    )
+    features = f"--features_dir={run / 'features'}"
+    crop = ("--weights=random", "--patch_size=32", "--crop_mode=letterbox")
+    _run("extract_features.py", f"--dataset_dir={smears}", features, *crop)
+    _run(
+        "train_classifier.py",
+        features,
+        f"--output_dir={run / 'classifier'}",
+        "--params_override={heads: {max_epochs: 3, hidden_units: 8}, boosting: {n_estimators: 5}}",
+    )
+    _run(
+        "export_bundle.py",
+        f"--detector_dir={run / 'exported'}",
+        features,
+        f"--classifier_dir={run / 'classifier'}",
+        f"--output_dir={run / 'bundle'}",
+        "--score_threshold=0.02",
+    )
+    return run
+
+
+def test_the_bundle_says_what_it_is_made_of(run_dir):
+    manifest = bundle.load_bundle(run_dir / "bundle").manifest
+    assert manifest.cell_types == PAPER
+    assert (manifest.crop.mode, manifest.crop.size) == ("letterbox", 32)
+    assert manifest.backbone == "random"
+    assert manifest.score_threshold == 0.02
+
+
+def test_evaluation_of_held_out_smears(run_dir):
+    printed = _run(
+        "evaluate.py",
+        f"--bundle_dir={run_dir / 'bundle'}",
+        f"--dataset_dir={run_dir / 'smears'}",
+        f"--output_file={run_dir / 'scores.json'}",
+    )
+    assert "AP50 (paper's AP)" in printed
+    scores = json.loads((run_dir / "scores.json").read_text())
+    assert scores["detection"]["num_images"] == 4
+    assert scores["detection"]["num_true"] >= scores["types"]["num_regions"] > 0
+    assert 0 <= scores["types"]["exact_match"] <= 1
+
+
+def test_analysis_of_a_folder(run_dir, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    sources = sorted((run_dir / "smears" / "images").glob("*.png"))[:2]
+    for source in sources:
+        shutil.copy(source, folder)
+    (folder / "broken.png").write_bytes(sources[0].read_bytes()[:1000])
+    image_io.write_png(folder / "tiny.png", np.zeros((1, 1, 3), np.uint8))
+    out = tmp_path / "out"
+    arguments = (f"--bundle_dir={run_dir / 'bundle'}", f"--input={folder}", f"--output_dir={out}")
+    printed = _run("analyze.py", *arguments, status=1)
+    assert "analysed: 3, done before: 0, failed: 1" in printed
+    assert "broken.png: the image is damaged" in printed
+
+    parts = chain.Chain(bundle.load_bundle(run_dir / "bundle"))
+    total = 0
+    for source in sources:
+        result = json.loads((out / "images" / f"{source.name}.json").read_text())
+        found = parts.analyze(image_io.read_image(source))
+        written = [list(region["box"].values()) for region in result["regions"]]
+        np.testing.assert_allclose(np.reshape(written, (-1, 4)), found.boxes, atol=1e-3)
+        assert (found.boxes >= 0).all()
+        assert (found.boxes <= np.array([128, 160, 128, 160])).all()
+        written = [list(region["probabilities"].values()) for region in result["regions"]]
+        np.testing.assert_allclose(np.reshape(written, (-1, 6)), found.probabilities, atol=1e-4)
+        total += result["num_regions"]
+    with (out / "regions.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) >= total > 0
+
+    (folder / "broken.png").unlink()
+    again = _run("analyze.py", *arguments)
+    assert "analysed: 0, done before: 3, failed: 0" in again
+
+
+def test_a_damaged_bundle_is_one_line_of_error(run_dir, tmp_path):
+    copy = tmp_path / "bundle"
+    shutil.copytree(run_dir / "bundle", copy)
+    path = copy / "backbone.keras"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+    images = run_dir / "smears" / "images"
+    printed = _run(
+        "analyze.py",
+        f"--bundle_dir={copy}",
+        f"--input={images}",
+        f"--output_dir={tmp_path / 'out'}",
+        status=1,
+    )
+    assert "backbone.keras has been changed" in printed
+    assert "Traceback" not in printed
