@@ -1,0 +1,69 @@
+"""Settings of a detector: Model Garden's, and those that it has no name for."""
+
+import dataclasses
+
+from official.core import config_definitions
+from official.vision.configs import maskrcnn
+
+from rbc_tf.detection.garden import schedule
+
+# Value of `task.init_checkpoint` that stands for Model Garden's published ImageNet backbone.
+IMAGENET = "imagenet"
+
+
+@dataclasses.dataclass
+class RegionDetectionTask(maskrcnn.MaskRCNNTask):
+    """Faster R-CNN that finds regions of cells.
+
+    Attributes:
+        records_dir: folder of TFRecord shards with their records.json.
+        evaluation_split: split that `validation_data` reads.
+        init_checkpoint: 'imagenet', a checkpoint, or '' to start from random weights.
+        summary_images: how many validation images TensorBoard shows with their boxes.
+        summary_score_threshold: score from which a predicted box is drawn there.
+    """
+
+    records_dir: str = ""
+    evaluation_split: str = "validation"
+    init_checkpoint: str = IMAGENET
+    init_checkpoint_modules: str = "backbone"
+    summary_images: int = 4
+    summary_score_threshold: float = 0.5
+
+
+@dataclasses.dataclass
+class TrainerConfig(config_definitions.TrainerConfig):
+    """Model Garden's trainer, which counts in steps, with the paper's count in epochs.
+
+    Attributes:
+        train_epochs: passes over the training images. Exactly one of `train_epochs` and
+            `train_steps` is set; the other one is 0.
+    """
+
+    optimizer_config: schedule.OptimizationConfig = dataclasses.field(
+        default_factory=schedule.OptimizationConfig
+    )
+    train_epochs: float = 0.0
+
+
+@dataclasses.dataclass
+class RuntimeConfig(config_definitions.RuntimeConfig):
+    """Attributes:
+    num_gpus: -1 for all that the machine has, 0 for the processor.
+    """
+
+    num_gpus: int = -1
+
+
+@dataclasses.dataclass
+class Experiment(config_definitions.ExperimentConfig):
+    """Attributes:
+    experiment: name under which its factory is registered.
+    seed: None, or a number that makes a run repeatable.
+    """
+
+    experiment: str = ""
+    seed: int | None = None
+    task: RegionDetectionTask = dataclasses.field(default_factory=RegionDetectionTask)
+    trainer: TrainerConfig = dataclasses.field(default_factory=TrainerConfig)
+    runtime: RuntimeConfig = dataclasses.field(default_factory=RuntimeConfig)

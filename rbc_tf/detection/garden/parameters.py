@@ -1,0 +1,112 @@
+"""The settings of a run: the experiment's, then config files, then overrides."""
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+
+import yaml
+from official.core import exp_factory
+from official.modeling import hyperparams
+
+from rbc_tf.detection.garden import configs, experiments
+
+# What `backbone_checkpoint` says for random weights.
+RANDOM_WEIGHTS = "none"
+
+
+@dataclasses.dataclass(frozen=True)
+class Sources:
+    """Where settings come from, the later ones winning.
+
+    Attributes:
+        experiment: 'rbc_fasterrcnn_resnet_stride16' or 'rbc_fasterrcnn_resnet_fpn'.
+        config_files: YAML files.
+        params_override: YAML, or 'a.b=1,c.d=2'.
+        records_dir: sets task.records_dir where not ''.
+        backbone_checkpoint: sets task.init_checkpoint where not ''; 'none' = random weights.
+        seed: sets seed where not None.
+    """
+
+    experiment: str
+    config_files: Sequence[str] = ()
+    params_override: str = ""
+    records_dir: str = ""
+    backbone_checkpoint: str = ""
+    seed: int | None = None
+
+
+def build(sources: Sources) -> configs.Experiment:
+    """The settings, validated, still without what depends on the records.
+
+    Raises:
+        ValueError: the experiment is unknown, or the settings contradict each other.
+        KeyError: an unknown setting.
+        FileNotFoundError: a config file is missing.
+    """
+    known = (experiments.STRIDE16, experiments.FPN)
+    if sources.experiment not in known:
+        raise ValueError(
+            f"experiment must be one of {', '.join(known)}. Received: {sources.experiment!r}"
+        )
+    params = exp_factory.get_exp_config(sources.experiment)
+    for config_file in sources.config_files:
+        _override_from_file(params, config_file)
+    hyperparams.override_params_dict(params, sources.params_override, is_strict=True)
+    params.override(_shorthands(sources), is_strict=True)
+    _follow(params)
+    params.validate()
+    return params
+
+
+def of_run(sources: Sources, model_dir: str | pathlib.Path) -> Sources:
+    """`sources` with what they leave out taken from the params.yaml of a run.
+
+    Raises:
+        FileNotFoundError: the run left no params.yaml.
+    """
+    path = pathlib.Path(model_dir) / "params.yaml"
+    if not path.is_file():
+        raise FileNotFoundError(f"A training run must have left {path}, which does not exist")
+    recorded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return dataclasses.replace(
+        sources,
+        experiment=sources.experiment or recorded["experiment"],
+        config_files=sources.config_files or [str(path)],
+    )
+
+
+def _override_from_file(params: configs.Experiment, path: str) -> None:
+    if not pathlib.Path(path).is_file():
+        raise FileNotFoundError(f"A config file must exist. Received: {path}")
+    hyperparams.override_params_dict(params, path, is_strict=True)
+
+
+def _shorthands(sources: Sources) -> dict:
+    overrides: dict = {"task": {}}
+    if sources.records_dir:
+        overrides["task"]["records_dir"] = sources.records_dir
+    if sources.backbone_checkpoint:
+        start = sources.backbone_checkpoint
+        overrides["task"]["init_checkpoint"] = "" if start == RANDOM_WEIGHTS else start
+    if sources.seed is not None:
+        overrides["seed"] = sources.seed
+    return overrides
+
+
+def _follow(params: configs.Experiment) -> None:
+    """Sets what must agree with another setting."""
+    data = (params.task.train_data, params.task.validation_data)
+    for split in data:
+        split.dtype = _input_dtype(params.runtime.mixed_precision_dtype)
+    if params.seed is not None:
+        params.task.train_data.seed = params.seed
+        params.task.train_data.deterministic = True
+
+
+def _input_dtype(precision: str) -> str:
+    if precision not in ("float32", "bfloat16", "float16"):
+        raise ValueError(
+            "runtime.mixed_precision_dtype must be float32, bfloat16 or float16. "
+            f"Received: {precision!r}"
+        )
+    return precision

@@ -1,0 +1,115 @@
+"""What records.json says of a folder of TFRecords, and the settings that follow from it."""
+
+import dataclasses
+import json
+import math
+import pathlib
+
+from absl import logging
+
+from rbc_tf.detection.garden import configs, schedule
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitSize:
+    """How many images and boxes a split has, and how many boxes its fullest image."""
+
+    num_images: int
+    num_boxes: int
+    max_boxes: int
+
+
+def read_split_sizes(records_dir: str | pathlib.Path) -> dict[str, SplitSize]:
+    """Sizes of the splits by name.
+
+    Raises:
+        FileNotFoundError: the folder holds no records.json.
+        ValueError: records.json lacks a size.
+    """
+    path = pathlib.Path(records_dir) / "records.json"
+    if not records_dir or not path.is_file():
+        raise FileNotFoundError(
+            "task.records_dir must be a folder of TFRecords with its records.json. "
+            f"Received: {str(records_dir)!r}"
+        )
+    fields = [field.name for field in dataclasses.fields(SplitSize)]
+    try:
+        splits = json.loads(path.read_text(encoding="utf-8"))["splits"]
+        return {
+            name: SplitSize(**{field: int(size[field]) for field in fields})
+            for name, size in splits.items()
+        }
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path} must give {', '.join(fields)} of each split: {error!r}"
+        ) from error
+
+
+def apply(params: configs.Experiment, splits: tuple[str, ...]) -> None:
+    """Points `params` at its records and derives what depends on their number.
+
+    Input paths, training steps from epochs, and the end of a cosine schedule.
+
+    Args:
+        params: changed in place.
+        splits: those that the run reads, of 'train' and `params.task.evaluation_split`.
+
+    Raises:
+        FileNotFoundError: no records.json.
+        ValueError: a split is missing or empty, an image holds more boxes than the settings
+            keep, or not exactly one of epochs and steps is set.
+    """
+    sizes = read_split_sizes(params.task.records_dir)
+    for split in splits:
+        _check_split(params, split, sizes)
+    _set_input_path(params.task.train_data, params.task.records_dir, "train")
+    _set_input_path(
+        params.task.validation_data, params.task.records_dir, params.task.evaluation_split
+    )
+    if "train" in splits:
+        _set_train_steps(params, sizes["train"])
+
+
+def _check_split(params: configs.Experiment, split: str, sizes: dict[str, SplitSize]) -> None:
+    size = sizes.get(split)
+    if size is None or size.num_images == 0:
+        known = {name: value.num_images for name, value in sizes.items()}
+        raise ValueError(
+            f"{params.task.records_dir} must hold images of split {split!r}. "
+            f"Received splits with numbers of images: {known}"
+        )
+    limits = {
+        "task.train_data.parser.max_num_instances": params.task.train_data.parser.max_num_instances,
+        "task.validation_data.parser.max_num_instances": (
+            params.task.validation_data.parser.max_num_instances
+        ),
+        "task.model.detection_generator.max_num_detections": (
+            params.task.model.detection_generator.max_num_detections
+        ),
+    }
+    for name, limit in limits.items():
+        if size.max_boxes > limit:
+            raise ValueError(
+                f"An image of split {split!r} holds {size.max_boxes} regions, and {name} is "
+                f"{limit}: the rest would be dropped without a word. Set {name} to "
+                f"{size.max_boxes} or more."
+            )
+
+
+def _set_input_path(data, records_dir: str, split: str) -> None:
+    if not data.input_path:
+        data.input_path = str(pathlib.Path(records_dir) / f"{split}-?????-of-?????")
+
+
+def _set_train_steps(params: configs.Experiment, train: SplitSize) -> None:
+    trainer = params.trainer
+    if bool(trainer.train_epochs) == bool(trainer.train_steps):
+        raise ValueError(
+            "Exactly one of trainer.train_epochs and trainer.train_steps must be above 0. "
+            f"Received: {trainer.train_epochs} epochs, {trainer.train_steps} steps"
+        )
+    if trainer.train_epochs:
+        batch = params.task.train_data.global_batch_size
+        trainer.train_steps = math.ceil(trainer.train_epochs * train.num_images / batch)
+    schedule.use_train_steps(trainer.optimizer_config, trainer.train_steps)
+    logging.info("%s training images, %s steps", train.num_images, trainer.train_steps)

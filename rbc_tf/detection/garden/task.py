@@ -1,0 +1,92 @@
+"""Model Garden's Faster R-CNN task without its limit of 100 objects an image."""
+
+import os
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+from absl import logging
+from official.core import task_factory
+from official.vision.tasks import maskrcnn
+
+from rbc_tf.detection.garden import backbone, configs, drawing, evaluator
+
+_DRAWABLE = "drawable"
+
+
+@task_factory.register_task_cls(configs.RegionDetectionTask)
+class RegionDetection(maskrcnn.MaskRCNNTask):
+    """Finds regions; scores all of them; shows some validation images in TensorBoard."""
+
+    def initialize(self, model: tf_keras.Model) -> None:
+        """Loads the start that `init_checkpoint` names; says loudly if it is not ImageNet's."""
+        named = self.task_config.init_checkpoint
+        if named != configs.IMAGENET:
+            logging.warning(
+                "NOT the paper's start: the backbone starts from %s instead of ImageNet weights.",
+                named or "random weights",
+            )
+        self.task_config.init_checkpoint = backbone.checkpoint(self.task_config)
+        super().initialize(model)
+
+    def build_metrics(self, training: bool = True) -> list[tf_keras.metrics.Metric]:
+        self._drawn: list[np.ndarray] = []
+        return super().build_metrics(training)
+
+    def _build_coco_metrics(self) -> None:
+        generator = self.task_config.model.detection_generator
+        self.coco_metric = evaluator.UncappedEvaluator(generator.max_num_detections)
+
+    def validation_step(self, inputs, model: tf_keras.Model, metrics=None) -> dict:
+        images, labels = inputs
+        outputs = model(
+            images,
+            anchor_boxes=labels["anchor_boxes"],
+            image_shape=labels["image_info"][:, 1, :],
+            training=False,
+        )
+        # No loss: Model Garden would report a constant 0 for it.
+        logs = {}
+        self._update_metrics(labels, outputs, logs)
+        if self.task_config.summary_images > 0:
+            truth = labels["groundtruths"]
+            logs[_DRAWABLE] = {
+                "image": tf.cast(images, tf.float32),
+                "scale": labels["image_info"][:, 2, :],
+                "true_boxes": truth["boxes"],
+                "num_true": truth["num_detections"],
+                "boxes": tf.cast(outputs["detection_boxes"], tf.float32),
+                "scores": tf.cast(outputs["detection_scores"], tf.float32),
+            }
+        return logs
+
+    def aggregate_logs(self, state=None, step_outputs=None):
+        if not state:
+            self._drawn = []
+        drawable = step_outputs.pop(_DRAWABLE, None)
+        if drawable is not None:
+            self._draw(drawable)
+        return super().aggregate_logs(state, step_outputs)
+
+    def reduce_aggregated_logs(self, aggregated_logs, global_step=None) -> dict:
+        if self._drawn and self.logging_dir and global_step is not None:
+            log_dir = os.path.join(self.logging_dir, "validation_images")
+            drawing.write_summaries(log_dir, self._drawn, int(global_step.numpy()))
+        return super().reduce_aggregated_logs(aggregated_logs, global_step)
+
+    def _draw(self, drawable: dict) -> None:
+        wanted = self.task_config.summary_images - len(self._drawn)
+        if wanted <= 0:
+            return
+        # Each value is a tuple over replicas.
+        values = {key: np.concatenate([t.numpy() for t in v]) for key, v in drawable.items()}
+        for index in range(min(wanted, len(values["image"]))):
+            true_boxes = values["true_boxes"][index, : int(values["num_true"][index])]
+            scored = drawing.ScoredImage(
+                image=values["image"][index],
+                true_boxes=true_boxes * np.tile(values["scale"][index], 2),
+                boxes=values["boxes"][index],
+                scores=values["scores"][index],
+            )
+            threshold = self.task_config.summary_score_threshold
+            self._drawn.append(drawing.draw(scored, threshold))

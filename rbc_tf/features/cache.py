@@ -1,0 +1,276 @@
+"""The feature cache: a folder that holds features with all that they were made of.
+
+    fingerprint.json   the settings, and per image the hashes of its file and of its boxes
+    shards/NAME.tfrecord   the features of one image, one record per patch
+    table.npz          labels, groups, splits and boxes of all patches, in the order of the dataset
+    cell_types.yaml    the order of the labels
+    backbone.keras     the network that made the features, to be used with what learns from them
+
+Features cost hours and depend on pixels, boxes and settings alone: a shard is written whole or not
+at all, and kept until one of those changes. Labels, groups and splits cost nothing: they stand in
+the table, which every run writes anew, so that correcting a label recomputes no feature. The table
+is written last: a folder without one is unfinished and cannot be loaded.
+"""
+
+import dataclasses
+import json
+import pathlib
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from rbc_tf import artifacts
+from rbc_tf.cell_types import CellTypes
+from rbc_tf.features.backbone import Backbone
+from rbc_tf.types import FeatureTable
+
+# Raise when files are laid out otherwise.
+FORMAT_VERSION = 1
+
+# Keys of a record.
+IMAGE, BOX, FEATURES = "image", "box", "features"
+
+BACKBONE_FILE = "backbone.keras"
+
+_FINGERPRINT, _TABLE, _CELL_TYPES = "fingerprint.json", "table.npz", "cell_types.yaml"
+_SHARDS, _SHARD_SUFFIX = "shards", ".tfrecord"
+_TABLE_FIELDS = [f.name for f in dataclasses.fields(FeatureTable) if f.name != "features"]
+_READ_BATCH = 256
+_LISTED = 10
+
+
+class CacheError(ValueError):
+    """The folder holds no finished features, or they are damaged."""
+
+
+class StaleCacheError(ValueError):
+    """The folder holds features made of something else than what is asked for now."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageEntry:
+    """What the features of one image were made of."""
+
+    sha256: str
+    boxes_sha256: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Fingerprint:
+    """What the features of a folder were made of.
+
+    Attributes:
+        settings: plain JSON values; all of them must agree for features to be reused.
+        images: entry of each image by its name.
+        versions: of the software; told, not compared.
+    """
+
+    settings: dict
+    images: dict[str, ImageEntry]
+    versions: dict[str, str] = dataclasses.field(default_factory=artifacts.versions)
+
+    @property
+    def sha256(self) -> str:
+        """Hash over settings and images."""
+        images = {name: dataclasses.asdict(entry) for name, entry in self.images.items()}
+        return artifacts.sha256_of_json({"settings": self.settings, "images": images})
+
+    def save(self, path: pathlib.Path) -> None:
+        artifacts.write_json(path, dataclasses.asdict(self))
+
+    @classmethod
+    def load(cls, path: pathlib.Path) -> "Fingerprint":
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            images = {name: ImageEntry(**entry) for name, entry in values["images"].items()}
+            return cls(values["settings"], images, values["versions"])
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise CacheError(
+                f"{path} must be the fingerprint of a feature cache: {error}"
+            ) from error
+
+
+class FeatureCache:
+    """Reads and writes one folder."""
+
+    def __init__(self, folder: str | pathlib.Path):
+        self.folder = pathlib.Path(folder)
+
+    def shard_path(self, image: str) -> pathlib.Path:
+        return self.folder / _SHARDS / f"{image}{_SHARD_SUFFIX}"
+
+    def prepare(self, fingerprint: Fingerprint, overwrite: bool) -> None:
+        """Makes the folder ready for what `fingerprint` asks for.
+
+        Shards made of the same are kept, whether the run that made them finished or not; with
+        `overwrite`, those made of something else are deleted. Images without a shard are new
+        work, never an error.
+
+        Raises:
+            StaleCacheError: shards were made of something else, and `overwrite` is False.
+        """
+        path = self.folder / _FINGERPRINT
+        if path.exists():
+            old = Fingerprint.load(path)
+            stale = self._stale_shards(old, fingerprint)
+            if stale and not overwrite:
+                raise StaleCacheError(self._message(old, fingerprint, stale))
+            if old.settings != fingerprint.settings:
+                (self.folder / BACKBONE_FILE).unlink(missing_ok=True)
+            for image in stale:
+                self.shard_path(image).unlink()
+        if any(not self.shard_path(image).exists() for image in fingerprint.images):
+            (self.folder / _TABLE).unlink(missing_ok=True)
+        fingerprint.save(path)
+
+    def keep_backbone(self, backbone: Backbone) -> None:
+        """Saves the backbone beside its features, unless it is there already."""
+        path = self.folder / BACKBONE_FILE
+        if not path.exists():
+            backbone.save(path)
+
+    def write_shard(self, image: str, boxes: np.ndarray, features: np.ndarray) -> None:
+        """Writes the features float32 [N, D] of the boxes float32 [N, 4] of one image."""
+        with (
+            artifacts.atomic_path(self.shard_path(image)) as temporary,
+            tf.io.TFRecordWriter(str(temporary)) as writer,
+        ):
+            for box, values in zip(boxes, features, strict=True):
+                writer.write(_record(image, box, values))
+
+    def write_table(self, table: FeatureTable, cell_types: CellTypes) -> None:
+        """Writes all but the features of a table, whose `features` are not looked at."""
+        cell_types.save(self.folder / _CELL_TYPES)
+        with artifacts.atomic_path(self.folder / _TABLE) as temporary:
+            np.savez(temporary, **{name: getattr(table, name) for name in _TABLE_FIELDS})
+
+    def load(self) -> FeatureTable:
+        """See `load_features`."""
+        path = self.folder / _TABLE
+        if not path.exists():
+            raise CacheError(
+                f"{self.folder} must hold finished features, and has no {_TABLE}. Run "
+                "tools/extract_features.py; it continues where it stopped."
+            )
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                fields = {name: arrays[name] for name in _TABLE_FIELDS}
+            feature_dim = load_fingerprint(self.folder).settings["feature_dim"]
+        except (ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise CacheError(f"{path} cannot be read: {error}") from error
+        features = self._read_shards(fields["images"], fields["boxes"], feature_dim)
+        return FeatureTable(features=features, **fields)
+
+    def _shards(self) -> list[str]:
+        paths = sorted((self.folder / _SHARDS).glob(f"*{_SHARD_SUFFIX}"))
+        return [p.name.removesuffix(_SHARD_SUFFIX) for p in paths if not p.name.startswith(".")]
+
+    def _stale_shards(self, old: Fingerprint, new: Fingerprint) -> list[str]:
+        if old.settings != new.settings:
+            return self._shards()
+        return [i for i in self._shards() if old.images.get(i) != new.images.get(i)]
+
+    def _message(self, old: Fingerprint, new: Fingerprint, stale: Sequence[str]) -> str:
+        changes = changed_settings(old.settings, new.settings)
+        if not changes:
+            changes = [_changed_image(i, old.images.get(i), new.images.get(i)) for i in stale]
+        more = len(changes) - _LISTED
+        lines = changes[:_LISTED] + ([f"and {more} more"] if more > 0 else [])
+        return (
+            f"The features in {self.folder} were made of something else:\n"
+            + "".join(f"  {line}\n" for line in lines)
+            + "Give --overwrite to replace what changed, or name another folder."
+        )
+
+    def _read_shards(self, images, boxes, feature_dim: int) -> np.ndarray:
+        names = list(dict.fromkeys(images.tolist()))
+        features = np.empty((len(images), feature_dim), np.float32)
+        row = 0
+        try:
+            for found, batch_boxes, batch in _batches(map(self.shard_path, names), feature_dim):
+                rows = slice(row, row + len(found))
+                if not np.array_equal(found, images[rows]) or not np.array_equal(
+                    batch_boxes, boxes[rows]
+                ):
+                    raise CacheError(f"the shards hold other patches than {_TABLE} lists")
+                features[rows] = batch
+                row = rows.stop
+            if row != len(images):
+                raise CacheError(f"{row} of {len(images)} patches are there")
+        except (tf.errors.OpError, CacheError) as error:
+            raise CacheError(
+                f"The features in {self.folder} are damaged: {error}. Delete the folder and "
+                "extract them again."
+            ) from error
+        return features
+
+
+def load_features(features_dir: str | pathlib.Path) -> FeatureTable:
+    """The features of a finished cache, rows in the order of the dataset and of its regions.
+
+    Raises CacheError where the folder is unfinished or damaged.
+    """
+    return FeatureCache(features_dir).load()
+
+
+def load_cell_types(features_dir: str | pathlib.Path) -> CellTypes:
+    """The cell types whose labels the features of that folder carry, in their order."""
+    return CellTypes.load(pathlib.Path(features_dir) / _CELL_TYPES)
+
+
+def load_fingerprint(features_dir: str | pathlib.Path) -> Fingerprint:
+    """What the features of that folder were made of; raises CacheError where it does not say."""
+    path = pathlib.Path(features_dir) / _FINGERPRINT
+    if not path.exists():
+        raise CacheError(f"{features_dir} must be a feature cache, and has no {_FINGERPRINT}.")
+    return Fingerprint.load(path)
+
+
+def _record(image: str, box: np.ndarray, values: np.ndarray) -> bytes:
+    feature = {
+        IMAGE: tf.train.Feature(bytes_list=tf.train.BytesList(value=[image.encode()])),
+        BOX: tf.train.Feature(float_list=tf.train.FloatList(value=box)),
+        FEATURES: tf.train.Feature(float_list=tf.train.FloatList(value=values)),
+    }
+    return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
+
+
+def _batches(paths: Iterable[pathlib.Path], feature_dim: int) -> Iterator[tuple]:
+    """Names str [B], boxes float32 [B, 4], features float32 [B, D], in the order of the files."""
+    paths = [str(path) for path in paths]
+    if not paths:
+        return
+    keys = {
+        IMAGE: tf.io.FixedLenFeature([], tf.string),
+        BOX: tf.io.FixedLenFeature([4], tf.float32),
+        FEATURES: tf.io.FixedLenFeature([feature_dim], tf.float32),
+    }
+    records = tf.data.TFRecordDataset(paths).batch(_READ_BATCH)
+    parsed = records.map(lambda r: tf.io.parse_example(r, keys), num_parallel_calls=2).prefetch(2)
+    for batch in parsed.as_numpy_iterator():
+        names = np.array([name.decode() for name in batch[IMAGE]])
+        yield names, batch[BOX], batch[FEATURES]
+
+
+def changed_settings(old: dict, new: dict, prefix: str = "") -> list[str]:
+    """One line per setting that differs between two nested mappings of settings."""
+    lines = []
+    for key in sorted(old.keys() | new.keys()):
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, dict) and isinstance(after, dict):
+            lines += changed_settings(before, after, f"{prefix}{key}.")
+        elif before != after:
+            lines.append(f"{prefix}{key} was {before!r}, is now {after!r}")
+    return lines
+
+
+def _changed_image(name: str, old: ImageEntry | None, new: ImageEntry | None) -> str:
+    if new is None:
+        return f"image {name} is no longer in the dataset"
+    if old is None:
+        return f"image {name} has features of unknown origin"
+    parts = ["its file"] if old.sha256 != new.sha256 else []
+    parts += ["its labelled regions"] if old.boxes_sha256 != new.boxes_sha256 else []
+    return f"image {name}: {' and '.join(parts)} changed"

@@ -1,0 +1,197 @@
+"""Patches cut from an image, one per box (the paper: each detected box, resized to 224x224).
+
+One TensorFlow function serves the feature cache, the analysis of new images and the exported
+graph, so that a patch has the same values wherever it is made.
+
+Geometry. Coordinates are continuous: pixel k of the source covers [k, k + 1), its centre is
+k + 0.5; a box [ymin, ymax) is an interval of these coordinates. A patch looks at a *window* of
+the image:
+
+    stretch      the box, grown by `context` times its height above and below and by `context`
+                 times its width left and right. Both sides become `size`: the paper's way.
+    letterbox    the square around the grown box: its longer side, the same centre. Proportions
+                 are kept; what lies in the square but outside the grown box is filled.
+    fixed_scale  the square of `window` source pixels around the centre of the box, neighbours
+                 included. Proportions and absolute size are kept; a box larger than the window
+                 is cut off.
+
+Output pixel i of S looks at the source coordinate
+
+    start + (i + 0.5) * (stop - start) / S
+
+and takes the bilinear mean of the four pixel centres around it (half-pixel centres: a window of
+exactly S x S pixels gives those pixels back). Regions are mostly smaller than a patch, where
+bilinear interpolation is right; where patches are smaller than regions, `supersample` = k takes
+the mean of k x k evenly spaced such samples per output pixel, against aliasing. Neighbouring
+pixels outside the box take part at its edge; at the edge of the image the last pixel is repeated.
+Samples outside the image are filled with the ImageNet mean colour: ResNet-50's preprocessing
+makes it 0, which is also what its convolutions pad with.
+"""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from rbc_tf import boxes as box_lib
+
+# Enters the fingerprint of the feature cache: raise it whenever the values of patches change.
+CROP_VERSION = 1
+
+MODES = ("stretch", "letterbox", "fixed_scale")
+
+# RGB, 0 to 255: what the Keras application's ResNet-50 preprocessing subtracts.
+IMAGENET_MEAN = (123.68, 116.779, 103.939)
+
+# ResNet-50 divides the sides by 32 on its way to the last convolution.
+_SMALLEST_PATCH = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class CropConfig:
+    """How patches are cut; see the module for the geometry.
+
+    Attributes:
+        mode: 'stretch' (the paper's), 'letterbox' or 'fixed_scale'.
+        size: height and width of a patch in pixels, 32 or more; 224 in the paper.
+        context: margin on each side of the box as a share of that side; 0 in the paper.
+        window: side of the window in source pixels; for 'fixed_scale', and for it alone.
+        supersample: samples per output pixel along each axis.
+    """
+
+    mode: str = "stretch"
+    size: int = 224
+    context: float = 0.0
+    window: float | None = None
+    supersample: int = 1
+
+    def __post_init__(self):
+        if self.mode not in MODES:
+            raise ValueError(f"`mode` must be one of {', '.join(MODES)}. Received: {self.mode!r}")
+        if self.size < _SMALLEST_PATCH:
+            raise ValueError(f"`size` must be {_SMALLEST_PATCH} or more. Received: {self.size}")
+        if not 0 <= self.context < float("inf"):
+            raise ValueError(f"`context` must be 0 or more. Received: {self.context}")
+        if not 1 <= self.supersample <= 16:
+            raise ValueError(f"`supersample` must be 1 to 16. Received: {self.supersample}")
+        self._check_window()
+
+    def _check_window(self):
+        if self.mode != "fixed_scale":
+            if self.window is not None:
+                raise ValueError(
+                    f"`window` must be left out unless `mode` is fixed_scale. "
+                    f"Received: {self.window} with mode {self.mode}"
+                )
+            return
+        if self.window is None or not 1 <= self.window < float("inf"):
+            raise ValueError(
+                f"`window` must be 1 or more source pixels where `mode` is fixed_scale. "
+                f"Received: {self.window}"
+            )
+        if self.context:
+            raise ValueError(
+                f"`context` must be 0 where `mode` is fixed_scale: the window already says what "
+                f"is seen. Received: {self.context}"
+            )
+
+
+def check_boxes(boxes: np.ndarray, height: int, width: int) -> np.ndarray:
+    """The boxes as float32 [N, 4], for an image of that size.
+
+    Raises ValueError naming the first box that is not finite, has a side of less than one pixel
+    or lies outside the image. A box that is partly outside is accepted.
+    """
+    boxes = box_lib.as_boxes(boxes)
+    sides = boxes[:, 2:] - boxes[:, :2]
+    visible = box_lib.area(box_lib.clip(boxes, height, width)) > 0
+    usable = np.isfinite(boxes).all(axis=1) & (sides >= 1).all(axis=1) & visible
+    if not usable.all():
+        first = int(np.argmin(usable))
+        raise ValueError(
+            f"A box must have finite edges (ymin, xmin, ymax, xmax), sides of one pixel or more, "
+            f"and overlap the image of {height}x{width}. "
+            f"Received: box {first} = {boxes[first].tolist()}"
+        )
+    return boxes
+
+
+def cut_patches(image: tf.Tensor, boxes: tf.Tensor, config: CropConfig) -> tf.Tensor:
+    """One patch per box; the same eagerly, in `tf.data` and in an exported graph.
+
+    Every finite box has a result, a box outside of the image one of fill alone, so that graphs
+    can pad their boxes; `check_boxes` refuses boxes that make no sense.
+
+    Args:
+        image: uint8 or float [H, W, 3] RGB, 0 to 255.
+        boxes: float32 [N, 4] (ymin, xmin, ymax, xmax) in pixels of the image.
+
+    Returns:
+        float32 [N, size, size, 3] RGB, 0 to 255, not rounded; [0, size, size, 3] for no boxes.
+    """
+    image = tf.convert_to_tensor(image)
+    image.shape.assert_is_compatible_with([None, None, 3])
+    boxes = tf.reshape(tf.cast(boxes, tf.float32), [-1, 4])
+    shown = _grow(boxes, config.context)
+    windows = _square(shown, config) if config.mode != "stretch" else shown
+    ys, xs = _sample_places(windows, config.size * config.supersample)
+    samples = _bilinear(image, ys, xs)
+    keep = _inside(ys, 0.0, tf.shape(image)[0]), _inside(xs, 0.0, tf.shape(image)[1])
+    if config.mode == "letterbox":
+        keep = (
+            keep[0] & _inside(ys, shown[:, 0:1], shown[:, 2:3]),
+            keep[1] & _inside(xs, shown[:, 1:2], shown[:, 3:4]),
+        )
+    keep = keep[0][:, :, None, None] & keep[1][:, None, :, None]
+    patches = tf.where(keep, samples, tf.constant(IMAGENET_MEAN, tf.float32))
+    return _mean_of_samples(patches, config)
+
+
+def _grow(boxes: tf.Tensor, context: float) -> tf.Tensor:
+    margin = context * (boxes[:, 2:] - boxes[:, :2])
+    return tf.concat([boxes[:, :2] - margin, boxes[:, 2:] + margin], axis=1)
+
+
+def _square(boxes: tf.Tensor, config: CropConfig) -> tf.Tensor:
+    """Squares around the centres of the boxes, as large as the mode asks for."""
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+    if config.mode == "fixed_scale":
+        half = tf.constant(config.window / 2, tf.float32)
+    else:
+        half = tf.reduce_max(boxes[:, 2:] - boxes[:, :2], axis=1, keepdims=True) / 2
+    return tf.concat([centres - half, centres + half], axis=1)
+
+
+def _sample_places(windows: tf.Tensor, count: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Source coordinates float32 [N, count] of the samples, down and across."""
+    steps = (tf.range(count, dtype=tf.float32) + 0.5) / count
+    ys = windows[:, 0:1] + steps * (windows[:, 2:3] - windows[:, 0:1])
+    xs = windows[:, 1:2] + steps * (windows[:, 3:4] - windows[:, 1:2])
+    return ys, xs
+
+
+def _inside(places: tf.Tensor, start, stop) -> tf.Tensor:
+    return (places >= start) & (places < tf.cast(stop, tf.float32))
+
+
+def _bilinear(image: tf.Tensor, ys: tf.Tensor, xs: tf.Tensor) -> tf.Tensor:
+    """float32 [N, count, count, 3] at evenly spaced places; right only inside of the image.
+
+    `tf.image.crop_and_resize` counts from pixel centres (place - 0.5), spreads its samples from
+    the first place to the last, divides places by (side - 1) and answers nothing beyond the
+    outermost centres. One repeated pixel all around (hence + 1) covers the half pixel there.
+    """
+    padded = tf.pad(tf.cast(image, tf.float32), [[1, 1], [1, 1], [0, 0]], mode="SYMMETRIC")
+    last = tf.cast(tf.shape(padded)[:2] - 1, tf.float32)
+    ends = tf.stack([ys[:, 0], xs[:, 0], ys[:, -1], xs[:, -1]], axis=1) - 0.5 + 1
+    normalised = ends / tf.concat([last, last], axis=0)
+    count = ys.shape[1]
+    which = tf.zeros([tf.shape(ys)[0]], tf.int32)
+    return tf.image.crop_and_resize(padded[None], normalised, which, [count, count])
+
+
+def _mean_of_samples(patches: tf.Tensor, config: CropConfig) -> tf.Tensor:
+    if config.supersample == 1:
+        return patches
+    fine = [-1, config.size, config.supersample, config.size, config.supersample, 3]
+    return tf.reduce_mean(tf.reshape(patches, fine), axis=[2, 4])

@@ -1,0 +1,205 @@
+"""From a dataset folder to a feature cache."""
+
+import dataclasses
+import pathlib
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+from absl import logging
+from tqdm import tqdm
+
+from rbc_tf import artifacts, boxes, image_io
+from rbc_tf.cell_types import CellTypes
+from rbc_tf.data import dataset as dataset_lib
+from rbc_tf.data import examples as examples_lib
+from rbc_tf.data.regions import RegionConfig, find_regions
+from rbc_tf.features.backbone import FeatureExtractor, load_backbone
+from rbc_tf.features.cache import FORMAT_VERSION, FeatureCache, Fingerprint, ImageEntry
+from rbc_tf.features.crops import CROP_VERSION, CropConfig, check_boxes, cut_patches
+from rbc_tf.types import FeatureTable, Region, Sample
+
+# Patches held in memory at a time: 150 MB at 224x224. A run that is interrupted loses as many.
+_PATCHES_AT_ONCE = 256
+
+
+@dataclasses.dataclass(frozen=True)
+class ExtractionConfig:
+    """How features are made.
+
+    Attributes:
+        weights: 'imagenet', a path or 'random': see `backbone.load_backbone`.
+        crop: how patches are cut.
+        regions: how regions are found in masks.
+        batch_size: patches per run of the network; changes speed only.
+        seed: of random weights; unused otherwise.
+    """
+
+    weights: str
+    crop: CropConfig = dataclasses.field(default_factory=CropConfig)
+    regions: RegionConfig = dataclasses.field(default_factory=RegionConfig)
+    batch_size: int = 32
+    seed: int = 0
+
+
+class ExtractionError(ValueError):
+    """Some images could not be used; the features of the others are in the cache.
+
+    Attributes:
+        failures: the reason by the name of the image.
+    """
+
+    def __init__(self, failures: dict[str, str]):
+        self.failures = failures
+        lines = "".join(f"  {name}: {reason}\n" for name, reason in failures.items())
+        super().__init__(
+            f"{len(failures)} image(s) could not be used:\n{lines}"
+            "The features of the others are kept. Repair these images or take them out of the "
+            "dataset, then run again: only what is missing will be computed."
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Task:
+    """One image, and the regions of it that are examples for classification."""
+
+    sample: Sample
+    regions: tuple[Region, ...]
+    entry: ImageEntry
+
+    @property
+    def boxes(self) -> np.ndarray:
+        return boxes.as_boxes([region.box for region in self.regions])
+
+
+def extract_features(
+    dataset_dir: str | pathlib.Path,
+    features_dir: str | pathlib.Path,
+    config: ExtractionConfig,
+    overwrite: bool = False,
+) -> FeatureTable:
+    """Fills a feature cache from a dataset folder, and loads it.
+
+    What the folder already holds is reused. An image that cannot be used does not stop the others.
+
+    Raises:
+        StaleCacheError: the folder was filled from other images, boxes or settings; with
+            `overwrite`, what changed is replaced instead.
+        ExtractionError: at the end, naming the images that could not be used. The cache stays
+            unfinished then.
+        WeightsError: the backbone cannot be loaded.
+    """
+    dataset = dataset_lib.load_dataset(dataset_dir)
+    backbone = load_backbone(config.weights, config.crop.size, config.seed)
+    tasks, failures = _plan(dataset.samples, config.regions)
+    settings = {
+        "format_version": FORMAT_VERSION,
+        "crop_version": CROP_VERSION,
+        "crop": dataclasses.asdict(config.crop),
+        "regions": dataclasses.asdict(config.regions),
+        "weights_sha256": backbone.weights_sha256,
+        "feature_dim": backbone.feature_dim,
+    }
+    cache = FeatureCache(features_dir)
+    entries = {task.sample.name: task.entry for task in tasks}
+    cache.prepare(Fingerprint(settings, entries), overwrite)
+    cache.keep_backbone(backbone)
+    extractor = FeatureExtractor(backbone, config.batch_size)
+    failures |= _fill(cache, tasks, config.crop, extractor)
+    if failures:
+        raise ExtractionError(failures)
+    cache.write_table(_table(tasks, dataset.cell_types), dataset.cell_types)
+    return cache.load()
+
+
+def _plan(samples: Sequence[Sample], config: RegionConfig) -> tuple[list[_Task], dict[str, str]]:
+    """What is to be done per image, and why some images cannot be used."""
+    tasks, failures = [], {}
+    for sample in tqdm(samples, desc="Finding regions", unit="image"):
+        try:
+            regions = tuple(filter(examples_lib.is_example, find_regions(sample, config)))
+            # The mask enters by the boxes that were found in it.
+            hashed = artifacts.sha256_of_bytes(boxes.as_boxes([r.box for r in regions]).tobytes())
+            entry = ImageEntry(artifacts.sha256_of_file(sample.image_path), hashed)
+            tasks.append(_Task(sample, regions, entry))
+        except (OSError, ValueError) as error:
+            failures[sample.name] = _reason(sample, error)
+    return tasks, failures
+
+
+def _fill(
+    cache: FeatureCache, tasks: Sequence[_Task], crop: CropConfig, extractor: FeatureExtractor
+) -> dict[str, str]:
+    """Computes the shards that are missing; the reason by the name of each image that failed."""
+    pending = [task for task in tasks if not cache.shard_path(task.sample.name).exists()]
+    if len(pending) < len(tasks):
+        logging.info("%d of %d images are in the cache.", len(tasks) - len(pending), len(tasks))
+    failures = {}
+    total = sum(len(task.regions) for task in pending)
+    with tqdm(total=total, desc="Extracting features", unit="patch") as progress:
+        for unit in _units(pending):
+            patches = {}
+            for task in unit:
+                try:
+                    patches[task.sample.name] = _cut(task, crop)
+                except (OSError, ValueError) as error:
+                    failures[task.sample.name] = _reason(task.sample, error)
+            _extract_unit(cache, unit, patches, extractor)
+            progress.update(sum(len(task.regions) for task in unit))
+    return failures
+
+
+def _units(tasks: Iterable[_Task]) -> Iterator[list[_Task]]:
+    """Images in a row with some `_PATCHES_AT_ONCE` patches together: batches span images."""
+    unit, count = [], 0
+    for task in tasks:
+        unit.append(task)
+        count += len(task.regions)
+        if count >= _PATCHES_AT_ONCE:
+            yield unit
+            unit, count = [], 0
+    if unit:
+        yield unit
+
+
+def _cut(task: _Task, crop: CropConfig) -> np.ndarray:
+    image = image_io.read_image(task.sample.image_path)
+    checked = check_boxes(task.boxes, *image.shape[:2])
+    return cut_patches(image, checked, crop).numpy()
+
+
+def _extract_unit(
+    cache: FeatureCache,
+    unit: Sequence[_Task],
+    patches: dict[str, np.ndarray],
+    extractor: FeatureExtractor,
+) -> None:
+    if not patches:
+        return
+    features = extractor.extract(np.concatenate(list(patches.values())))
+    start = 0
+    for task in unit:
+        if task.sample.name in patches:
+            stop = start + len(task.regions)
+            cache.write_shard(task.sample.name, task.boxes, features[start:stop])
+            start = stop
+
+
+def _table(tasks: Sequence[_Task], cell_types: CellTypes) -> FeatureTable:
+    """The rows of all tasks, without their features."""
+    rows = [(task.sample, region) for task in tasks for region in task.regions]
+    labels = [examples_lib.label_vector(region, cell_types) for _, region in rows]
+    return FeatureTable(
+        features=np.zeros((len(rows), 0), np.float32),
+        labels=np.array(labels, np.int8).reshape(len(rows), len(cell_types)),
+        images=np.array([sample.name for sample, _ in rows], str),
+        groups=np.array([sample.group for sample, _ in rows], str),
+        splits=np.array([sample.split for sample, _ in rows], str),
+        boxes=boxes.as_boxes([region.box for _, region in rows]),
+        num_cells=np.array([region.num_cells for _, region in rows], np.int32),
+        complete=np.array([region.complete for _, region in rows], bool),
+    )
+
+
+def _reason(sample: Sample, error: Exception) -> str:
+    logging.error("Image %s cannot be used: %s", sample.name, error)
+    return str(error)

@@ -1,0 +1,38 @@
+"""Trains the networks that name cell types, and the gradient boosting that says abnormal or not.
+
+python tools/train_classifier.py --features_dir=features --output_dir=classifier \
+    --params_override='{heads: {learning_rate: 1e-4}, boosting: {n_estimators: 200}}'
+"""
+
+from absl import flags
+
+from rbc_tf import command
+from rbc_tf.classification import fit, settings
+
+_FEATURES_DIR = flags.DEFINE_string("features_dir", None, "Folder of extract_features.py.")
+_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder for the classifier.")
+_CONFIG_FILE = flags.DEFINE_multi_string(
+    "config_file", [], "YAML of settings; may be repeated, later ones win."
+)
+_PARAMS_OVERRIDE = flags.DEFINE_string(
+    "params_override", "", "Settings as YAML; they win over files."
+)
+_OVERWRITE = flags.DEFINE_bool("overwrite", False, "Train again where a classifier is there.")
+
+
+def main() -> None:
+    config = settings.load_settings(_CONFIG_FILE.value, _PARAMS_OVERRIDE.value)
+    classifier = fit.fit_classifier(
+        _FEATURES_DIR.value, _OUTPUT_DIR.value, config, _OVERWRITE.value
+    )
+    print("type: status, epoch kept, validation AUC")
+    for report in classifier.record["heads"]:
+        print(
+            f"  {report['name']}: {report['status']}, {report['epoch']}, {report['validation_auc']}"
+        )
+    print(f"abnormality: validation AUC {classifier.record['abnormality']['validation_auc']}")
+    print(f"classifier: {_OUTPUT_DIR.value}")
+
+
+if __name__ == "__main__":
+    command.run(main, required=("features_dir", "output_dir"))

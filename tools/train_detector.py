@@ -1,0 +1,64 @@
+"""Trains or evaluates the detector of regions.
+
+    python tools/train_detector.py --experiment=rbc_fasterrcnn_resnet_fpn \
+        --config_file=object_detection_configs/chula_r101_fpn_cpu.yaml \
+        --records_dir=records --model_dir=runs/detector --mode=train_and_eval
+"""
+
+import os
+
+# Before TensorFlow is loaded: without a GPU it reports that at length on every start.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from absl import app, flags, logging
+
+from rbc_tf.detection.garden import parameters, train
+
+_EXPERIMENT = flags.DEFINE_string(
+    "experiment",
+    None,
+    "rbc_fasterrcnn_resnet_stride16 or rbc_fasterrcnn_resnet_fpn.",
+    required=True,
+)
+_CONFIG_FILE = flags.DEFINE_multi_string(
+    "config_file", [], "YAML of settings; may be repeated, later ones win."
+)
+_PARAMS_OVERRIDE = flags.DEFINE_string(
+    "params_override", "", "Settings as YAML or 'task.a=1,trainer.b=2'; they win over files."
+)
+_MODE = flags.DEFINE_enum("mode", "train_and_eval", train.MODES, "What to run.")
+_MODEL_DIR = flags.DEFINE_string(
+    "model_dir", None, "Checkpoints and logs; an existing run goes on.", required=True
+)
+_RECORDS_DIR = flags.DEFINE_string(
+    "records_dir", "", "Folder of TFRecords with records.json; sets task.records_dir."
+)
+_BACKBONE_CHECKPOINT = flags.DEFINE_string(
+    "backbone_checkpoint",
+    "",
+    "'imagenet', a checkpoint, or 'none' for random weights; sets task.init_checkpoint.",
+)
+_SEED = flags.DEFINE_integer("seed", None, "Makes the run repeatable.")
+_SPLIT = flags.DEFINE_enum(
+    "split", "validation", ["train", "validation", "test"], "What mode eval scores."
+)
+_CHECKPOINT_PATH = flags.DEFINE_string(
+    "checkpoint_path", "", "What mode eval scores; the best one of model_dir by default."
+)
+
+
+def main(_) -> None:
+    sources = parameters.Sources(
+        experiment=_EXPERIMENT.value,
+        config_files=_CONFIG_FILE.value,
+        params_override=_PARAMS_OVERRIDE.value,
+        records_dir=_RECORDS_DIR.value,
+        backbone_checkpoint=_BACKBONE_CHECKPOINT.value,
+        seed=_SEED.value,
+    )
+    scores = train.run(sources, _MODE.value, _MODEL_DIR.value, _SPLIT.value, _CHECKPOINT_PATH.value)
+    logging.info("Scores: %s", scores)
+
+
+if __name__ == "__main__":
+    app.run(main)
