@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from rbc_tf.features import backbone
+from rbc_tf.features import backbone, crops
 from rbc_tf.features.backbone import Backbone, FeatureExtractor, WeightsError, load_backbone
 
 
@@ -114,6 +114,19 @@ def test_function_is_traced_once_for_all_counts():
     for count in range(1, 20):
         extractor.extract(np.zeros((count, 32, 32, 3), np.float32))
     assert extractor._run.experimental_get_tracing_count() == 1
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 5])
+def test_boxes_are_cut_and_extracted_in_batches(count):
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (60, 70, 3), dtype=np.uint8)
+    boxes = rng.uniform(0, 20, (count, 4)).astype(np.float32)
+    boxes += np.array([0, 0, 30, 40], np.float32)
+    extractor = FeatureExtractor(tiny_backbone(), batch_size=2)
+    expected = extractor.extract(crops.cut_patches(image, boxes, crops.CropConfig(size=32)))
+    found = extractor.extract_boxes(image, boxes, crops.CropConfig(size=32))
+    assert found.shape == (count, 5)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 def test_batch_size_is_checked():

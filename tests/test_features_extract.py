@@ -107,9 +107,8 @@ def test_features_are_those_of_the_patches(dataset, features):
         np.testing.assert_allclose(table.features[row], patch.mean(axis=(0, 1)), rtol=1e-4)
 
 
-def test_batches_and_units_change_no_feature(dataset, features, tmp_path, monkeypatch):
+def test_batches_change_no_feature(dataset, features, tmp_path):
     expected = extract_features(dataset, features, CONFIG).features
-    monkeypatch.setattr(extract, "_PATCHES_AT_ONCE", 1)
     one_by_one = dataclasses.replace(CONFIG, batch_size=1)
     found = extract_features(dataset, tmp_path / "again", one_by_one).features
     np.testing.assert_allclose(found, expected, rtol=1e-5)
@@ -127,7 +126,7 @@ def test_records_can_be_read_by_others(dataset, features):
 def test_second_run_reuses_everything(dataset, features, monkeypatch):
     first = extract_features(dataset, features, CONFIG)
     before = shard_times(features)
-    monkeypatch.setattr(extract, "_cut", None)
+    monkeypatch.setattr(extract, "_extract", None)
     second = extract_features(dataset, features, CONFIG)
     assert shard_times(features) == before
     np.testing.assert_array_equal(second.features, first.features)
@@ -234,7 +233,6 @@ def _extract_and_die(dataset, features):
         write_shard(self, image, *values)
 
     monkeypatch.setattr(cache.FeatureCache, "write_shard", die_at_b)
-    monkeypatch.setattr(extract, "_PATCHES_AT_ONCE", 1)
     extract_features(dataset, features, CONFIG)
 
 

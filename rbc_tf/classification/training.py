@@ -9,6 +9,7 @@ labelled).
 """
 
 import dataclasses
+import gc
 import pathlib
 from collections.abc import Sequence
 
@@ -94,6 +95,9 @@ def train_heads(
                 f"`{part}` must have one label per name, {len(names)}. "
                 f"Received: {table.labels.shape[1]} labels"
             )
+    # Compiled functions hold the variables of earlier trainings in reference cycles: 100 MB each,
+    # too few objects for Python to collect them by itself.
+    gc.collect()
     model = build_heads(names, train.features.shape[1], config, train.features)
     stopping = _Stopping(train.labels, validation.labels, config.patience)
     _warn(names, train, validation)

@@ -182,31 +182,37 @@ def _random_resnet50(patch_size: int, seed: int) -> keras.Model:
 class FeatureExtractor:
     """Runs a backbone over any number of patches, in batches, as one compiled function.
 
-    Batches are filled up to a power of two, so that only a few shapes are ever compiled.
+    The function leaves the number of patches open, so nothing is traced again for the last batch.
     """
 
     def __init__(self, backbone: Backbone, batch_size: int = 32):
         if batch_size < 1:
             raise ValueError(f"`batch_size` must be 1 or more. Received: {batch_size}")
-        self._backbone = backbone
-        self._batch_size = batch_size
+        self.batch_size = batch_size
+        self.feature_dim = backbone.feature_dim
         side = backbone.patch_size
         self._run = tf.function(
             lambda patches: backbone.model(patches, training=False),
             input_signature=[tf.TensorSpec([None, side, side, 3], tf.float32)],
         )
 
-    @property
-    def feature_dim(self) -> int:
-        return self._backbone.feature_dim
-
     def extract(self, patches: np.ndarray | tf.Tensor) -> np.ndarray:
-        """float32 [N, feature_dim] from patches [N, size, size, 3] RGB, 0 to 255."""
-        patches = tf.convert_to_tensor(patches, tf.float32)
+        """float32 [N, feature_dim] from patches float32 [N, size, size, 3] RGB, 0 to 255."""
         features = np.zeros((len(patches), self.feature_dim), np.float32)
-        for start in range(0, len(patches), self._batch_size):
-            batch = patches[start : start + self._batch_size]
-            full = min(self._batch_size, 1 << (len(batch) - 1).bit_length())
-            filled = tf.pad(batch, [[0, full - len(batch)], [0, 0], [0, 0], [0, 0]])
-            features[start : start + len(batch)] = self._run(filled)[: len(batch)]
+        for start in range(0, len(patches), self.batch_size):
+            batch = patches[start : start + self.batch_size]
+            features[start : start + len(batch)] = self._run(batch)
         return features
+
+    def extract_boxes(
+        self, image: np.ndarray, boxes: np.ndarray, crop: crops.CropConfig
+    ) -> np.ndarray:
+        """float32 [N, feature_dim] of boxes float32 [N, 4] in an image uint8 [H, W, 3] RGB.
+
+        Patches are cut batch by batch: thousands of boxes take no more memory than one batch.
+        """
+        parts = [np.zeros((0, self.feature_dim), np.float32)]
+        for start in range(0, len(boxes), self.batch_size):
+            batch = boxes[start : start + self.batch_size]
+            parts.append(self.extract(crops.cut_patches(image, batch, crop)))
+        return np.concatenate(parts)

@@ -268,7 +268,7 @@ def changed_settings(old: dict, new: dict, prefix: str = "") -> list[str]:
 
 def _changed_image(name: str, old: ImageEntry | None, new: ImageEntry | None) -> str:
     if new is None:
-        return f"image {name} is no longer in the dataset"
+        return f"image {name} is no longer in the dataset, or cannot be used"
     if old is None:
         return f"image {name} has features of unknown origin"
     parts = ["its file"] if old.sha256 != new.sha256 else []

@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from absl import logging
@@ -15,11 +15,8 @@ from rbc_tf.data import examples as examples_lib
 from rbc_tf.data.regions import RegionConfig, find_regions
 from rbc_tf.features.backbone import FeatureExtractor, load_backbone
 from rbc_tf.features.cache import FORMAT_VERSION, FeatureCache, Fingerprint, ImageEntry
-from rbc_tf.features.crops import CROP_VERSION, CropConfig, check_boxes, cut_patches
+from rbc_tf.features.crops import CROP_VERSION, CropConfig, check_boxes
 from rbc_tf.types import FeatureTable, Region, Sample
-
-# Patches held in memory at a time: 150 MB at 224x224. A run that is interrupted loses as many.
-_PATCHES_AT_ONCE = 256
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,52 +133,22 @@ def _fill(
     failures = {}
     total = sum(len(task.regions) for task in pending)
     with tqdm(total=total, desc="Extracting features", unit="patch") as progress:
-        for unit in _units(pending):
-            patches = {}
-            for task in unit:
-                try:
-                    patches[task.sample.name] = _cut(task, crop)
-                except (OSError, ValueError) as error:
-                    failures[task.sample.name] = _reason(task.sample, error)
-            _extract_unit(cache, unit, patches, extractor)
-            progress.update(sum(len(task.regions) for task in unit))
+        for task in pending:
+            try:
+                features = _extract(task, crop, extractor)
+            except (OSError, ValueError) as error:
+                failures[task.sample.name] = _reason(task.sample, error)
+            else:
+                cache.write_shard(task.sample.name, task.boxes, features)
+            progress.update(len(task.regions))
     return failures
 
 
-def _units(tasks: Iterable[_Task]) -> Iterator[list[_Task]]:
-    """Images in a row with some `_PATCHES_AT_ONCE` patches together: batches span images."""
-    unit, count = [], 0
-    for task in tasks:
-        unit.append(task)
-        count += len(task.regions)
-        if count >= _PATCHES_AT_ONCE:
-            yield unit
-            unit, count = [], 0
-    if unit:
-        yield unit
-
-
-def _cut(task: _Task, crop: CropConfig) -> np.ndarray:
+def _extract(task: _Task, crop: CropConfig, extractor: FeatureExtractor) -> np.ndarray:
+    """float32 [N, D]. Batches do not span images: ten patches run as fast as a full batch."""
     image = image_io.read_image(task.sample.image_path)
     checked = check_boxes(task.boxes, *image.shape[:2])
-    return cut_patches(image, checked, crop).numpy()
-
-
-def _extract_unit(
-    cache: FeatureCache,
-    unit: Sequence[_Task],
-    patches: dict[str, np.ndarray],
-    extractor: FeatureExtractor,
-) -> None:
-    if not patches:
-        return
-    features = extractor.extract(np.concatenate(list(patches.values())))
-    start = 0
-    for task in unit:
-        if task.sample.name in patches:
-            stop = start + len(task.regions)
-            cache.write_shard(task.sample.name, task.boxes, features[start:stop])
-            start = stop
+    return extractor.extract_boxes(image, checked, crop)
 
 
 def _table(tasks: Sequence[_Task], cell_types: CellTypes) -> FeatureTable:

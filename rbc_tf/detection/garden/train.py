@@ -1,6 +1,7 @@
 """Training and evaluation runs."""
 
 import contextlib
+import copy
 import os
 import pathlib
 
@@ -70,26 +71,14 @@ def evaluate(
         checkpoint_path = checkpoints.existing(checkpoint_path)
     else:
         checkpoint_path = checkpoints.best(params, model_dir)
-    strategy = _prepare(params)
-    with strategy.scope():
-        # No logging folder: images in TensorBoard belong to training.
-        detection = task_factory.get_task(params.task, logging_dir="")
-        trainer = base_trainer.Trainer(
-            params,
-            detection,
-            model=detection.build_model(),
-            optimizer=detection.create_optimizer(params.trainer.optimizer_config),
-            train=False,
-        )
-        restored = tf.train.Checkpoint(model=trainer.model, global_step=trainer.global_step)
-        restored.read(checkpoint_path).expect_partial().assert_existing_objects_matched()
-        logs = trainer.evaluate(tf.constant(params.trainer.validation_steps))
+    with _said_once():
+        logs = _scored(params, checkpoint_path)
     scores = {name: float(logs[name]) for name in _SCORES}
     report = {
         "split": split,
         "num_images": records.read_split_sizes(params.task.records_dir)[split].num_images,
         "checkpoint": os.path.basename(checkpoint_path),
-        "step": int(trainer.global_step.numpy()),
+        "step": checkpoints.step(checkpoint_path),
         **scores,
         "versions": artifacts.versions(),
     }
@@ -98,15 +87,33 @@ def evaluate(
     return scores
 
 
+def _scored(params: configs.Experiment, checkpoint_path: str) -> dict:
+    with _prepare(params).scope():
+        # No logging folder: images in TensorBoard belong to training.
+        detection = task_factory.get_task(params.task, logging_dir="")
+        trainer = base_trainer.Trainer(
+            params,
+            detection,
+            model=detection.build_model(),
+            # Unused, but the trainer tracks one.
+            optimizer=tf_keras.optimizers.legacy.SGD(),
+            train=False,
+        )
+        restored = tf.train.Checkpoint(model=trainer.model)
+        restored.read(checkpoint_path).expect_partial().assert_existing_objects_matched()
+        return trainer.evaluate(tf.constant(params.trainer.validation_steps))
+
+
 def _train(params: configs.Experiment, mode: str, model_dir: str) -> dict[str, float]:
     evaluates = mode == "train_and_eval"
     # As given, before steps are derived from epochs: what repeats the run.
-    train_utils.serialize_config(params, model_dir)
+    given = copy.deepcopy(params)
     records.apply(params, ("train", params.task.evaluation_split) if evaluates else ("train",))
     latest = tf.train.latest_checkpoint(model_dir)
     if latest is None:
         # Before minutes are spent on building the model.
         backbone.checkpoint(params.task)
+    train_utils.serialize_config(given, model_dir)
     strategy = _prepare(params)
     exporter = checkpoints.exporter(params, model_dir)
     with strategy.scope():
