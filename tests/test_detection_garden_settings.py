@@ -23,7 +23,7 @@ def test_paper_settings(experiment, name):
     optimizer = params.trainer.optimizer_config
     assert params.task.model.backbone.resnet.model_id == 101
     assert params.task.init_checkpoint == "imagenet"
-    assert params.task.model.input_size == [1080, 1920, 3]
+    assert params.task.model.input_size == [1088, 1920, 3]
     assert params.task.train_data.global_batch_size == 10
     assert params.trainer.train_epochs == 1000
     assert optimizer.optimizer.type == "sgd"
@@ -109,6 +109,13 @@ def test_missing_file_and_unknown_experiment_fail():
         parameters.build(parameters.Sources("fasterrcnn_resnetfpn_coco"))
     with pytest.raises(ValueError, match="train_and_eval"):
         train.run(parameters.Sources(experiments.FPN), "fit", "unused")
+
+
+@pytest.mark.parametrize("size", ["[1080, 1920, 3]", "[64, 64]", "[0, 64, 3]"])
+def test_input_sizes_that_no_pyramid_fits_are_refused(size):
+    override = f"{{task: {{model: {{input_size: {size}}}}}}}"
+    with pytest.raises(ValueError, match="multiples of 32"):
+        parameters.build(parameters.Sources(experiments.FPN, params_override=override))
 
 
 def test_later_sources_win(tmp_path):

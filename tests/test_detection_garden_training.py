@@ -1,5 +1,6 @@
 """Training, going on after an interruption, evaluation and export, on images of 64 x 64."""
 
+import dataclasses
 import json
 import pathlib
 
@@ -104,15 +105,22 @@ def test_an_export_answers_in_source_pixels(model_dir, tmp_path):
 def test_a_stopped_run_goes_on(sources, model_dir, caplog):
     longer = json.loads(sources.params_override)
     longer["trainer"]["train_steps"] = 3
-    goes_on = parameters.Sources(
-        sources.experiment,
-        params_override=json.dumps(longer),
-        records_dir=sources.records_dir,
-    )
+    goes_on = dataclasses.replace(sources, params_override=json.dumps(longer))
     caplog.set_level("INFO", logger="absl")
     train.run(goes_on, "train_and_eval", model_dir)
     assert f"restored from checkpoint: {model_dir}/ckpt-2" in caplog.text
     assert tf.train.latest_checkpoint(model_dir).endswith("ckpt-3")
+
+
+def test_single_level_trains(sources, tmp_path):
+    settings = json.loads(sources.params_override)
+    settings["trainer"].update(train_steps=1, optimizer_config={})
+    settings["task"]["model"].update(min_level=4, max_level=4, decoder={"type": "identity"})
+    single_level = dataclasses.replace(
+        sources, experiment=experiments.STRIDE16, params_override=json.dumps(settings)
+    )
+    assert train.run(single_level, "train", str(tmp_path)) == {}
+    assert tf.train.latest_checkpoint(str(tmp_path)).endswith("ckpt-1")
 
 
 def _smear(random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

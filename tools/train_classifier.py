@@ -1,7 +1,8 @@
 """Trains the networks that name cell types, and the gradient boosting that says abnormal or not.
 
-python tools/train_classifier.py --features_dir=features --output_dir=classifier \
-    --params_override='{heads: {learning_rate: 1e-4}, boosting: {n_estimators: 200}}'
+python tools/train_classifier.py --features_dir=features --output_dir=classifier
+
+Settings, in YAML: --params_override='{heads: {l2: 1e-3}, boosting: {n_estimators: 200}}'
 """
 
 from absl import flags

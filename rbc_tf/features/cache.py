@@ -64,11 +64,13 @@ class Fingerprint:
     Attributes:
         settings: plain JSON values; all of them must agree for features to be reused.
         images: entry of each image by its name.
+        weights: what the backbone's weights are called; told, not compared, as their hash is.
         versions: of the software; told, not compared.
     """
 
     settings: dict
     images: dict[str, ImageEntry]
+    weights: str = ""
     versions: dict[str, str] = dataclasses.field(default_factory=artifacts.versions)
 
     @property
@@ -85,7 +87,7 @@ class Fingerprint:
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
             images = {name: ImageEntry(**entry) for name, entry in values["images"].items()}
-            return cls(values["settings"], images, values["versions"])
+            return cls(values["settings"], images, values["weights"], values["versions"])
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise CacheError(
                 f"{path} must be the fingerprint of a feature cache: {error}"

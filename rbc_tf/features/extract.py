@@ -98,7 +98,9 @@ def extract_features(
     }
     cache = FeatureCache(features_dir)
     entries = {task.sample.name: task.entry for task in tasks}
-    cache.prepare(Fingerprint(settings, entries), overwrite)
+    # Of a path the name will do: features and bundles travel.
+    fingerprint = Fingerprint(settings, entries, weights=pathlib.Path(config.weights).name)
+    cache.prepare(fingerprint, overwrite)
     cache.keep_backbone(backbone)
     extractor = FeatureExtractor(backbone, config.batch_size)
     failures |= _fill(cache, tasks, config.crop, extractor)

@@ -4,12 +4,9 @@ import numpy as np
 
 from rbc_tf.classification.classifier import Classifier
 from rbc_tf.detection.predictor import DetectorPredictor
-from rbc_tf.features import backbone, crops
+from rbc_tf.features import backbone
 from rbc_tf.pipeline import bundle as bundles
 from rbc_tf.types import AnalyzedRegions, Detections
-
-# A crowded image has hundreds of regions: their patches are cut and used up in portions.
-_PATCHES_AT_ONCE = 32
 
 
 class Chain:
@@ -44,12 +41,9 @@ class Chain:
         """Probabilities of the types float32 [N, T] and of abnormality float64 [N] of boxes."""
         if len(boxes) == 0:
             return np.zeros((0, len(self.manifest.cell_types)), np.float32), np.zeros(0)
-        features = []
-        for start in range(0, len(boxes), _PATCHES_AT_ONCE):
-            chosen = boxes[start : start + _PATCHES_AT_ONCE]
-            patches = crops.cut_patches(image, chosen, self.manifest.crop)
-            features.append(self._extractor.extract(patches))
-        return self._classifier.predict(np.concatenate(features))
+        return self._classifier.predict(
+            self._extractor.extract_boxes(image, boxes, self.manifest.crop)
+        )
 
     def labels(self, probabilities: np.ndarray) -> np.ndarray:
         """bool [N, T], the types said to be present."""

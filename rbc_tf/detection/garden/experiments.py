@@ -51,7 +51,8 @@ def fpn() -> configs.Experiment:
 def _model(**by_kind) -> maskrcnn.MaskRCNN:
     return maskrcnn.MaskRCNN(
         num_classes=_NUM_CLASSES,
-        input_size=[1080, 1920, 3],
+        # 1920x1080, padded below to a multiple of the coarsest stride.
+        input_size=[1088, 1920, 3],
         include_mask=False,
         mask_head=None,
         mask_sampler=None,

@@ -54,6 +54,7 @@ def build(sources: Sources) -> configs.Experiment:
     hyperparams.override_params_dict(params, sources.params_override, is_strict=True)
     params.override(_shorthands(sources), is_strict=True)
     _follow(params)
+    _check_input_size(params.task.model)
     params.validate()
     return params
 
@@ -110,3 +111,15 @@ def _input_dtype(precision: str) -> str:
             f"Received: {precision!r}"
         )
     return precision
+
+
+def _check_input_size(model) -> None:
+    stride = 2**model.max_level
+    if len(model.input_size) != 3 or any(
+        side % stride or side < 1 for side in model.input_size[:2]
+    ):
+        raise ValueError(
+            f"task.model.input_size must be [height, width, 3] in multiples of {stride}, the "
+            f"stride of max_level {model.max_level}; images are padded. "
+            f"Received: {list(model.input_size)}"
+        )
