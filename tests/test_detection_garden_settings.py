@@ -146,21 +146,21 @@ def test_epochs_become_steps_of_the_records(tmp_path):
     assert params.task.validation_data.input_path == str(tmp_path / "validation-?????-of-?????")
 
 
+_COSINE = (
+    "{trainer: {train_epochs: 0, train_steps: 70, optimizer_config: {"
+    "learning_rate: {type: cosine, cosine: {initial_learning_rate: 0.1}}, "
+    "warmup: {type: linear, linear: {warmup_steps: %d}}}}}"
+)
+
+
 def test_cosine_ends_with_the_training(tmp_path):
-    params = _with_records(tmp_path, num_images=25, max_boxes=3)
-    params.trainer.override(
-        {
-            "train_epochs": 0,
-            "train_steps": 70,
-            "optimizer_config": {
-                "learning_rate": {"type": "cosine", "cosine": {"initial_learning_rate": 0.1}}
-            },
-        }
-    )
+    params = _with_records(tmp_path, num_images=25, max_boxes=3, override=_COSINE % 69)
     records.apply(params, ("train",))
     assert params.trainer.optimizer_config.learning_rate.cosine.decay_steps == 70
-    params.trainer.optimizer_config.override({"warmup": {"type": "linear"}})
-    params.trainer.optimizer_config.warmup.linear.warmup_steps = 70
+
+
+def test_warm_up_that_outlasts_the_training_is_refused(tmp_path):
+    params = _with_records(tmp_path, num_images=25, max_boxes=3, override=_COSINE % 70)
     with pytest.raises(ValueError, match="warmup_steps must be below"):
         records.apply(params, ("train",))
 
@@ -178,6 +178,7 @@ def test_exactly_one_of_epochs_and_steps(tmp_path, epochs, steps):
     [
         "task.train_data.parser.max_num_instances",
         "task.validation_data.parser.max_num_instances",
+        "task.model.roi_generator.test_num_proposals",
         "task.model.detection_generator.max_num_detections",
     ],
 )
@@ -199,6 +200,13 @@ def test_missing_records_and_splits_are_named(tmp_path):
         records.apply(params, ("test",))
     (tmp_path / "records.json").write_text('{"splits": {"train": {"num_images": 5}}}')
     with pytest.raises(ValueError, match="num_boxes"):
+        records.apply(params, ("train",))
+
+
+def test_input_paths_beside_the_records_folder_are_refused(tmp_path):
+    override = "task.validation_data.input_path=elsewhere"
+    params = _with_records(tmp_path, num_images=5, max_boxes=1, override=override)
+    with pytest.raises(ValueError, match="must stay empty"):
         records.apply(params, ("train",))
 
 

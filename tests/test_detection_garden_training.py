@@ -102,6 +102,12 @@ def test_an_export_answers_in_source_pixels(model_dir, tmp_path):
     assert len(predictor.predict(image[:1, :1])) <= 120
 
 
+def test_an_export_replaces_no_other_folder(model_dir):
+    with pytest.raises(ValueError, match="holds other files"):
+        export.run(parameters.Sources(""), model_dir, "", model_dir)
+    assert pathlib.Path(model_dir, "params.yaml").is_file()
+
+
 def test_a_stopped_run_goes_on(sources, model_dir, caplog):
     longer = json.loads(sources.params_override)
     longer["trainer"]["train_steps"] = 3

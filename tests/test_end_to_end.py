@@ -33,6 +33,7 @@ _TINY_DETECTOR = {
     "trainer.checkpoint_interval": 4,
     "trainer.steps_per_loop": 2,
     "trainer.summary_interval": 2,
+    "trainer.optimizer_config.warmup.linear.warmup_steps": 1,
 }
 
 

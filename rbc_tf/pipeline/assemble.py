@@ -49,7 +49,7 @@ def export_bundle(
         abnormal_threshold=_PLAIN_THRESHOLD,
         backbone=fingerprint.weights,
         metrics={
-            "detector_validation": detector_record.get("metrics", {}),
+            "detector_validation": detector_record["validation"],
             "heads_validation": classifier.record["heads"],
             "abnormality_validation": classifier.record["abnormality"],
         },

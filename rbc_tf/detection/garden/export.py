@@ -1,6 +1,7 @@
 """The detector as a SavedModel that needs neither Model Garden nor tf_keras."""
 
 import os
+import pathlib
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -42,13 +43,15 @@ def run(
             empty for the size of the training.
 
     Raises:
-        ValueError: input type or size is not usable, or settings or checkpoint are not named.
+        ValueError: input type or size is not usable, settings or checkpoint are not named, or
+            `export_dir` holds something else than an exported detector.
         FileNotFoundError: settings or checkpoint are missing.
     """
     if input_type not in INPUT_TYPES:
         raise ValueError(
             f"input_type must be one of {', '.join(INPUT_TYPES)}. Received: {input_type!r}"
         )
+    _check_replaceable(pathlib.Path(export_dir))
     if model_dir:
         sources = parameters.of_run(sources, model_dir)
     params = parameters.build(sources)
@@ -65,6 +68,15 @@ def run(
         provenance = _provenance(params, checkpoint, size, input_type)
         artifacts.write_json(folder / PROVENANCE_FILE, provenance)
     logging.info("Exported %s to %s", checkpoint, export_dir)
+
+
+def _check_replaceable(folder: pathlib.Path) -> None:
+    """Keeps a mistyped export_dir from replacing a run or a data set."""
+    if folder.exists() and not (folder / PROVENANCE_FILE).is_file() and any(folder.iterdir()):
+        raise ValueError(
+            f"export_dir must be new, empty or an exported detector, which is replaced. {folder} "
+            "holds other files"
+        )
 
 
 def _save(module: detection.DetectionModule, checkpoint: str, input_type: str, folder: str) -> None:

@@ -3,11 +3,20 @@
 import dataclasses
 import json
 import math
+import operator
 import pathlib
 
 from absl import logging
 
 from rbc_tf.detection.garden import configs, schedule
+
+# Settings that bound how many regions of an image are learnt from, found or scored.
+_LIMITS = (
+    "task.train_data.parser.max_num_instances",
+    "task.validation_data.parser.max_num_instances",
+    "task.model.roi_generator.test_num_proposals",
+    "task.model.detection_generator.max_num_detections",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +66,7 @@ def apply(params: configs.Experiment, splits: tuple[str, ...]) -> None:
     Raises:
         FileNotFoundError: no records.json.
         ValueError: a split is missing or empty, an image holds more boxes than the settings
-            keep, or not exactly one of epochs and steps is set.
+            keep, not exactly one of epochs and steps is set, or an input path is.
     """
     sizes = read_split_sizes(params.task.records_dir)
     for split in splits:
@@ -78,16 +87,8 @@ def _check_split(params: configs.Experiment, split: str, sizes: dict[str, SplitS
             f"{params.task.records_dir} must hold images of split {split!r}. "
             f"Received splits with numbers of images: {known}"
         )
-    limits = {
-        "task.train_data.parser.max_num_instances": params.task.train_data.parser.max_num_instances,
-        "task.validation_data.parser.max_num_instances": (
-            params.task.validation_data.parser.max_num_instances
-        ),
-        "task.model.detection_generator.max_num_detections": (
-            params.task.model.detection_generator.max_num_detections
-        ),
-    }
-    for name, limit in limits.items():
+    for name in _LIMITS:
+        limit = operator.attrgetter(name)(params)
         if size.max_boxes > limit:
             raise ValueError(
                 f"An image of split {split!r} holds {size.max_boxes} regions, and {name} is "
@@ -97,8 +98,12 @@ def _check_split(params: configs.Experiment, split: str, sizes: dict[str, SplitS
 
 
 def _set_input_path(data, records_dir: str, split: str) -> None:
-    if not data.input_path:
-        data.input_path = str(pathlib.Path(records_dir) / f"{split}-?????-of-?????")
+    if data.input_path:
+        raise ValueError(
+            "input_path follows from task.records_dir, whose records.json is checked, and must "
+            f"stay empty. Received: {data.input_path}"
+        )
+    data.input_path = str(pathlib.Path(records_dir) / f"{split}-?????-of-?????")
 
 
 def _set_train_steps(params: configs.Experiment, train: SplitSize) -> None:
