@@ -91,14 +91,14 @@ def test_applied_rate_decays_as_keras_2_decays_it():
     "override", ["task.modell.num_classes=2", "trainer.train_stepz=3", "{task: {nothing: 1}}"]
 )
 def test_unknown_overrides_fail(override):
-    with pytest.raises(KeyError, match="does not exist"):
+    with pytest.raises(ValueError, match="does not exist"):
         parameters.build(parameters.Sources(experiments.FPN, params_override=override))
 
 
 def test_unknown_keys_of_a_file_fail(tmp_path):
     path = tmp_path / "mistyped.yaml"
     path.write_text("task: {model: {inputsize: [64, 64, 3]}}")
-    with pytest.raises(KeyError, match="inputsize"):
+    with pytest.raises(ValueError, match="inputsize"):
         parameters.build(parameters.Sources(experiments.FPN, [str(path)]))
 
 

@@ -79,7 +79,9 @@ def test_a_run_leaves_settings_scores_checkpoints_and_images(model_dir):
 
 
 def test_scores_of_another_split_are_written(sources, model_dir):
-    scores = train.run(sources, "eval", model_dir, evaluation_split="test")
+    # The settings come from params.yaml, as nothing but the experiment is said.
+    named = parameters.Sources(sources.experiment)
+    scores = train.run(named, "eval", model_dir, evaluation_split="test")
     report = json.loads((pathlib.Path(model_dir) / "metrics-test.json").read_text())
     assert {name: report[name] for name in scores} == scores
     # Three images in batches of two: the last one counts too.

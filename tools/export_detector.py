@@ -3,13 +3,9 @@
 python tools/export_detector.py --model_dir=runs/detector --export_dir=detector
 """
 
-import os
+from absl import flags
 
-# Before TensorFlow is loaded: without a GPU it reports that at length on every start.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-from absl import app, flags
-
+from rbc_tf import command
 from rbc_tf.detection.garden import export, parameters
 
 _MODEL_DIR = flags.DEFINE_string(
@@ -27,7 +23,7 @@ _PARAMS_OVERRIDE = flags.DEFINE_string(
 _CHECKPOINT_PATH = flags.DEFINE_string(
     "checkpoint_path", "", "Checkpoint; the best one of model_dir by default."
 )
-_EXPORT_DIR = flags.DEFINE_string("export_dir", None, "Folder to write.", required=True)
+_EXPORT_DIR = flags.DEFINE_string("export_dir", None, "Folder to write.")
 _INPUT_TYPE = flags.DEFINE_enum(
     "input_type", "image_tensor", export.INPUT_TYPES, "What the model takes."
 )
@@ -36,7 +32,7 @@ _INPUT_IMAGE_SIZE = flags.DEFINE_list(
 )
 
 
-def main(_) -> None:
+def main() -> None:
     sources = parameters.Sources(
         experiment=_EXPERIMENT.value,
         config_files=_CONFIG_FILE.value,
@@ -53,4 +49,4 @@ def main(_) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    command.run(main, required=("export_dir",))

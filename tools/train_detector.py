@@ -5,30 +5,27 @@
         --records_dir=records --model_dir=runs/detector --mode=train_and_eval
 """
 
-import os
+from absl import flags
 
-# Before TensorFlow is loaded: without a GPU it reports that at length on every start.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-from absl import app, flags, logging
-
+from rbc_tf import command
 from rbc_tf.detection.garden import parameters, train
 
 _EXPERIMENT = flags.DEFINE_string(
     "experiment",
     None,
     "rbc_fasterrcnn_resnet_stride16 or rbc_fasterrcnn_resnet_fpn.",
-    required=True,
 )
 _CONFIG_FILE = flags.DEFINE_multi_string(
-    "config_file", [], "YAML of settings; may be repeated, later ones win."
+    "config_file",
+    [],
+    "YAML of settings; may be repeated, later ones win. Mode eval: params.yaml of model_dir.",
 )
 _PARAMS_OVERRIDE = flags.DEFINE_string(
     "params_override", "", "Settings as YAML or 'task.a=1,trainer.b=2'; they win over files."
 )
 _MODE = flags.DEFINE_enum("mode", "train_and_eval", train.MODES, "What to run.")
 _MODEL_DIR = flags.DEFINE_string(
-    "model_dir", None, "Checkpoints and logs; an existing run goes on.", required=True
+    "model_dir", None, "Checkpoints and logs; an existing run goes on."
 )
 _RECORDS_DIR = flags.DEFINE_string(
     "records_dir", "", "Folder of TFRecords with records.json; sets task.records_dir."
@@ -47,7 +44,7 @@ _CHECKPOINT_PATH = flags.DEFINE_string(
 )
 
 
-def main(_) -> None:
+def main() -> None:
     sources = parameters.Sources(
         experiment=_EXPERIMENT.value,
         config_files=_CONFIG_FILE.value,
@@ -57,8 +54,9 @@ def main(_) -> None:
         seed=_SEED.value,
     )
     scores = train.run(sources, _MODE.value, _MODEL_DIR.value, _SPLIT.value, _CHECKPOINT_PATH.value)
-    logging.info("Scores: %s", scores)
+    for name, score in scores.items():
+        print(f"{name}: {score:.4f}")
 
 
 if __name__ == "__main__":
-    app.run(main)
+    command.run(main, required=("experiment", "model_dir"))

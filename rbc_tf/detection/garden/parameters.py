@@ -39,8 +39,7 @@ def build(sources: Sources) -> configs.Experiment:
     """The settings, validated, still without what depends on the records.
 
     Raises:
-        ValueError: the experiment is unknown, or the settings contradict each other.
-        KeyError: an unknown setting.
+        ValueError: the experiment or a setting is unknown, or settings contradict each other.
         FileNotFoundError: a config file is missing.
     """
     known = (experiments.STRIDE16, experiments.FPN)
@@ -49,10 +48,13 @@ def build(sources: Sources) -> configs.Experiment:
             f"experiment must be one of {', '.join(known)}. Received: {sources.experiment!r}"
         )
     params = exp_factory.get_exp_config(sources.experiment)
-    for config_file in sources.config_files:
-        _override_from_file(params, config_file)
-    hyperparams.override_params_dict(params, sources.params_override, is_strict=True)
-    params.override(_shorthands(sources), is_strict=True)
+    try:
+        for config_file in sources.config_files:
+            _override_from_file(params, config_file)
+        hyperparams.override_params_dict(params, sources.params_override, is_strict=True)
+        params.override(_shorthands(sources), is_strict=True)
+    except KeyError as error:
+        raise ValueError(f"Unknown setting. {error.args[0]}") from error
     _follow(params)
     _check_input_size(params.task.model)
     params.validate()

@@ -39,7 +39,7 @@ def run(
     the start again.
 
     Args:
-        sources: settings.
+        sources: settings; mode 'eval' takes what they leave out from `model_dir`/params.yaml.
         mode: 'train', 'train_and_eval' or 'eval'.
         model_dir: checkpoints, params.yaml and TensorBoard logs of the run.
         evaluation_split: split to score in mode 'eval'.
@@ -50,15 +50,15 @@ def run(
         mode 'train', which evaluates nothing.
 
     Raises:
-        ValueError, KeyError, FileNotFoundError, ConnectionError: see `parameters.build`,
+        ValueError, FileNotFoundError, ConnectionError: see `parameters.build`,
             `records.apply` and `backbone.checkpoint`.
     """
     if mode not in MODES:
         raise ValueError(f"mode must be one of {', '.join(MODES)}. Received: {mode!r}")
-    params = parameters.build(sources)
     if mode == "eval":
+        params = parameters.build(parameters.of_run(sources, model_dir))
         return evaluate(params, model_dir, evaluation_split, checkpoint_path)
-    return _train(params, mode, model_dir)
+    return _train(parameters.build(sources), mode, model_dir)
 
 
 def evaluate(
