@@ -43,7 +43,7 @@ def to_dict(config) -> dict:
 
 
 def _real(value):
-    # YAML writes 1e-5 as a string and 1 as an integer; both are meant as numbers.
+    # YAML writes 1e-5 as a string and 1 as an integer; both are meant as numbers, true is not.
     if isinstance(value, bool):
-        return value
+        raise ValueError(f"a number is required. Received: {value}")
     return float(value) if isinstance(value, int | str) else value

@@ -1,0 +1,58 @@
+import hashlib
+import stat
+
+import pytest
+
+from rbc_tf import artifacts
+
+
+def _fail_halfway(path):
+    with artifacts.atomic_path(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+
+
+def _fail_halfway_in_folder(folder):
+    with artifacts.atomic_folder(folder) as temporary:
+        (temporary / "two").write_text("2")
+        raise RuntimeError
+
+
+def test_a_file_is_whole_or_untouched(tmp_path):
+    path = tmp_path / "new" / "a.json"
+    artifacts.write_json(path, {"b": "é"})
+    assert path.read_text(encoding="utf-8") == '{\n  "b": "é"\n}\n'
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    with pytest.raises(RuntimeError):
+        _fail_halfway(path)
+    assert "half" not in path.read_text(encoding="utf-8")
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_folder_is_whole_or_untouched(tmp_path):
+    folder = tmp_path / "out"
+    with artifacts.atomic_folder(folder) as temporary:
+        (temporary / "one").write_text("1")
+    with pytest.raises(RuntimeError):
+        _fail_halfway_in_folder(folder)
+    assert [path.name for path in folder.iterdir()] == ["one"]
+    with artifacts.atomic_folder(folder) as temporary:
+        (temporary / "three").write_text("3")
+    assert [path.name for path in folder.iterdir()] == ["three"]
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_csv_and_hashes(tmp_path):
+    artifacts.write_csv(tmp_path / "t.csv", ("a", "b"), [(1, "x,y")])
+    assert (tmp_path / "t.csv").read_text() == 'a,b\n1,"x,y"\n'
+    content = (tmp_path / "t.csv").read_bytes()
+    expected = hashlib.sha256(content).hexdigest()
+    assert artifacts.sha256_of_file(tmp_path / "t.csv") == expected
+    assert artifacts.sha256_of_bytes(content[:5], content[5:]) == expected
+    assert artifacts.sha256_of_json({"a": 1, "b": 2}) == artifacts.sha256_of_json({"b": 2, "a": 1})
+    assert artifacts.sha256_of_json({"a": 1}) != artifacts.sha256_of_json({"a": 2})
+
+
+def test_versions_name_what_numbers_depend_on():
+    found = artifacts.versions()
+    assert {"rbc_tf", "tensorflow", "keras", "scikit-learn", "numpy"} <= set(found)
