@@ -3,8 +3,9 @@
 python tools/make_synthetic_smears.py --output_dir=smears --num_images=40
 """
 
-from absl import app, flags
+from absl import flags
 
+from rbc_tf import command
 from rbc_tf.data import synthetic
 
 _DEFAULTS = synthetic.SmearConfig()
@@ -25,9 +26,7 @@ _NUM_PROCESSES = flags.DEFINE_integer(
 )
 
 
-def main(argv):
-    if len(argv) > 1:
-        raise app.UsageError(f"Unknown arguments: {argv[1:]}")
+def main() -> None:
     synthetic.write_dataset(
         _OUTPUT_DIR.value,
         _NUM_IMAGES.value,
@@ -43,5 +42,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    flags.mark_flags_as_required(["output_dir"])
-    app.run(main)
+    command.run(main, required=("output_dir",))
