@@ -52,7 +52,7 @@ awk -F, '$3 == "test" { print $1 }' "$run/smears/images.csv" | while read -r nam
 done
 step "Analysis of held-out smears" \
   "$PYTHON" tools/analyze.py --bundle_dir="$run/bundle" --input="$run/held_out" \
-  --output_dir="$run/results"
+  --output_dir="$run/results" --overwrite
 
 cat <<END
 
