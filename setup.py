@@ -17,7 +17,7 @@ setup(
     packages=find_packages(include=["rbc_tf", "rbc_tf.*"]),
     package_data={"rbc_tf.data": ["chula_types/*.yaml"]},
     install_requires=[
-        "absl-py>=2.1",
+        "absl-py>=1.4",
         "dacite>=1.8",  # strict dataclasses from configuration files
         "keras>=3.10,<4",
         "matplotlib>=3.9",  # overlays' text, tables and curves
