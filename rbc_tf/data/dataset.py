@@ -94,16 +94,14 @@ class _Reader:
         self._root = root
         self._check_pixels = check_pixels
         self._problems: list[str] = []
-        self._sizes: dict[str, tuple[int, int]] = {}
+        self._sizes: dict[str, tuple[int, int] | None] = {}
         self._without_mask: set[str] = set()  # images that regions.csv names
         self._cell_types = PAPER
 
     def read(self) -> Dataset:
         images = self._list_images()
         self._read_cell_types()
-        with futures.ThreadPoolExecutor() as pool:
-            sizes = pool.map(self._read_size, images.values())
-            self._sizes = dict(zip(images, sizes, strict=True))
+        self._read_sizes(images)
         regions = self._read_regions(images)
         masks = self._find_masks(images)
         cells = self._read_cells(images)
@@ -146,15 +144,22 @@ class _Reader:
             except (ValueError, OSError) as error:
                 self._problems.append(str(error))
 
-    def _read_size(self, path: pathlib.Path) -> tuple[int, int] | None:
-        """(height, width), or None where the file cannot be read (which is noted)."""
+    def _read_sizes(self, images: dict[str, pathlib.Path]) -> None:
+        """Fills in (height, width) of each image, None where it cannot be read (and noted)."""
+        with futures.ThreadPoolExecutor() as pool:
+            found = pool.map(self._size_or_problem, images.values())
+        for name, (size, problem) in zip(images, found, strict=True):
+            self._sizes[name] = size
+            if problem:
+                self._problems.append(f"{problem}; replace or remove the file")
+
+    def _size_or_problem(self, path: pathlib.Path) -> tuple[tuple[int, int] | None, str]:
         try:
             if self._check_pixels:
                 image_io.read_image(path)
-            return image_io.image_size(path)
+            return image_io.image_size(path), ""
         except image_io.ImageError as error:
-            self._problems.append(f"{error}; replace or remove the file")
-            return None
+            return None, str(error)
 
     def _find_masks(self, images: dict) -> dict[str, pathlib.Path]:
         folder = self._root / "masks"
@@ -167,23 +172,25 @@ class _Reader:
                 )
         present = [(name, path) for name, path in masks.items() if path.exists()]
         with futures.ThreadPoolExecutor() as pool:
-            list(pool.map(lambda pair: self._check_mask(*pair), present))
+            problems = pool.map(lambda pair: self._problem_of_mask(*pair), present)
+        self._problems += filter(None, problems)
         return masks
 
-    def _check_mask(self, name: str, path: pathlib.Path) -> None:
+    def _problem_of_mask(self, name: str, path: pathlib.Path) -> str:
+        """What is wrong with a mask, '' where nothing is."""
         try:
             if self._check_pixels:
                 image_io.read_mask(path)
             size = image_io.image_size(path)
         except image_io.ImageError as error:
-            self._problems.append(str(error))
-            return
+            return str(error)
         expected = self._sizes[name]
         if expected and size != expected:
-            self._problems.append(
+            return (
                 f"{path}: must be of the image's size, {expected[1]} x {expected[0]}. "
                 f"Received: {size[1]} x {size[0]}; make the mask on the image as it is stored"
             )
+        return ""
 
     def _read_cells(self, images: dict) -> dict[str, list[Cell]]:
         def parse(row: dict) -> tuple[str, Cell]:

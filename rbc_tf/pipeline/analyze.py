@@ -104,7 +104,10 @@ def _prepare(output_dir: pathlib.Path, bundle: Bundle, overwrite: bool) -> None:
                 "Choose another output folder, or give --overwrite"
             )
         return
-    artifacts.write_json(path, run)
+    try:
+        artifacts.write_json(path, run)
+    except OSError as error:
+        raise OSError(f"{output_dir}: results cannot be written there ({error})") from error
 
 
 def _is_done(output_dir: pathlib.Path, name: str, image_path: pathlib.Path) -> bool:
