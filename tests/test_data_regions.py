@@ -1,6 +1,7 @@
 """Regions against a plain breadth-first search, and what is known of each."""
 
 import collections
+import dataclasses
 
 import numpy as np
 import pytest
@@ -8,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from rbc_tf import image_io
 from rbc_tf.cell_types import PAPER
-from rbc_tf.data import examples, regions
-from rbc_tf.types import Cell, Region
+from rbc_tf.data import count_agreement, examples, regions
+from rbc_tf.types import Cell, Region, Sample
 
 _FOUR = ((-1, 0), (1, 0), (0, -1), (0, 1))
 _EIGHT = (*_FOUR, (-1, -1), (-1, 1), (1, -1), (1, 1))
@@ -164,3 +166,15 @@ def test_counts_of_regions():
         "incomplete": 1,
         "incomplete_4_or_more": 1,
     }
+
+
+def test_agreement_of_estimates_and_labels(tmp_path):
+    centres = [(20 + 40 * row, 20 + 40 * column) for row in range(4) for column in range(5)]
+    mask = _mask_of_discs([(y, x, 12) for y, x in centres] + [(180, 90, 12), (180, 112, 12)], 220)
+    image_io.write_mask(tmp_path / "mask.png", mask)
+    # One cell of the last region is not labelled: the shape tells two, the labels one.
+    cells = tuple(Cell(x, y, "Oval") for y, x in [*centres, (180, 90)])
+    sample = Sample("a", tmp_path / "a.png", tmp_path / "mask.png", "a", cells=cells)
+    assert count_agreement.count_agreement([sample]) == (20, 21)
+    few = dataclasses.replace(sample, cells=cells[:15])
+    assert count_agreement.count_agreement([few]) == (0, 0)

@@ -6,7 +6,7 @@ python tools/check_dataset.py --dataset_dir=chula
 from absl import flags
 
 from rbc_tf import command
-from rbc_tf.data import dataset, examples, regions
+from rbc_tf.data import count_agreement, dataset, examples, regions
 
 _DATASET_DIR = flags.DEFINE_string("dataset_dir", None, "The dataset folder.")
 _MIN_AREA = flags.DEFINE_integer("min_area", 30, "Smaller regions, in pixels, are dirt.")
@@ -19,6 +19,14 @@ def main() -> None:
     print(f"{checked.root}: no problems in {len(checked)} images")
     for kind, count in examples.count_regions(found).items():
         print(f"  {kind}: {count}")
+    for split in sorted({sample.split for sample in checked}):
+        members = [sample for sample in checked if sample.split == split]
+        agreed, total = count_agreement.count_agreement(members, config)
+        if total:
+            print(
+                f"  number of cells told from the shape, {split or 'all'} images labelled nearly "
+                f"throughout: right in {agreed} of {total} regions ({agreed / total:.1%})"
+            )
 
 
 if __name__ == "__main__":
