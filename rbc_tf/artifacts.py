@@ -44,9 +44,19 @@ def atomic_path(path: str | pathlib.Path) -> Iterator[pathlib.Path]:
 
 
 @contextlib.contextmanager
-def atomic_folder(path: str | pathlib.Path) -> Iterator[pathlib.Path]:
-    """As `atomic_path`, for a folder; an existing folder at `path` is replaced at the end."""
+def atomic_folder(path: str | pathlib.Path, marker: str) -> Iterator[pathlib.Path]:
+    """As `atomic_path`, for a folder; an earlier folder of its kind is replaced at the end.
+
+    Args:
+        path: the folder to write.
+        marker: name of a file that every folder of this kind holds; a folder without it is
+            somebody's and not replaced.
+
+    Raises:
+        ValueError: `path` holds something else.
+    """
     path = pathlib.Path(path)
+    check_replaceable(path, marker)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = pathlib.Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-"))
     try:
@@ -57,6 +67,16 @@ def atomic_folder(path: str | pathlib.Path) -> Iterator[pathlib.Path]:
         os.replace(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def check_replaceable(path: str | pathlib.Path, marker: str) -> None:
+    """Raises ValueError where `path` is neither new, nor empty, nor a folder with `marker`."""
+    path = pathlib.Path(path)
+    if path.exists() and not (path / marker).is_file() and any(path.iterdir()):
+        raise ValueError(
+            f"{path}: a new or empty folder, or one with {marker}, which is replaced, is required. "
+            "It holds other files; choose another folder"
+        )
 
 
 def write_json(path: str | pathlib.Path, value) -> None:

@@ -13,7 +13,7 @@ def _fail_halfway(path):
 
 
 def _fail_halfway_in_folder(folder):
-    with artifacts.atomic_folder(folder) as temporary:
+    with artifacts.atomic_folder(folder, marker="mark") as temporary:
         (temporary / "two").write_text("2")
         raise RuntimeError
 
@@ -31,15 +31,22 @@ def test_a_file_is_whole_or_untouched(tmp_path):
 
 def test_a_folder_is_whole_or_untouched(tmp_path):
     folder = tmp_path / "out"
-    with artifacts.atomic_folder(folder) as temporary:
-        (temporary / "one").write_text("1")
+    with artifacts.atomic_folder(folder, marker="mark") as temporary:
+        (temporary / "mark").write_text("1")
     with pytest.raises(RuntimeError):
         _fail_halfway_in_folder(folder)
-    assert [path.name for path in folder.iterdir()] == ["one"]
-    with artifacts.atomic_folder(folder) as temporary:
+    assert [path.name for path in folder.iterdir()] == ["mark"]
+    with artifacts.atomic_folder(folder, marker="mark") as temporary:
         (temporary / "three").write_text("3")
     assert [path.name for path in folder.iterdir()] == ["three"]
     assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_a_folder_of_somebody_else_is_not_replaced(tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(ValueError, match="or one with mark"):
+        _fail_halfway_in_folder(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
 def test_csv_and_hashes(tmp_path):

@@ -1,6 +1,7 @@
 """The dataset folder: what is read, and everything that is wrong at once."""
 
 import csv
+import json
 
 import numpy as np
 import pytest
@@ -151,7 +152,10 @@ def test_splits_keep_groups_together_and_spread_types(tmp_path):
     drawn = splits.assign_splits(loaded, config)
     assert drawn == splits.assign_splits(loaded, config)
     assert drawn != splits.assign_splits(loaded, splits.SplitConfig(0.25, 0.25, seed=4))
-    splits.save_splits(loaded, drawn)
+    splits.save_splits(loaded, drawn, config)
+    record = json.loads((tmp_path / "splits.json").read_text())
+    assert record["config"] == {"validation": 0.25, "test": 0.25, "seed": 3}
+    assert {g: split for split, groups in record["groups"].items() for g in groups} == drawn
     again = dataset.load_dataset(tmp_path)  # would refuse a group in two splits
     for split, num_images in (("train", 12), ("validation", 6), ("test", 6)):
         members = again.in_split(split)

@@ -111,7 +111,7 @@ def test_missing_parts_and_other_folders_are_refused(tmp_path, parts, manifest):
     other = tmp_path / "documents"
     other.mkdir()
     (other / "thesis.txt").write_text("years of work")
-    with pytest.raises(bundles.BundleError, match="something else than a bundle"):
+    with pytest.raises(ValueError, match="It holds other files"):
         bundles.write_bundle(other, parts, manifest)
     assert (other / "thesis.txt").exists()
     parts.backbone.unlink()

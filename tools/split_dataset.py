@@ -1,4 +1,6 @@
-"""Divides a dataset folder into train, validation and test by group; writes images.csv.
+"""Divides a dataset folder into train, validation and test by group.
+
+Writes images.csv and, with the seed, splits.json.
 
 python tools/split_dataset.py --dataset_dir=chula --seed=0
 """
@@ -22,7 +24,7 @@ def main() -> None:
     loaded = dataset.load_dataset(_DATASET_DIR.value)
     config = splits.SplitConfig(_VALIDATION.value, _TEST.value, _SEED.value)
     split_of_group = splits.assign_splits(loaded, config)
-    splits.save_splits(loaded, split_of_group)
+    splits.save_splits(loaded, split_of_group, config)
     images = collections.Counter(split_of_group[sample.group] for sample in loaded)
     groups = collections.Counter(split_of_group.values())
     for split in dataset.SPLITS:

@@ -36,6 +36,7 @@ TYPE_OF_ID = {
 }
 
 _LARGEST_ID = 12
+_RECORD = "import.json"
 _TYPES_FOLDER = pathlib.Path(__file__).parent / "chula_types"
 
 
@@ -60,14 +61,15 @@ def import_chula(
 
     Args:
         chula_dir: the dataset, with the folders Dataset and Label.
-        output_dir: the folder to write; an existing one is replaced.
+        output_dir: the folder to write; an earlier import there is replaced.
         type_table: 'own', its twelve types, or 'paper', those that the paper names too.
         block_size: so many images of consecutive numbers are one group; images of one slide
             follow one another.
         config: settings of the segmentation.
 
     Raises:
-        ValueError: the folder is not laid out so, or a line of a label file is not `x y id`.
+        ValueError: the folder is not laid out so, a line of a label file is not `x y id`, or
+            `output_dir` holds something else than an import.
         ImageError: an image cannot be read.
     """
     chula_dir = pathlib.Path(chula_dir)
@@ -78,7 +80,7 @@ def import_chula(
         raise ValueError(f"`block_size` must be at least 1. Received: {block_size}")
     images = _list_numbered(chula_dir)
     cells, groups, on_cells = [], [], 0
-    with artifacts.atomic_folder(output_dir) as folder:
+    with artifacts.atomic_folder(output_dir, marker=_RECORD) as folder:
         (folder / "images").mkdir()
         for number, path in tqdm.tqdm(images, desc="import", unit="image"):
             name = f"{number:03d}"
@@ -148,7 +150,7 @@ def _read_points(path: pathlib.Path, shape: tuple[int, int]) -> list[tuple[int, 
 
 def _write_provenance(folder, type_table, block_size, config, summary) -> None:
     artifacts.write_json(
-        folder / "import.json",
+        folder / _RECORD,
         {
             "dataset": "Chula RBC-12",
             "type_table": type_table,

@@ -20,6 +20,8 @@ from rbc_tf.data import regions
 from rbc_tf.data.dataset import SPLITS, Dataset
 from rbc_tf.types import Region, Sample
 
+_RECORD = "records.json"
+
 CLASS_NAME = "region"
 CLASS_ID = 1
 LABEL_MAP = f"item {{\n  id: {CLASS_ID}\n  name: '{CLASS_NAME}'\n}}\n"
@@ -31,14 +33,15 @@ def write_detection_records(
     num_shards: int = 10,
     region_config: regions.RegionConfig = regions.RegionConfig(),
 ) -> dict:
-    """Writes the records of every split that has images; an existing folder is replaced.
+    """Writes the records of every split that has images; earlier records are replaced.
 
     Returns:
         What records.json holds: {"splits": {split: {num_images, num_boxes, max_boxes,
         num_shards}}, ...}.
 
     Raises:
-        ValueError: no image is assigned to a split, or `num_shards` is below 1.
+        ValueError: no image is assigned to a split, `num_shards` is below 1, or `output_dir`
+            holds something else than records.
     """
     if num_shards < 1:
         raise ValueError(f"`num_shards` must be at least 1. Received: {num_shards}")
@@ -48,7 +51,7 @@ def write_detection_records(
         "region_config": config.to_dict(region_config),
         "versions": artifacts.versions(),
     }
-    with artifacts.atomic_folder(output_dir) as folder:
+    with artifacts.atomic_folder(output_dir, marker=_RECORD) as folder:
         for split in SPLITS:
             members = [(i, s) for i, s in enumerate(dataset.samples) if s.split == split]
             if members:
@@ -56,7 +59,7 @@ def write_detection_records(
                     folder, split, members, min(num_shards, len(members)), region_config
                 )
         (folder / "label_map.pbtxt").write_text(LABEL_MAP)
-        artifacts.write_json(folder / "records.json", summary)
+        artifacts.write_json(folder / _RECORD, summary)
     return summary
 
 

@@ -62,10 +62,13 @@ def assign_splits(dataset: Dataset, config: SplitConfig) -> dict[str, str]:
     return {name: SPLITS[split] for name, split in zip(names, best.tolist(), strict=True)}
 
 
-def save_splits(dataset: Dataset, split_of_group: dict[str, str]) -> None:
-    """Writes the splits into the dataset's images.csv."""
+def save_splits(dataset: Dataset, split_of_group: dict[str, str], config: SplitConfig) -> None:
+    """Writes the splits into the dataset's images.csv, and what drew them into splits.json."""
     rows = [(s.name, s.group, split_of_group[s.group]) for s in dataset.samples]
     artifacts.write_csv(dataset.root / "images.csv", IMAGES_HEADER, rows)
+    groups = {split: [g for g, s in split_of_group.items() if s == split] for split in SPLITS}
+    record = {"config": dataclasses.asdict(config), "groups": groups}
+    artifacts.write_json(dataset.root / "splits.json", {**record, "versions": artifacts.versions()})
 
 
 def _count_by_group(dataset: Dataset) -> tuple[list[str], np.ndarray]:

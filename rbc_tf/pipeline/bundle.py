@@ -93,13 +93,9 @@ def write_bundle(output_dir: str | pathlib.Path, parts: Parts, manifest: Manifes
     """Copies the parts into one folder, with their hashes; an existing bundle is replaced.
 
     Raises:
-        BundleError: a part is missing, or `output_dir` holds something else than a bundle.
+        BundleError: a part is missing.
+        ValueError: `output_dir` holds something else than a bundle.
     """
-    output_dir = pathlib.Path(output_dir)
-    if output_dir.exists() and any(output_dir.iterdir()) and not (output_dir / MANIFEST).exists():
-        raise BundleError(
-            f"{output_dir}: holds something else than a bundle; choose another folder"
-        )
     places = {
         DETECTOR: pathlib.Path(parts.detector),
         BACKBONE: pathlib.Path(parts.backbone),
@@ -108,7 +104,7 @@ def write_bundle(output_dir: str | pathlib.Path, parts: Parts, manifest: Manifes
     for name, source in places.items():
         if not source.exists():
             raise BundleError(f"{source}: missing; it is to be the bundle's {name}")
-    with artifacts.atomic_folder(output_dir) as folder:
+    with artifacts.atomic_folder(output_dir, marker=MANIFEST) as folder:
         for name, source in places.items():
             if source.is_dir():
                 shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns(*_NOT_COPIED))

@@ -63,7 +63,7 @@ def fetch(url: str, folder: pathlib.Path) -> str:
     name = url.rsplit("/", 1)[-1].removesuffix(".tar.gz")
     unpacked = folder / name
     if not unpacked.is_dir():
-        with artifacts.atomic_folder(unpacked) as temporary:
+        with artifacts.atomic_folder(unpacked, marker="checkpoint") as temporary:
             archive = temporary / "archive.tar.gz"
             _download(url, archive)
             _unpack(archive, temporary, url)

@@ -1,7 +1,6 @@
 """The detector as a SavedModel that needs neither Model Garden nor tf_keras."""
 
 import os
-import pathlib
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -51,7 +50,7 @@ def run(
         raise ValueError(
             f"input_type must be one of {', '.join(INPUT_TYPES)}. Received: {input_type!r}"
         )
-    _check_replaceable(pathlib.Path(export_dir))
+    artifacts.check_replaceable(export_dir, PROVENANCE_FILE)  # before minutes of work
     if model_dir:
         sources = parameters.of_run(sources, model_dir)
     params = parameters.build(sources)
@@ -62,21 +61,12 @@ def run(
     module = detection.DetectionModule(
         params=params, batch_size=None, input_image_size=size, input_type=input_type
     )
-    with artifacts.atomic_folder(export_dir) as folder:
+    with artifacts.atomic_folder(export_dir, marker=PROVENANCE_FILE) as folder:
         _save(module, checkpoint, input_type, str(folder))
         train_utils.serialize_config(params, str(folder))
         provenance = _provenance(params, checkpoint, size, input_type)
         artifacts.write_json(folder / PROVENANCE_FILE, provenance)
     logging.info("Exported %s to %s", checkpoint, export_dir)
-
-
-def _check_replaceable(folder: pathlib.Path) -> None:
-    """Keeps a mistyped export_dir from replacing a run or a data set."""
-    if folder.exists() and not (folder / PROVENANCE_FILE).is_file() and any(folder.iterdir()):
-        raise ValueError(
-            f"export_dir must be new, empty or an exported detector, which is replaced. {folder} "
-            "holds other files"
-        )
 
 
 def _save(module: detection.DetectionModule, checkpoint: str, input_type: str, folder: str) -> None:
