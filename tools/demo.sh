@@ -30,7 +30,7 @@ step "Records for the detector" \
 step "Detector: Faster R-CNN, demo profile" \
   "$PYTHON" tools/train_detector.py --experiment=rbc_fasterrcnn_resnet_fpn \
   --config_file="$config" --records_dir="$run/records" --model_dir="$run/detector" \
-  --mode=train_and_eval
+  --mode=train_and_eval --seed=0
 step "Detector as a SavedModel" \
   "$PYTHON" tools/export_detector.py --model_dir="$run/detector" \
   --export_dir="$run/detector/export"
