@@ -34,9 +34,9 @@ def count_regions(regions: Iterable[Region]) -> dict[str, int]:
     """How many regions there are of each kind, for reports.
 
     Keys: all; single_cell, multi_cell; mixed_types (labelled, two types or more); unlabelled;
-    other_type (left out of classification); incomplete (labelled in part), of which
-    incomplete_single_cell never occurs and incomplete_2, incomplete_3, incomplete_4_or_more
-    say how many cells they hold; examples (used in classification); complete_examples (scored).
+    other_type (left out of classification); examples (used in classification);
+    complete_examples (scored); incomplete (examples labelled in part, never scored), by the number
+    of cells they hold: incomplete_2, incomplete_3, incomplete_4_or_more.
     """
     counts = collections.Counter()
     for region in regions:
