@@ -32,7 +32,8 @@ def atomic_path(path: str | pathlib.Path) -> Iterator[pathlib.Path]:
     """
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    # The whole name stands at the end: some writers go by more than the last suffix.
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=f"-{path.name}")
     os.close(handle)
     temporary = pathlib.Path(name)
     try:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+from collections.abc import Sequence
 from typing import TypeVar
 
 import dacite
@@ -29,17 +30,57 @@ def from_dict(config_class: type[Config], values: dict) -> Config:
 def load(config_class: type[Config], path: str | pathlib.Path) -> Config:
     """A config dataclass from a YAML file; errors name the file."""
     try:
-        values = yaml.safe_load(pathlib.Path(path).read_text(encoding="utf-8")) or {}
-        if not isinstance(values, dict):
-            raise ValueError(f"a mapping of settings is required. Received: {values!r}")
-        return from_dict(config_class, values)
+        return from_dict(config_class, _mapping(pathlib.Path(path).read_text(encoding="utf-8")))
     except (ValueError, yaml.YAMLError) as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def load_layers(
+    config_class: type[Config],
+    config_files: Sequence[str | pathlib.Path] = (),
+    params_override: str = "",
+) -> Config:
+    """Defaults, then the files in their order, then the override; the last to speak wins.
+
+    Args:
+        config_class: the dataclass; mappings within mappings are merged key by key.
+        config_files: YAML files such as `heads: {learning_rate: 1e-5}`.
+        params_override: YAML of the same form.
+
+    Raises:
+        ValueError: unknown or impossible settings, or no YAML mapping; names the source.
+    """
+    texts = [(str(path), pathlib.Path(path).read_text(encoding="utf-8")) for path in config_files]
+    values = {}
+    for source, text in [*texts, ("params_override", params_override)]:
+        try:
+            values = _merge(values, _mapping(text))
+            from_dict(config_class, values)
+        except (ValueError, yaml.YAMLError) as error:
+            raise ValueError(f"{source}: {error}") from error
+    return from_dict(config_class, values)
 
 
 def to_dict(config) -> dict:
     """The settings as plain values, for JSON, YAML and fingerprints."""
     return dataclasses.asdict(config)
+
+
+def _mapping(text: str) -> dict:
+    values = yaml.safe_load(text)
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ValueError(f"a mapping of settings is required. Received: {values!r}")
+    return values
+
+
+def _merge(base: dict, more: dict) -> dict:
+    merged = dict(base)
+    for key, value in more.items():
+        both = isinstance(merged.get(key), dict) and isinstance(value, dict)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
 
 
 def _real(value):

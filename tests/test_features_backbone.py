@@ -2,8 +2,10 @@ import keras
 import numpy as np
 import pytest
 
-from rbc_tf.features import backbone, crops
-from rbc_tf.features.backbone import Backbone, FeatureExtractor, WeightsError, load_backbone
+from rbc_tf.features import crops
+from rbc_tf.features import resnet as resnet_lib
+from rbc_tf.features.backbone import Backbone, WeightsError, load_backbone
+from rbc_tf.features.extractor import FeatureExtractor
 
 
 @pytest.fixture(scope="module")
@@ -19,15 +21,15 @@ def patches():
 def tiny_backbone(patch_size=32, dim=5):
     """Mean colour, preprocessed, times a fixed matrix: a backbone that takes no time."""
     inputs = keras.Input((patch_size, patch_size, 3))
-    values = keras.layers.GlobalAveragePooling2D()(backbone.CaffePreprocessing()(inputs))
+    values = keras.layers.GlobalAveragePooling2D()(resnet_lib.CaffePreprocessing()(inputs))
     model = keras.Model(inputs, keras.layers.Dense(dim, use_bias=False)(values))
     model.layers[-1].set_weights([np.arange(3 * dim, dtype=np.float32).reshape(3, dim)])
-    return Backbone(model, backbone.hash_of_weights(model))
+    return Backbone(model, resnet_lib.hash_of_weights(model))
 
 
 def test_preprocessing_is_that_of_the_keras_application(patches):
     expected = keras.applications.resnet.preprocess_input(patches.copy())
-    np.testing.assert_allclose(backbone.CaffePreprocessing()(patches), expected, atol=1e-4)
+    np.testing.assert_allclose(resnet_lib.CaffePreprocessing()(patches), expected, atol=1e-4)
 
 
 def test_features_are_the_pooled_output_of_the_last_convolution_layer(resnet, patches):
@@ -139,4 +141,4 @@ def test_hash_tells_values_and_order():
     assert first.weights_sha256 == second.weights_sha256
     kernel = second.model.layers[-1].get_weights()[0]
     second.model.layers[-1].set_weights([kernel[::-1]])
-    assert backbone.hash_of_weights(second.model) != first.weights_sha256
+    assert resnet_lib.hash_of_weights(second.model) != first.weights_sha256

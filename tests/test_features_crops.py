@@ -7,7 +7,7 @@ import tensorflow as tf
 from hypothesis import strategies as st
 
 from rbc_tf import config as config_lib
-from rbc_tf.features import backbone, crops
+from rbc_tf.features import crops, resnet
 from rbc_tf.features.crops import CropConfig, check_boxes, cut_patches
 
 # Coordinates go through normalised float32 ones, some 1e-5 pixels off; neighbouring pixels differ
@@ -87,14 +87,14 @@ def test_letterbox_keeps_proportions_and_fills_beside_the_box():
     image = noise(64, 64)
     patch = cut(image, (10, 20, 50, 40), mode="letterbox", size=40)
     np.testing.assert_allclose(patch[:, 10:30], image[10:50, 20:40], atol=TOLERANCE)
-    fill = np.array(crops.IMAGENET_MEAN, np.float32)
+    fill = np.array(resnet.IMAGENET_MEAN, np.float32)
     assert (patch[:, :10] == fill).all()
     assert (patch[:, 30:] == fill).all()
 
 
 def test_letterbox_of_a_lying_box_fills_above_and_below():
     patch = cut(noise(64, 64), (20, 10, 40, 50), mode="letterbox", size=40)
-    filled = (patch == np.array(crops.IMAGENET_MEAN, np.float32)).all(axis=(1, 2))
+    filled = (patch == np.array(resnet.IMAGENET_MEAN, np.float32)).all(axis=(1, 2))
     assert filled.tolist() == [True] * 10 + [False] * 20 + [True] * 10
 
 
@@ -110,14 +110,14 @@ def test_outside_of_the_image_is_filled():
     image = noise(40, 40)
     patch = cut(image, (-10, 20, 30, 60), size=40)
     np.testing.assert_allclose(patch[10:, :20], image[:30, 20:], atol=TOLERANCE)
-    fill = np.array(crops.IMAGENET_MEAN, np.float32)
+    fill = np.array(resnet.IMAGENET_MEAN, np.float32)
     assert (patch[:10] == fill).all()
     assert (patch[:, 20:] == fill).all()
 
 
 def test_box_outside_of_the_image_is_all_fill():
     patch = cut(noise(40, 40), (100, 100, 140, 140), size=32)
-    assert (patch == np.array(crops.IMAGENET_MEAN, np.float32)).all()
+    assert (patch == np.array(resnet.IMAGENET_MEAN, np.float32)).all()
 
 
 def test_context_grows_the_box_on_each_side():
@@ -177,13 +177,13 @@ def test_grey_image_is_refused():
 def test_every_finite_box_gives_pixels_of_the_image_or_fill(places, mode):
     window = 30.0 if mode == "fixed_scale" else None
     patch = cut(np.full((50, 50, 3), 100, np.uint8), places, mode=mode, size=32, window=window)
-    fill = np.array(crops.IMAGENET_MEAN, np.float32)
+    fill = np.array(resnet.IMAGENET_MEAN, np.float32)
     assert (np.isclose(patch, 100, atol=TOLERANCE) | (patch == fill)).all()
 
 
 def test_fill_is_zero_after_preprocessing():
     patch = cut_patches(noise(40, 40), [(100, 100, 140, 140)], CropConfig(size=32))
-    np.testing.assert_array_equal(backbone.CaffePreprocessing()(patch), 0)
+    np.testing.assert_array_equal(resnet.CaffePreprocessing()(patch), 0)
 
 
 @pytest.mark.parametrize(

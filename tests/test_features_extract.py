@@ -13,7 +13,7 @@ from rbc_tf import image_io
 from rbc_tf.cell_types import CellTypes
 from rbc_tf.data.dataset import IMAGES_HEADER, REGIONS_HEADER
 from rbc_tf.data.regions import RegionConfig
-from rbc_tf.features import backbone, cache, extract
+from rbc_tf.features import backbone, cache, extract, resnet
 from rbc_tf.features.crops import CropConfig, cut_patches
 from rbc_tf.features.extract import ExtractionConfig, ExtractionError, extract_features
 
@@ -35,7 +35,7 @@ def load_mean_colour(weights, patch_size, seed):
     scaled = keras.layers.Dense(3, use_bias=False)(inputs)
     model = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(scaled))
     model.set_weights([np.eye(3) * (1 + seed)])
-    return backbone.Backbone(model, backbone.hash_of_weights(model))
+    return backbone.Backbone(model, resnet.hash_of_weights(model))
 
 
 @pytest.fixture(autouse=True)

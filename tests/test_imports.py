@@ -16,9 +16,20 @@ _MAY_IMPORT = {
     "detection": set(),
     "detection/garden": {"data", "evaluation"},
     "features": {"data"},
+    "baselines": {"data"},
     "classification": {"features"},
     "report": {"evaluation"},
     "pipeline": {"data", "detection", "features", "classification", "evaluation", "report"},
+    "studies": {
+        "data",
+        "detection",
+        "features",
+        "baselines",
+        "classification",
+        "evaluation",
+        "report",
+        "pipeline",
+    },
 }
 
 _GARDEN_ONLY = {"official", "tf_keras", "orbit"}
@@ -48,18 +59,21 @@ def _room(name):
     return folder
 
 
+def _one_room(folder):
+    """The room of a folder; the inner folders of `data` and `report` are part of them."""
+    return folder.split("/")[0] if folder.startswith(("data/", "report/")) else folder
+
+
 _FILES = sorted(_PACKAGE.rglob("*.py"))
 
 
 @pytest.mark.parametrize("path", _FILES, ids=[str(p.relative_to(_PACKAGE)) for p in _FILES])
 def test_imports_go_one_way(path):
-    own = path.parent.relative_to(_PACKAGE).as_posix().replace(".", "")
-    own = "data" if own.startswith("data/") else own  # its inner folders are one room
+    own = _one_room(path.parent.relative_to(_PACKAGE).as_posix().replace(".", ""))
     allowed = _MAY_IMPORT[own] | {"", own}
     for name in _imports(path):
         if name.split(".")[0] == "rbc_tf":
-            room = _room(name)
-            room = "data" if room.startswith("data/") else room
+            room = _one_room(_room(name))
             assert room in allowed, f"{path.name} imports {name}"
         assert name.split(".")[0] != "tools"
         if own != "detection/garden":
@@ -68,4 +82,28 @@ def test_imports_go_one_way(path):
 
 def test_every_folder_has_a_rule():
     folders = {path.parent.relative_to(_PACKAGE).as_posix().replace(".", "") for path in _FILES}
-    assert {folder for folder in folders if not folder.startswith("data/")} == set(_MAY_IMPORT)
+    assert {_one_room(folder) for folder in folders} == set(_MAY_IMPORT)
+
+
+def _own_modules(path, seen):
+    """A file of the package and all files of it that it imports, directly or not."""
+    if path in seen:
+        return seen
+    seen.add(path)
+    for name in _imports(path):
+        parts = name.split(".")
+        if parts[0] == "rbc_tf":
+            for length in (len(parts), len(parts) - 1):  # a module, or something in one
+                module = _PACKAGE.parent.joinpath(*parts[:length]).with_suffix(".py")
+                if module.is_file():
+                    _own_modules(module, seen)
+    return seen
+
+
+def test_training_a_backbone_needs_no_tensorflow():
+    """It must run on Keras's other backends, where TensorFlow is not installed."""
+    modules = _own_modules(_PACKAGE / "features" / "finetuning.py", set())
+    modules |= _own_modules(_PACKAGE / "features" / "backbone.py", set())
+    assert {"resnet.py", "patch_archive.py", "masked_loss.py"} <= {path.name for path in modules}
+    for path in modules:
+        assert "tensorflow" not in {name.split(".")[0] for name in _imports(path)}, path

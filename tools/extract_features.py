@@ -2,6 +2,8 @@
 
 python tools/extract_features.py --dataset_dir=chula --features_dir=features --weights=imagenet
 
+A fine-tuned backbone says itself how patches are cut: give no crop flags with it.
+
 Run it again after an interruption, or after labels or splits have changed: features that are
 there already are kept.
 """
@@ -49,16 +51,24 @@ _SEED = flags.DEFINE_integer("seed", 0, "Seed of random weights.")
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace features made of something else.")
 
 
+def _crop() -> crops.CropConfig | None:
+    """What the crop flags say; None where none of them is given."""
+    given = (_CROP_MODE, _PATCH_SIZE, _CONTEXT, _WINDOW, _SUPERSAMPLE)
+    if not any(flag.present for flag in given):
+        return None
+    return crops.CropConfig(
+        mode=_CROP_MODE.value,
+        size=_PATCH_SIZE.value,
+        context=_CONTEXT.value,
+        window=_WINDOW.value,
+        supersample=_SUPERSAMPLE.value,
+    )
+
+
 def main() -> None:
     config = extract.ExtractionConfig(
         weights=_WEIGHTS.value,
-        crop=crops.CropConfig(
-            mode=_CROP_MODE.value,
-            size=_PATCH_SIZE.value,
-            context=_CONTEXT.value,
-            window=_WINDOW.value,
-            supersample=_SUPERSAMPLE.value,
-        ),
+        crop=_crop(),
         regions=RegionConfig(connectivity=_CONNECTIVITY.value, min_area=_MIN_AREA.value),
         batch_size=_BATCH_SIZE.value,
         seed=_SEED.value,

@@ -34,17 +34,12 @@ import numpy as np
 import tensorflow as tf
 
 from rbc_tf import boxes as box_lib
+from rbc_tf.features.resnet import IMAGENET_MEAN, SMALLEST_PATCH
 
 # Enters the fingerprint of the feature cache: raise it whenever the values of patches change.
 CROP_VERSION = 1
 
 MODES = ("stretch", "letterbox", "fixed_scale")
-
-# RGB, 0 to 255: what the Keras application's ResNet-50 preprocessing subtracts.
-IMAGENET_MEAN = (123.68, 116.779, 103.939)
-
-# ResNet-50 divides the sides by 32 on its way to the last convolution.
-_SMALLEST_PATCH = 32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,8 +63,8 @@ class CropConfig:
     def __post_init__(self):
         if self.mode not in MODES:
             raise ValueError(f"`mode` must be one of {', '.join(MODES)}. Received: {self.mode!r}")
-        if self.size < _SMALLEST_PATCH:
-            raise ValueError(f"`size` must be {_SMALLEST_PATCH} or more. Received: {self.size}")
+        if self.size < SMALLEST_PATCH:
+            raise ValueError(f"`size` must be {SMALLEST_PATCH} or more. Received: {self.size}")
         if not 0 <= self.context < float("inf"):
             raise ValueError(f"`context` must be 0 or more. Received: {self.context}")
         if not 1 <= self.supersample <= 16:

@@ -9,13 +9,15 @@ from absl import logging
 from tqdm import tqdm
 
 from rbc_tf import artifacts, boxes, image_io
+from rbc_tf import config as config_lib
 from rbc_tf.cell_types import CellTypes
 from rbc_tf.data import dataset as dataset_lib
 from rbc_tf.data import examples as examples_lib
 from rbc_tf.data.regions import RegionConfig, find_regions
-from rbc_tf.features.backbone import FeatureExtractor, load_backbone
+from rbc_tf.features.backbone import Backbone, load_backbone
 from rbc_tf.features.cache import FORMAT_VERSION, FeatureCache, Fingerprint, ImageEntry
 from rbc_tf.features.crops import CROP_VERSION, CropConfig, check_boxes
+from rbc_tf.features.extractor import FeatureExtractor
 from rbc_tf.types import FeatureTable, Region, Sample
 
 
@@ -25,14 +27,15 @@ class ExtractionConfig:
 
     Attributes:
         weights: 'imagenet', a path or 'random': see `backbone.load_backbone`.
-        crop: how patches are cut.
+        crop: how patches are cut; None: as a fine-tuned backbone was trained, the paper's way
+            for others.
         regions: how regions are found in masks.
         batch_size: patches per run of the network; changes speed only.
         seed: of random weights; unused otherwise.
     """
 
     weights: str
-    crop: CropConfig = dataclasses.field(default_factory=CropConfig)
+    crop: CropConfig | None = None
     regions: RegionConfig = dataclasses.field(default_factory=RegionConfig)
     batch_size: int = 32
     seed: int = 0
@@ -84,14 +87,17 @@ def extract_features(
         ExtractionError: at the end, naming the images that could not be used. The cache stays
             unfinished then.
         WeightsError: the backbone cannot be loaded.
+        ValueError: the backbone was trained on patches cut otherwise than `config.crop` says.
     """
     dataset = dataset_lib.load_dataset(dataset_dir)
-    backbone = load_backbone(config.weights, config.crop.size, config.seed)
+    size = config.crop.size if config.crop else None
+    backbone = load_backbone(config.weights, size, config.seed)
+    crop = _choose_crop(config.crop, backbone)
     tasks, failures = _plan(dataset.samples, config.regions)
     settings = {
         "format_version": FORMAT_VERSION,
         "crop_version": CROP_VERSION,
-        "crop": dataclasses.asdict(config.crop),
+        "crop": dataclasses.asdict(crop),
         "regions": dataclasses.asdict(config.regions),
         "weights_sha256": backbone.weights_sha256,
         "feature_dim": backbone.feature_dim,
@@ -103,11 +109,24 @@ def extract_features(
     cache.prepare(fingerprint, overwrite)
     cache.keep_backbone(backbone)
     extractor = FeatureExtractor(backbone, config.batch_size)
-    failures |= _fill(cache, tasks, config.crop, extractor)
+    failures |= _fill(cache, tasks, crop, extractor)
     if failures:
         raise ExtractionError(failures)
     cache.write_table(_table(tasks, dataset.cell_types), dataset.cell_types)
     return cache.load()
+
+
+def _choose_crop(asked: CropConfig | None, backbone: Backbone) -> CropConfig:
+    """The settings asked for, or the backbone's own; those of a fine-tuned one must agree."""
+    if "crop" not in backbone.record:
+        return asked or CropConfig(size=backbone.patch_size)
+    own = config_lib.from_dict(CropConfig, backbone.record["crop"])
+    if asked not in (None, own):
+        raise ValueError(
+            f"Patches must be cut as those that the backbone was trained on, {own}. "
+            f"Received: {asked}. Leave the crop settings out"
+        )
+    return own
 
 
 def _plan(samples: Sequence[Sample], config: RegionConfig) -> tuple[list[_Task], dict[str, str]]:

@@ -5,6 +5,7 @@ import numpy as np
 from rbc_tf.classification.classifier import Classifier
 from rbc_tf.detection.predictor import DetectorPredictor
 from rbc_tf.features import backbone
+from rbc_tf.features.extractor import FeatureExtractor
 from rbc_tf.pipeline import bundle as bundles
 from rbc_tf.types import AnalyzedRegions, Detections
 
@@ -17,7 +18,7 @@ class Chain:
         self._detector = DetectorPredictor(bundle.path / bundles.DETECTOR, score_threshold=0.0)
         size = bundle.manifest.crop.size
         loaded = backbone.load_backbone(str(bundle.path / bundles.BACKBONE), size)
-        self._extractor = backbone.FeatureExtractor(loaded)
+        self._extractor = FeatureExtractor(loaded)
         self._classifier = Classifier.load(bundle.path / bundles.CLASSIFIER)
         if self._classifier.cell_types != bundle.manifest.cell_types:
             raise bundles.BundleError(

@@ -1,0 +1,1 @@
+"""What the chain is compared with: separating cells, and one label per cell."""

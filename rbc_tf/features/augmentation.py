@@ -1,0 +1,76 @@
+"""Patches seen anew: turned, mirrored, shifted, under other light and stain (NumPy and OpenCV)."""
+
+import dataclasses
+
+import cv2
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class AugmentationConfig:
+    """How far patches are varied. Cells have no up and down: every angle is as likely.
+
+    Attributes:
+        zoom: largest relative change of size; small, since size tells types apart.
+        shift: largest shift, as a share of the side.
+        stain: largest relative change of each colour channel, drawn for each.
+        light: largest change of brightness, in grey values of 255.
+        contrast: largest relative change of contrast.
+    """
+
+    zoom: float = 0.05
+    shift: float = 0.05
+    stain: float = 0.08
+    light: float = 15.0
+    contrast: float = 0.15
+
+    def __post_init__(self):
+        for name in ("zoom", "shift", "stain", "contrast"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(
+                    f"`{name}` must be 0 or more, below 1. Received: {getattr(self, name)}"
+                )
+        if not 0 <= self.light < 256:
+            raise ValueError(f"`light` must be 0 to 255. Received: {self.light}")
+
+
+def augment(
+    patches: np.ndarray, config: AugmentationConfig, rng: np.random.Generator
+) -> np.ndarray:
+    """float32 [N, S, S, 3] in [0, 255] from patches uint8 [N, S, S, 3]; the input is unchanged."""
+    turned = np.empty(patches.shape, np.float32)
+    for i, patch in enumerate(patches):
+        turned[i] = _move(patch, config, rng)
+    return _relight(turned, config, rng)
+
+
+def _move(patch: np.ndarray, config: AugmentationConfig, rng: np.random.Generator) -> np.ndarray:
+    """Rotated by any angle about its centre, perhaps mirrored, zoomed and shifted."""
+    side = patch.shape[0]
+    centre = (side - 1) / 2
+    zoom = 1 + rng.uniform(-config.zoom, config.zoom)
+    affine = cv2.getRotationMatrix2D((centre, centre), rng.uniform(0, 360), zoom)
+    affine[:, 2] += rng.uniform(-config.shift, config.shift, 2) * side
+    if rng.random() < 0.5:
+        patch = patch[:, ::-1]
+    # What turns into view at the corners was not cut: the patch is continued by its mirror image.
+    return cv2.warpAffine(
+        np.ascontiguousarray(patch),
+        affine,
+        (side, side),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REFLECT_101,
+    )
+
+
+def _relight(
+    patches: np.ndarray, config: AugmentationConfig, rng: np.random.Generator
+) -> np.ndarray:
+    """One gain per patch and channel, one brightness and one contrast per patch."""
+    count = len(patches)
+    gain = 1 + rng.uniform(-config.stain, config.stain, (count, 1, 1, 3))
+    contrast = 1 + rng.uniform(-config.contrast, config.contrast, (count, 1, 1, 1))
+    light = rng.uniform(-config.light, config.light, (count, 1, 1, 1))
+    mean = patches.mean(axis=(1, 2), keepdims=True)
+    relit = ((patches - mean) * contrast + mean) * gain + light
+    return np.clip(relit, 0, 255).astype(np.float32)

@@ -1,0 +1,287 @@
+"""Trains ResNet-50 on labelled patches, from given weights or from scratch: Keras alone.
+
+Not in the paper, whose ResNet-50 is frozen as ImageNet left it; cells look little like what
+ImageNet shows. The loop calls Keras and NumPy only and so runs on any backend of Keras
+(TensorFlow, JAX, PyTorch) with the accelerator it has.
+"""
+
+import dataclasses
+import json
+import pathlib
+
+import keras
+import numpy as np
+from absl import logging
+
+from rbc_tf import artifacts
+from rbc_tf.features import resnet
+from rbc_tf.features.augmentation import AugmentationConfig, augment
+from rbc_tf.features.masked_loss import masked_cross_entropy, positive_weights, score_logits
+from rbc_tf.features.patch_archive import PatchArchive
+
+_MADE_OF, _HISTORY = "made_of.json", "history.json"
+_BEST, _STATE = "best.weights.h5", "state"
+_PREDICTION_BATCH = 256
+
+
+@dataclasses.dataclass(frozen=True)
+class FinetuningConfig:
+    """How the backbone is trained.
+
+    Attributes:
+        epochs: passes over the training patches.
+        batch_size: patches per step.
+        learning_rate: of AdamW, after `warmup` and before it falls to 0 along a cosine.
+        warmup: share of all steps over which the learning rate rises from 0.
+        weight_decay: of AdamW.
+        dropout: share of features left out before the last layer.
+        largest_weight: most that a positive of a rare type weighs against a negative.
+        precision: Keras dtype policy of the training, 'float32', 'mixed_bfloat16' or
+            'mixed_float16'; the result is float32.
+        seed: of initial weights, order and augmentation.
+        augmentation: how patches are varied.
+    """
+
+    epochs: int = 30
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    warmup: float = 0.05
+    weight_decay: float = 0.02
+    dropout: float = 0.2
+    largest_weight: float = 5.0
+    precision: str = "float32"
+    seed: int = 0
+    augmentation: AugmentationConfig = dataclasses.field(default_factory=AugmentationConfig)
+
+    def __post_init__(self):
+        for name in ("epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"`{name}` must be 1 or more. Received: {getattr(self, name)}")
+        for name in ("warmup", "dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(
+                    f"`{name}` must be 0 or more, below 1. Received: {getattr(self, name)}"
+                )
+        if not 0 < self.learning_rate < float("inf"):
+            raise ValueError(f"`learning_rate` must be above 0. Received: {self.learning_rate}")
+        if self.largest_weight < 1:
+            raise ValueError(f"`largest_weight` must be 1 or more. Received: {self.largest_weight}")
+        if self.precision not in ("float32", "mixed_bfloat16", "mixed_float16"):
+            raise ValueError(
+                "`precision` must be float32, mixed_bfloat16 or mixed_float16. "
+                f"Received: {self.precision!r}"
+            )
+
+
+class AugmentedBatches(keras.utils.PyDataset):
+    """Batches of augmented patches and their labels, in a new order each epoch."""
+
+    def __init__(self, archive: PatchArchive, config: FinetuningConfig, first_epoch: int = 0):
+        super().__init__()
+        self._archive, self._config = archive, config
+        self._epoch = first_epoch
+        self._shuffle()
+
+    def __len__(self) -> int:
+        return max(len(self._archive) // self._config.batch_size, 1)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        size = self._config.batch_size
+        rows = self._order[index * size : (index + 1) * size]
+        rng = np.random.default_rng([self._config.seed, self._epoch, index])
+        patches = augment(self._archive.patches[rows], self._config.augmentation, rng)
+        return patches, self._archive.labels[rows].astype(np.float32)
+
+    def on_epoch_end(self) -> None:
+        self._epoch += 1
+        self._shuffle()
+
+    def _shuffle(self) -> None:
+        rng = np.random.default_rng([self._config.seed, self._epoch])
+        self._order = rng.permutation(len(self._archive))
+
+
+def finetune(
+    train: PatchArchive,
+    validation: PatchArchive,
+    config: FinetuningConfig,
+    start: keras.Model | None,
+    work_dir: str | pathlib.Path,
+) -> tuple[keras.Model, list[dict]]:
+    """Trains, and gives the backbone of the epoch with the best mean AUC on validation patches.
+
+    A killed run goes on at its last whole epoch when called again with the same `work_dir`.
+
+    Args:
+        train, validation: patches cut alike, of different groups.
+        start: a backbone to begin with (RGB patches -> features); None: from scratch.
+        work_dir: for the state of the training, curves and history.
+
+    Returns:
+        backbone, float32, RGB patches -> features [N, 2048]; and per epoch a mapping with
+        `epoch`, `loss`, `validation_loss`, `mean_auc` and `auc` by type (None where validation
+        patches lack the type).
+
+    Raises:
+        ValueError: the archives do not belong together, or `work_dir` holds another training.
+    """
+    _check_archives(train, validation)
+    work_dir = pathlib.Path(work_dir)
+    work_dir.mkdir(parents=True, exist_ok=True)
+    keras.utils.set_random_seed(config.seed)
+    size = train.patches.shape[1]
+    model = _training_model(size, train.labels.shape[1], config)
+    if start is not None:
+        model.get_layer("backbone").set_weights(start.get_weights())
+    _check_state(work_dir, train, validation, config, start)
+    history = _load_history(work_dir)
+    batches = AugmentedBatches(train, config, first_epoch=len(history))
+    weights = positive_weights(train.labels, config.largest_weight)
+    model.compile(
+        optimizer=_optimizer(config, len(batches)),
+        loss=masked_cross_entropy(weights),
+        # Of XLA the processor gains nothing here; JAX cannot do without.
+        jit_compile=keras.backend.backend() == "jax",
+    )
+    callbacks = [
+        _Validation(validation, weights, work_dir, history),
+        # Last, so that an epoch counts as done once all that belongs to it is written.
+        keras.callbacks.BackupAndRestore(str(work_dir / _STATE), delete_checkpoint=False),
+    ]
+    model.fit(batches, epochs=config.epochs, callbacks=callbacks, verbose=0)
+    trained = resnet.with_preprocessing(resnet.build_resnet50(size))
+    model.load_weights(work_dir / _BEST)
+    trained.set_weights(model.get_layer("backbone").get_weights())
+    return trained, history
+
+
+def make_record(
+    train: PatchArchive, validation: PatchArchive, config: FinetuningConfig, history: list[dict]
+) -> dict:
+    """What a fine-tuned backbone says of its making, plain JSON values.
+
+    `images` has the sha256 of every image that took part, by name; `crop` how patches must be cut.
+    """
+    return {
+        "crop": train.about["crop"],
+        "regions": train.about["regions"],
+        "types": train.about["types"],
+        "images": {**train.about["image_hashes"], **validation.about["image_hashes"]},
+        "num_patches": {"train": len(train), "validation": len(validation)},
+        "config": dataclasses.asdict(config),
+        "best": max(history, key=_mean_auc),
+        "backend": keras.backend.backend(),
+        "versions": artifacts.versions(),
+    }
+
+
+class _Validation(keras.callbacks.Callback):
+    """After each epoch: scores on validation patches, the best weights, the history."""
+
+    def __init__(self, validation: PatchArchive, weights, work_dir: pathlib.Path, history: list):
+        super().__init__()
+        self._validation, self._weights = validation, weights
+        self._work_dir, self._history = work_dir, history
+
+    def on_epoch_end(self, epoch, logs=None):
+        patches = self._validation.patches
+        logits = np.concatenate(
+            [
+                keras.ops.convert_to_numpy(
+                    self.model.predict_on_batch(
+                        patches[i : i + _PREDICTION_BATCH].astype(np.float32)
+                    )
+                )
+                for i in range(0, len(patches), _PREDICTION_BATCH)
+            ]
+        ).astype(np.float32)
+        scores = score_logits(logits, self._validation, self._weights)
+        entry = {"epoch": epoch + 1, "loss": float(logs["loss"]), **scores}
+        best = max(map(_mean_auc, self._history), default=-1.0)
+        if _mean_auc(entry) > best:
+            with artifacts.atomic_path(self._work_dir / _BEST) as temporary:
+                self.model.save_weights(str(temporary), overwrite=True)
+        del self._history[epoch:]  # of an epoch that a killed run had not finished
+        self._history.append(entry)
+        artifacts.write_json(self._work_dir / _HISTORY, self._history)
+        logging.info(
+            "epoch %d: loss %.4f, validation loss %.4f, mean AUC %.4f",
+            epoch + 1,
+            entry["loss"],
+            entry["validation_loss"],
+            _mean_auc(entry),
+        )
+
+
+def _mean_auc(entry: dict) -> float:
+    return -1.0 if entry["mean_auc"] is None else entry["mean_auc"]
+
+
+def _training_model(size: int, num_types: int, config: FinetuningConfig) -> keras.Model:
+    before = keras.mixed_precision.dtype_policy()
+    keras.mixed_precision.set_dtype_policy(config.precision)
+    try:
+        backbone = resnet.with_preprocessing(resnet.build_resnet50(size))
+        # The backbone stays one layer, so that its weights can be taken out again.
+        patches = keras.Input((size, size, 3))
+        values = keras.layers.Dropout(config.dropout, seed=config.seed)(backbone(patches))
+        logits = keras.layers.Dense(num_types, dtype="float32", name="types")(values)
+        return keras.Model(patches, logits)
+    finally:
+        keras.mixed_precision.set_dtype_policy(before)
+
+
+def _optimizer(config: FinetuningConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+    steps = config.epochs * steps_per_epoch
+    warmup = round(config.warmup * steps)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0 if warmup else config.learning_rate,
+        decay_steps=max(steps - warmup, 1),
+        warmup_target=config.learning_rate if warmup else None,
+        warmup_steps=warmup,
+    )
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay)
+    # Decay pulls kernels to 0; the scales and offsets of normalisation are not to be pulled.
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
+def _check_state(work_dir, train, validation, config, start) -> None:
+    """Says in `work_dir` what is trained there; raises where that is something else."""
+    made_of = {
+        "config": dataclasses.asdict(config),
+        "start": resnet.hash_of_weights(start) if start is not None else None,
+        "patches": [
+            artifacts.sha256_of_bytes(archive.patches.tobytes(), archive.labels.tobytes())
+            for archive in (train, validation)
+        ],
+    }
+    path = work_dir / _MADE_OF
+    if path.exists() and json.loads(path.read_text(encoding="utf-8")) != made_of:
+        raise ValueError(
+            f"{work_dir} holds a training with other settings, patches or initial weights. "
+            "Delete it, or name another folder"
+        )
+    artifacts.write_json(path, made_of)
+
+
+def _load_history(work_dir: pathlib.Path) -> list[dict]:
+    path = work_dir / _HISTORY
+    if not (path.exists() and (work_dir / _STATE).exists()):
+        return []
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _check_archives(train: PatchArchive, validation: PatchArchive) -> None:
+    for key in ("types", "crop", "regions"):
+        if train.about[key] != validation.about[key]:
+            raise ValueError(
+                f"Training and validation patches must have the same {key}. "
+                f"Received: {train.about[key]} and {validation.about[key]}"
+            )
+    hashes = (set(archive.about["image_hashes"].values()) for archive in (train, validation))
+    shared = set.intersection(*hashes)
+    if shared:
+        raise ValueError(
+            f"No image may be in training and validation patches. Received: {len(shared)} in both"
+        )
