@@ -11,7 +11,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from rbc_tf import boxes
-from rbc_tf.evaluation import detection
+from rbc_tf.evaluation import detection, operating_points
 from rbc_tf.types import Detections
 
 
@@ -98,8 +98,11 @@ def _random_image(rng, most_boxes):
     return boxes.as_boxes(truth), _detections(np.concatenate([near, scores], axis=1))
 
 
-def _coco_precision(truths, detections, most):
-    """COCOeval's precision table [10 IoUs, 101 recalls], with `most` detections per image."""
+def _coco(truths, detections, most):
+    """COCOeval's tables with `most` detections per image.
+
+    Precision and score by [10 IoUs, 101 recalls], and the highest recall by [10 IoUs].
+    """
     images = [{"id": i, "width": 100, "height": 100} for i in range(len(truths))]
     annotations, results = [], []
     for i, (truth, found) in enumerate(zip(truths, detections, strict=True)):
@@ -118,22 +121,70 @@ def _coco_precision(truths, detections, most):
         evaluation.params.maxDets = [1, 10, most]
         evaluation.evaluate()
         evaluation.accumulate()
-    return evaluation.eval["precision"][:, :, 0, 0, 2]
+    tables = evaluation.eval
+    return (
+        tables["precision"][:, :, 0, 0, 2],
+        tables["scores"][:, :, 0, 0, 2],
+        tables["recall"][:, 0, 0, 2],
+    )
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_equal_to_pycocotools(seed):
+def _random_images(seed):
     rng = np.random.default_rng(seed)
     # The last seeds have more than the hundred boxes at which COCO's own summary stops.
     most_boxes = 12 if seed < 6 else 180
     pairs = [_random_image(rng, most_boxes) for _ in range(6)]
-    truths, detections = zip(*pairs, strict=True)
-    expected = _coco_precision(truths, detections, most=1000)
+    # Of these some are empty by chance; one without truth and one without detections always are.
+    (truth, found), nothing = pairs[0], _detections([])
+    pairs += [(boxes.as_boxes([]), found), (truth, nothing), (boxes.as_boxes([]), nothing)]
+    return zip(*pairs, strict=True)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_equal_to_pycocotools(seed):
+    truths, detections = _random_images(seed)
+    expected, _, _ = _coco(truths, detections, most=1000)
     scores = detection.score_detections(detections, truths)
     assert scores.ap == pytest.approx(expected.mean(), abs=1e-6)
     assert scores.ap75 == pytest.approx(expected[5].mean(), abs=1e-6)
     at_50 = detection.match(detections, truths)
     assert detection.coco_average_precision(at_50) == pytest.approx(expected[0].mean(), abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_operating_points_are_those_of_pycocotools(seed):
+    truths, detections = _random_images(seed)
+    _, expected_scores, highest_recall = _coco(truths, detections, most=1000)
+    for row, min_iou in enumerate(detection.COCO_IOUS):
+        curve = operating_points.threshold_curve(detection.match(detections, truths, min_iou))
+        assert curve.recall.max(initial=0) == pytest.approx(highest_recall[row])
+        for column, recall in enumerate(np.linspace(0, 1, 101)):
+            point = operating_points.at_recall(curve, recall)
+            # COCO's score is 0 where a recall is never reached; some of ours are 0 as well.
+            expected = expected_scores[row, column]
+            assert (point.score_threshold if point else 0) == pytest.approx(expected)
+
+
+def test_points_are_counted_image_by_image():
+    found = _detections([[0, 0, 10, 10, 0.9], [0, 5, 10, 15, 0.8]])
+    # The first point lies in both boxes and counts once; the second lies in none.
+    points = [np.array([[5, 7], [20, 20]]), np.zeros((0, 2)), np.array([[1, 14]])]
+    nothing = _detections([])
+    inside = detection.count_points_inside([found, found, nothing], points)
+    assert inside.tolist() == [1, 0, 0]
+    assert detection.share_of_points_inside([found, found, nothing], points) == 1 / 3
+
+
+def test_matches_know_their_images():
+    truth = boxes.as_boxes([[0, 0, 10, 10]])
+    first = _detections([[0, 0, 10, 10, 0.4]])
+    third = _detections([[0, 0, 10, 10, 0.9], [30, 30, 40, 40, 0.2]])
+    matches = detection.match([first, _detections([]), third], [truth, truth, boxes.as_boxes([])])
+    # Scores 0.9 and 0.2 are of the third image, which has no true box, 0.4 of the first.
+    assert matches.image.tolist() == [2, 0, 2]
+    assert matches.correct.tolist() == [False, True, False]
+    assert matches.true_image.tolist() == [0, 1]
+    assert matches.num_images == 3
 
 
 @settings(max_examples=50, deadline=None)

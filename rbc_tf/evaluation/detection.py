@@ -24,11 +24,17 @@ class Matches:
         correct: bool [N], matched with a true box that no better detection took.
         found_score: float32 [M], of each true box (images in order) the score of the detection
             that took it, -1 where none did.
+        image: int64 [N], index of the image that each detection lies in.
+        true_image: int64 [M], index of the image of each true box.
+        num_images: how many images there are, those without any box included.
     """
 
     scores: np.ndarray
     correct: np.ndarray
     found_score: np.ndarray
+    image: np.ndarray
+    true_image: np.ndarray
+    num_images: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +77,7 @@ def match(
     scores, correct, found = [], [], []
     for detected, truth in zip(detections, truths, strict=True):
         order = np.argsort(-detected.scores, kind="stable")
-        taken = _match_image(boxes.iou(detected.boxes[order], truth), min_iou)
+        taken = match_image(boxes.iou(detected.boxes[order], truth), min_iou)
         scores.append(detected.scores[order])
         correct.append(taken >= 0)
         found_score = np.full(len(truth), -1, dtype=np.float32)
@@ -79,8 +85,36 @@ def match(
         found.append(found_score)
     scores = _concatenate(scores, np.float32)
     order = np.argsort(-scores, kind="stable")
-    correct = _concatenate(correct, bool)[order]
-    return Matches(scores[order], correct, _concatenate(found, np.float32))
+    return Matches(
+        scores=scores[order],
+        correct=_concatenate(correct, bool)[order],
+        found_score=_concatenate(found, np.float32),
+        image=_image_of_each(detections)[order],
+        true_image=_image_of_each(truths),
+        num_images=len(truths),
+    )
+
+
+def match_image(ious: np.ndarray, min_iou: float = 0.5) -> np.ndarray:
+    """The matching of `match` within one image.
+
+    Args:
+        ious: float [N, M], of detections, best first, with true boxes.
+        min_iou: the least IoU of a match.
+
+    Returns:
+        int64 [N], the true box that each detection takes, -1 for none.
+    """
+    taken = np.full(len(ious), -1, dtype=np.int64)
+    if ious.size == 0:
+        return taken
+    free = ious.copy()
+    for row in np.flatnonzero(ious.max(axis=1) >= min_iou):
+        best = free.shape[1] - 1 - int(np.argmax(free[row, ::-1]))  # of equals the last, as COCO
+        if free[row, best] >= min_iou:
+            taken[row] = best
+            free[:, best] = -1
+    return taken
 
 
 def precision_recall(matches: Matches) -> tuple[np.ndarray, np.ndarray]:
@@ -153,31 +187,31 @@ def share_of_points_inside(
         points: per image float [K, 2], (y, x).
         score_threshold: detections below are left out.
     """
+    inside = count_points_inside(detections, points, score_threshold)
+    total = sum(len(image_points) for image_points in points)
+    return int(inside.sum()) / total if total else float("nan")
+
+
+def count_points_inside(
+    detections: Sequence[Detections], points: Sequence[np.ndarray], score_threshold: float = 0.5
+) -> np.ndarray:
+    """int64 [images], how many points of each lie in a detection; see `share_of_points_inside`."""
     _check_lengths(detections, points)
-    inside, total = 0, 0
-    for detected, image_points in zip(detections, points, strict=True):
+    inside = np.zeros(len(points), dtype=np.int64)
+    for place, (detected, image_points) in enumerate(zip(detections, points, strict=True)):
         kept = detected.boxes[detected.scores >= score_threshold]
-        inside += int(boxes.contain_points(kept, image_points).any(axis=0).sum())
-        total += len(image_points)
-    return inside / total if total else float("nan")
-
-
-def _match_image(ious: np.ndarray, min_iou: float) -> np.ndarray:
-    """int64 [N], the true box each detection takes, -1 for none; IoU [N, M], best first."""
-    taken = np.full(len(ious), -1, dtype=np.int64)
-    if ious.size == 0:
-        return taken
-    free = ious.copy()
-    for row in np.flatnonzero(ious.max(axis=1) >= min_iou):
-        best = free.shape[1] - 1 - int(np.argmax(free[row, ::-1]))  # of equals the last, as COCO
-        if free[row, best] >= min_iou:
-            taken[row] = best
-            free[:, best] = -1
-    return taken
+        inside[place] = boxes.contain_points(kept, image_points).any(axis=0).sum()
+    return inside
 
 
 def _envelope(precision: np.ndarray) -> np.ndarray:
     return np.maximum.accumulate(precision[::-1])[::-1]
+
+
+def _image_of_each(per_image: Sequence) -> np.ndarray:
+    """int64 [sum of lengths], the index of the entry that each box comes from."""
+    lengths = np.array([len(entry) for entry in per_image], dtype=np.int64)
+    return np.repeat(np.arange(len(per_image)), lengths)
 
 
 def _concatenate(parts: list[np.ndarray], dtype) -> np.ndarray:

@@ -1,0 +1,85 @@
+"""Intervals by resampling groups.
+
+Patches of one slide resemble one another: drawing patches as if each were independent makes
+intervals too narrow. So whole groups are drawn, with replacement, as many as there are
+(the cluster bootstrap: Davison and Hinkley, Bootstrap Methods and their Application, 1997, 3.8).
+
+A resample is a weight for each row: how often its group was drawn. Rows of one group, one fold and
+one kind (single-cell or not, several types or not) always have the same weight. They make one
+*unit*, and scores are computed from counts per unit: no row is copied, none is sorted twice, and
+thousands of resamples take no longer than a few matrix products.
+
+What the intervals hold is the choice of images that were scored. The networks are trained once;
+how much another training would differ is not in them.
+"""
+
+import numpy as np
+
+# A score that fewer resamples define has no interval. A type that a single group holds is missing
+# from about (1 - 1/G)^G = 0.37 of them, one that two groups hold from about 0.14: an interval
+# needs two groups at least.
+MIN_DEFINED = 0.8
+
+
+class GroupBootstrap:
+    """The same resamples of groups for every score, so that the difference of two is paired.
+
+    Attributes:
+        unit_of_row: int [N], the unit of each row.
+        counts: float64 [U], rows of each unit.
+        folds: int [U], the fold of each unit.
+        kinds: bool [U, M], its kinds.
+        weights: float64 [1 + R, U]; first the rows as they are, each once, then R resamples.
+    """
+
+    def __init__(
+        self,
+        groups: np.ndarray,
+        folds: np.ndarray,
+        kinds: np.ndarray,
+        num_resamples: int = 2000,
+        seed: int = 0,
+    ):
+        """Draws the resamples.
+
+        Args:
+            groups: str [N], the group of each row.
+            folds: int [N], the fold of each row.
+            kinds: bool [N, M], by which rows are selected or weighted.
+            num_resamples: R.
+            seed: of the draw.
+
+        Raises:
+            ValueError: `num_resamples` is below 1, or there is no row.
+        """
+        if num_resamples < 1 or not len(groups):
+            raise ValueError(
+                "`num_resamples` and the number of rows must be 1 or more. "
+                f"Received: {num_resamples} and {len(groups)}"
+            )
+        names, group_of_row = np.unique(groups, return_inverse=True)
+        units, unit_of_row, counts = np.unique(
+            np.column_stack([group_of_row, folds, kinds]).astype(int),
+            axis=0,
+            return_inverse=True,
+            return_counts=True,
+        )
+        self.unit_of_row = unit_of_row.reshape(-1)
+        self.counts = counts.astype(np.float64)
+        self.folds, self.kinds = units[:, 1], units[:, 2:].astype(bool)
+        shares = np.full(len(names), 1 / len(names))
+        drawn = np.random.default_rng(seed).multinomial(len(names), shares, size=num_resamples)
+        as_they_are = np.ones((1, len(names)), drawn.dtype)
+        self.weights = np.concatenate([as_they_are, drawn])[:, units[:, 0]].astype(np.float64)
+
+
+def interval(replicates: np.ndarray) -> tuple[float, float] | None:
+    """The 95 % percentile interval of replicates [R], nan where undefined.
+
+    None where fewer than `MIN_DEFINED` of them are defined.
+    """
+    defined = replicates[np.isfinite(replicates)]
+    if len(defined) < MIN_DEFINED * len(replicates):
+        return None
+    low, high = np.quantile(defined, [0.025, 0.975])
+    return float(low), float(high)
