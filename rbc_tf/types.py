@@ -86,7 +86,7 @@ class AnalyzedRegions:
     Attributes:
         boxes: float32 [N, 4] in source-image pixels.
         scores: float32 [N], the detector's.
-        probabilities: float32 [N, T], one per cell type, not normalised.
+        probabilities: float32 [N, T], one per cell type, calibrated, not normalised.
         abnormal: float64 [N], probability that the region holds an abnormal type.
     """
 

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -7,10 +8,12 @@ import pytest
 from rbc_tf.cell_types import CellType, CellTypes
 from rbc_tf.classification import fit, out_of_fold, settings
 from rbc_tf.classification.abnormality import BoostingConfig
+from rbc_tf.classification.calibration import CalibrationConfig, fit_calibration
 from rbc_tf.classification.classifier import Classifier, ClassifierError
 from rbc_tf.classification.fit import ClassifierConfig, fit_classifier
 from rbc_tf.classification.heads import HeadsConfig
 from rbc_tf.classification.out_of_fold import FoldsConfig, draw_folds
+from rbc_tf.evaluation.calibration import expected_calibration_error
 from rbc_tf.features import cache
 from rbc_tf.types import FeatureTable
 
@@ -57,6 +60,27 @@ def features_dir(tmp_path):
 @pytest.fixture
 def output_dir(tmp_path):
     return tmp_path / "classifier"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Folders of the features and of a classifier; to be copied before it is damaged."""
+    folder = tmp_path_factory.mktemp("finished")
+    write_cache(folder / "features", make_table())
+    fit_classifier(folder / "features", folder / "classifier", CONFIG)
+    return folder / "features", folder / "classifier"
+
+
+@pytest.fixture
+def changed(finished, output_dir):
+    """A copy of the classifier's folder, and a function that changes its record."""
+    shutil.copytree(finished[1], output_dir)
+    path = output_dir / "classifier.json"
+
+    def change(**changes):
+        path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+    return change
 
 
 @pytest.mark.parametrize(("groups", "asked", "given"), [(3, 5, 3), (12, 4, 4), (40, 5, 5)])
@@ -150,8 +174,8 @@ def test_classifier_learns_and_is_read_again(features_dir, output_dir):
         np.testing.assert_array_equal(found, expected)
 
 
-def test_record_says_what_made_it(features_dir, output_dir):
-    fit_classifier(features_dir, output_dir, CONFIG)
+def test_record_says_what_made_it(finished):
+    features_dir, output_dir = finished
     record = json.loads((output_dir / "classifier.json").read_text())
     assert record["config"] == dataclasses.asdict(CONFIG)
     assert record["features"]["sha256"] == cache.load_fingerprint(features_dir).sha256
@@ -168,10 +192,50 @@ def test_record_says_what_made_it(features_dir, output_dir):
     assert list((output_dir / "tensorboard" / "validation").iterdir())
 
 
-def test_finished_classifier_is_not_trained_again(features_dir, output_dir, monkeypatch):
-    first = fit_classifier(features_dir, output_dir, CONFIG)
+def test_calibration_is_that_of_the_validation_outputs(finished):
+    classifier = Classifier.load(finished[1])
+    table = make_table()
+    validation = table.select(table.splits == "validation")
+    outputs = classifier.outputs(validation.features)
+    expected = fit_calibration(outputs, validation.labels, CalibrationConfig())
+    assert classifier.calibration == expected
+    assert min(abs(np.log(expected.temperatures))) > 0.01  # or the next lines would say nothing
+
+    probabilities, abnormal = classifier.predict(validation.features)
+    np.testing.assert_array_equal(probabilities, expected.apply(outputs))
+    # Gradient boosting has learnt from outputs of the networks, and gets these.
+    np.testing.assert_array_equal(abnormal, classifier.abnormality.predict(outputs))
+
+    record = json.loads((finished[1] / "classifier.json").read_text())
+    assert record["temperatures"] == list(expected.temperatures)
+    assert record["thresholds"] == list(expected.thresholds)
+    assert record["calibration"]["objective"] == "exact_match"
+    report = record["calibration"]["types"][1]
+    truth = validation.labels[:, 1]
+    assert (report["name"], report["present"]) == ("Elon", int(truth.sum()))
+    assert report["present"] + report["absent"] == report["threshold_patches"] == len(truth)
+    assert report["temperature_fitted"]
+    assert report["threshold_fitted"]
+    assert report["ece_before"] == expected_calibration_error(outputs[:, 1], truth)
+    assert report["ece_after"] == expected_calibration_error(probabilities[:, 1], truth)
+
+
+def test_a_type_that_validation_lacks_is_not_calibrated(tmp_path, output_dir):
+    table = make_table()
+    table.labels[table.splits == "validation", 1] = 0
+    features_dir = write_cache(tmp_path / "features", table)
+    classifier = fit_classifier(features_dir, output_dir, CONFIG)
+    assert classifier.calibration.temperatures[1] == 1
+    assert classifier.calibration.thresholds[1] == 0.5
+    report = classifier.record["calibration"]["types"][1]
+    assert (report["temperature_fitted"], report["threshold_fitted"]) == (False, False)
+    assert classifier.record["calibration"]["types"][0]["temperature_fitted"]
+
+
+def test_finished_classifier_is_not_trained_again(finished, monkeypatch):
+    first = Classifier.load(finished[1])
     monkeypatch.setattr(fit, "train_classifier", None)
-    second = fit_classifier(features_dir, output_dir, CONFIG)
+    second = fit_classifier(*finished, CONFIG)
     features = make_table().features
     np.testing.assert_array_equal(first.predict(features)[0], second.predict(features)[0])
 
@@ -186,6 +250,9 @@ def test_classifier_made_otherwise_is_told(features_dir, output_dir):
     write_cache(features_dir, table)
     with pytest.raises(ClassifierError, match="labels_sha256 was"):
         fit_classifier(features_dir, output_dir, CONFIG)
+    f1 = dataclasses.replace(CONFIG, calibration=CalibrationConfig("f1"))
+    with pytest.raises(ClassifierError, match=r"calibration\.objective was .*exact_match"):
+        fit_classifier(features_dir, output_dir, f1)
     fit_classifier(features_dir, output_dir, other, overwrite=True)
     assert len(list((output_dir / "tensorboard" / "train").iterdir())) == 1
 
@@ -215,9 +282,27 @@ def test_group_on_both_sides_is_refused():
 
 
 @pytest.mark.parametrize("damage", ["heads.keras", "abnormality.json", "classifier.json"])
-def test_damaged_classifier_is_told(features_dir, output_dir, damage):
-    fit_classifier(features_dir, output_dir, CONFIG)
+def test_damaged_classifier_is_told(finished, output_dir, damage):
+    shutil.copytree(finished[1], output_dir)
     (output_dir / damage).write_bytes(b"nonsense")
+    with pytest.raises(ClassifierError, match="holds no finished classifier"):
+        Classifier.load(output_dir)
+
+
+def test_classifier_of_an_earlier_version_is_told(finished, output_dir, changed):
+    changed(format_version=1)
+    told = r"format version 2 is required\. Received: 1; train it again"
+    with pytest.raises(ClassifierError, match=told):
+        Classifier.load(output_dir)
+    with pytest.raises(ClassifierError, match=told):
+        fit_classifier(finished[0], output_dir, CONFIG)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"thresholds": [0.5]}, {"temperatures": [1, -1]}, {"temperatures": 1}]
+)
+def test_damaged_calibration_is_told(output_dir, changed, changes):
+    changed(**changes)
     with pytest.raises(ClassifierError, match="holds no finished classifier"):
         Classifier.load(output_dir)
 
@@ -230,6 +315,8 @@ def test_settings_from_files_and_override(tmp_path):
     assert found == ClassifierConfig(
         HeadsConfig(learning_rate=1e-3, patience=9), FoldsConfig(4), BoostingConfig(max_depth=2)
     )
+    found = settings.load_settings(params_override="calibration: {objective: f1}")
+    assert found == ClassifierConfig(calibration=CalibrationConfig("f1"))
     assert settings.load_settings() == ClassifierConfig()
 
 
@@ -240,6 +327,7 @@ def test_settings_from_files_and_override(tmp_path):
         ("head: {}", "head"),
         ("heads: {max_epochs: many}", "max_epochs"),
         ("heads: {max_epochs: 0}", "`max_epochs` must be"),
+        ("calibration: {objective: luck}", "`objective` must be"),
         ("[1]", "mapping"),
         ("heads: {", "params_override"),
     ],

@@ -103,6 +103,10 @@ def test_the_bundle_says_what_it_is_made_of(run_dir):
     assert (manifest.crop.mode, manifest.crop.size) == ("letterbox", 32)
     assert manifest.backbone == "random"
     assert manifest.score_threshold == 0.02
+    assert manifest.threshold_objective == "exact_match"
+    record = json.loads((run_dir / "classifier" / "classifier.json").read_text())
+    assert list(manifest.calibration.temperatures) == record["temperatures"]
+    assert list(manifest.thresholds) == record["thresholds"]
 
 
 def test_evaluation_of_held_out_smears(run_dir):
@@ -111,12 +115,16 @@ def test_evaluation_of_held_out_smears(run_dir):
         f"--bundle_dir={run_dir / 'bundle'}",
         f"--dataset_dir={run_dir / 'smears'}",
         f"--output_file={run_dir / 'scores.json'}",
+        f"--figures_dir={run_dir / 'figures'}",
     )
     assert "AP50 (paper's AP)" in printed
     scores = json.loads((run_dir / "scores.json").read_text())
     assert scores["detection"]["num_images"] == 4
     assert scores["detection"]["num_true"] >= scores["types"]["num_regions"] > 0
     assert 0 <= scores["types"]["exact_match"] <= 1
+    assert 0 <= scores["exact_match_plain"] <= 1
+    assert len(scores["ece_before"]) == len(scores["ece_after"]) == len(PAPER)
+    assert (run_dir / "figures" / "reliability.svg").stat().st_size > 0
 
 
 def test_analysis_of_a_folder(run_dir, tmp_path):

@@ -10,6 +10,7 @@ import pytest
 
 from rbc_tf import image_io
 from rbc_tf.cell_types import PAPER
+from rbc_tf.classification.calibration import Calibration
 from rbc_tf.features.crops import CropConfig
 from rbc_tf.pipeline import analyze, bundle, results
 from rbc_tf.types import AnalyzedRegions
@@ -34,7 +35,7 @@ class _Chain:
         return AnalyzedRegions(boxes, scores, probabilities, np.array([0.75, 0.1]))
 
     def labels(self, probabilities):
-        return probabilities > 0.5
+        return probabilities > np.array(self.manifest.thresholds)
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +45,8 @@ def _fake_chain(monkeypatch):
 
 @pytest.fixture
 def loaded(tmp_path):
-    manifest = bundle.Manifest(PAPER, CropConfig(), (0.5,) * 6)
+    calibration = Calibration((1.0,) * 6, (0.5,) * 5 + (0.1,))
+    manifest = bundle.Manifest(PAPER, CropConfig(), calibration, "exact_match")
     return bundle.Bundle(tmp_path / "bundle", manifest, "sha-one")
 
 
@@ -58,6 +60,10 @@ def images(tmp_path):
     return folder
 
 
+def _json(path):
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
 def _rows(path):
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
@@ -65,7 +71,7 @@ def _rows(path):
 
 def test_results_of_a_folder(loaded, images, tmp_path):
     out = tmp_path / "out"
-    summary = analyze.analyze(loaded, images, out)
+    summary = analyze.analyze(loaded.with_plain_thresholds(), images, out)
     assert (summary.analyzed, summary.skipped, summary.failed) == (4, 0, {})
     result = json.loads((out / "images" / "sub" / "a.png.json").read_text())
     assert result["num_regions_by_type"] == {
@@ -155,6 +161,34 @@ def test_results_of_another_bundle_are_not_mixed(loaded, images, tmp_path):
     with pytest.raises(ValueError, match="another bundle"):
         analyze.analyze(other, images, out)
     assert analyze.analyze(other, images, out, overwrite=True).analyzed == 4
+
+
+def test_the_thresholds_used_are_told(loaded, images, tmp_path):
+    # The second region has Stom with 0.2: above the bundle's threshold of 0.1, below 0.5.
+    for chosen, objective, threshold, stom in (
+        (loaded, "exact_match", 0.1, 2),
+        (loaded.with_plain_thresholds(), "plain", 0.5, 1),
+    ):
+        out = tmp_path / objective
+        analyze.analyze(chosen, images / "a.png", out)
+        summary, run = _json(out / "summary.json"), _json(out / "run.json")
+        assert summary["num_regions_by_type"]["Stom"] == stom
+        assert summary["thresholds"] == dict.fromkeys(PAPER.names[:5], 0.5) | {"Stom": threshold}
+        assert run["thresholds"] == [0.5] * 5 + [threshold]
+        assert summary["threshold_objective"] == run["threshold_objective"] == objective
+
+
+def test_results_at_other_thresholds_are_not_mixed(loaded, images, tmp_path):
+    out = tmp_path / "out"
+    plain = loaded.with_plain_thresholds()
+    analyze.analyze(loaded, images, out)
+    with pytest.raises(ValueError, match=r"other thresholds \(exact_match, not plain\)"):
+        analyze.analyze(plain, images, out)
+    assert analyze.analyze(loaded, images, out).skipped == 4
+    # Overwritten for one image only: the others are not taken for results of the new run.
+    assert analyze.analyze(plain, images / "a.png", out, overwrite=True).analyzed == 1
+    again = analyze.analyze(plain, images, out)
+    assert (again.analyzed, again.skipped) == (3, 1)
 
 
 def test_an_output_folder_inside_the_input_is_left_out(loaded, images):

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from rbc_tf.cell_types import PAPER
+from rbc_tf.classification.calibration import Calibration
 from rbc_tf.features.crops import CropConfig
 from rbc_tf.pipeline import bundle as bundles
 
@@ -27,7 +28,10 @@ def manifest():
     return bundles.Manifest(
         cell_types=PAPER,
         crop=CropConfig(mode="letterbox", size=96, context=0.1),
-        thresholds=(0.5, 0.4, 0.3, 0.2, 0.1, 0.6),
+        calibration=Calibration(
+            (1.0, 1.2, 0.8, 0.1 + 0.2, 2.0, 10.0), (0.5, 0.4, 0.3, 0.2, 1 / 3, 0.6)
+        ),
+        threshold_objective="f1",
         score_threshold=0.7,
         backbone="random",
         metrics={"ap50": 0.9},
@@ -45,13 +49,36 @@ def _edit(folder, **changes):
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
+def _calibration(**changes):
+    right = {
+        "temperatures": dict.fromkeys(PAPER.names, 1.0),
+        "thresholds": dict.fromkeys(PAPER.names, 0.5),
+        "threshold_objective": "plain",
+    }
+    return right | changes
+
+
 def test_a_bundle_comes_back(folder, manifest):
     loaded = bundles.load_bundle(folder)
     assert loaded.manifest.created
-    for name in ("cell_types", "crop", "thresholds", "score_threshold", "backbone", "metrics"):
+    for name in ("cell_types", "crop", "score_threshold", "backbone", "metrics"):
         assert getattr(loaded.manifest, name) == getattr(manifest, name)
+    # To the last digit: a threshold lies halfway between two probabilities.
+    assert loaded.manifest.calibration == manifest.calibration
+    assert loaded.manifest.thresholds == manifest.calibration.thresholds
+    assert loaded.manifest.threshold_objective == "f1"
     assert (folder / "detector" / "variables" / "data").read_bytes() == b"weights"
     assert not (folder / "classifier" / "tensorboard").exists()
+
+
+def test_plain_thresholds_are_selectable(folder, manifest):
+    loaded = bundles.load_bundle(folder)
+    plain = loaded.with_plain_thresholds()
+    assert plain.manifest.thresholds == (0.5,) * 6
+    assert plain.manifest.threshold_objective == "plain"
+    assert plain.manifest.calibration.temperatures == manifest.calibration.temperatures
+    assert (plain.path, plain.sha256) == (loaded.path, loaded.sha256)
+    assert loaded.manifest.thresholds == manifest.thresholds
 
 
 def test_writing_again_replaces(folder, parts, manifest):
@@ -78,8 +105,13 @@ def test_missing_and_foreign_files_are_named(folder):
 
 
 def test_newer_and_foreign_formats_are_refused(folder, tmp_path):
-    _edit(folder, format_version=2)
-    with pytest.raises(bundles.BundleError, match=r"format version 1\. Received: 2"):
+    _edit(folder, format_version=3)
+    newer = r"format version 2\. Received: 3; a newer one needs a newer rbc_tf"
+    with pytest.raises(bundles.BundleError, match=newer):
+        bundles.load_bundle(folder)
+    _edit(folder, format_version=1)
+    older = r"Received: 1; export it again with tools/export_bundle\.py"
+    with pytest.raises(bundles.BundleError, match=older):
         bundles.load_bundle(folder)
     _edit(folder, format="other")
     with pytest.raises(bundles.BundleError, match="'rbc_tf bundle' is required"):
@@ -94,8 +126,12 @@ def test_newer_and_foreign_formats_are_refused(folder, tmp_path):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"thresholds": {}},
-        {"thresholds": dict.fromkeys(PAPER.names, 2)},
+        {"calibration": {}},
+        {"calibration": _calibration(temperatures={})},
+        {"calibration": _calibration(temperatures=dict.fromkeys(PAPER.names, 0))},
+        {"calibration": _calibration(thresholds=dict.fromkeys(PAPER.names, 2))},
+        {"calibration": _calibration(thresholds=dict.fromkeys(PAPER.names, "low"))},
+        {"calibration": _calibration(threshold_objective="luck")},
         {"cell_types": [{"name": "x"}]},
         {"crop": {"mode": "stretch", "zoom": 2}},
         {"score_threshold": "high"},

@@ -11,13 +11,20 @@ from rbc_tf.pipeline import analyze, bundle
 _BUNDLE_DIR = flags.DEFINE_string("bundle_dir", None, "The bundle.")
 _INPUT = flags.DEFINE_string("input", None, "An image, or a folder with images in it and below.")
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder for the results.")
+_THRESHOLDS = flags.DEFINE_enum(
+    "thresholds",
+    "bundle",
+    ["bundle", "plain"],
+    "bundle: those of the bundle; plain: 0.5 for every type, as in the paper.",
+)
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Analyse again what is done already.")
 
 
 def main() -> int:
-    summary = analyze.analyze(
-        bundle.load_bundle(_BUNDLE_DIR.value), _INPUT.value, _OUTPUT_DIR.value, _OVERWRITE.value
-    )
+    loaded = bundle.load_bundle(_BUNDLE_DIR.value)
+    if _THRESHOLDS.value == "plain":
+        loaded = loaded.with_plain_thresholds()
+    summary = analyze.analyze(loaded, _INPUT.value, _OUTPUT_DIR.value, _OVERWRITE.value)
     print(
         f"analysed: {summary.analyzed}, done before: {summary.skipped}, "
         f"failed: {len(summary.failed)}"

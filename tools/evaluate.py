@@ -1,6 +1,7 @@
 """Scores a bundle on the test images of a dataset folder.
 
-python tools/evaluate.py --bundle_dir=bundle --dataset_dir=chula --output_file=scores.json
+python tools/evaluate.py --bundle_dir=bundle --dataset_dir=chula --output_file=scores.json \
+    --figures_dir=figures
 """
 
 import dataclasses
@@ -16,12 +17,20 @@ _BUNDLE_DIR = flags.DEFINE_string("bundle_dir", None, "The bundle.")
 _DATASET_DIR = flags.DEFINE_string("dataset_dir", None, "The dataset folder, with splits.")
 _SPLIT = flags.DEFINE_enum("split", "test", dataset.SPLITS, "What is scored.")
 _OUTPUT_FILE = flags.DEFINE_string("output_file", None, "JSON file for the scores.")
+_FIGURES_DIR = flags.DEFINE_string(
+    "figures_dir", None, "Folder for the reliability curves, as SVG and PNG."
+)
 
 
 def main() -> None:
     loaded = dataset.load_dataset(_DATASET_DIR.value)
     parts = chain.Chain(bundle.load_bundle(_BUNDLE_DIR.value))
-    scores = evaluate.evaluate(parts, loaded.in_split(_SPLIT.value), loaded.cell_types)
+    scores = evaluate.evaluate(
+        parts,
+        loaded.in_split(_SPLIT.value),
+        loaded.cell_types,
+        figures_dir=_FIGURES_DIR.value,
+    )
     if _OUTPUT_FILE.value:
         artifacts.write_json(_OUTPUT_FILE.value, dataclasses.asdict(scores))
     print(f"{loaded.root}, {_SPLIT.value} images:")

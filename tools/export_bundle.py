@@ -18,6 +18,12 @@ _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder for the bundle.")
 _SCORE_THRESHOLD = flags.DEFINE_float(
     "score_threshold", 0.5, "Detections below are dropped in analysis.", 0.0, 1.0
 )
+_THRESHOLDS = flags.DEFINE_enum(
+    "thresholds",
+    assemble.TUNED,
+    assemble.THRESHOLDS,
+    "tuned: those that training chose on validation; plain: 0.5 for every type, as in the paper.",
+)
 
 
 def main() -> None:
@@ -27,6 +33,7 @@ def main() -> None:
         _CLASSIFIER_DIR.value,
         _OUTPUT_DIR.value,
         _SCORE_THRESHOLD.value,
+        _THRESHOLDS.value,
     )
     print(f"bundle: {bundle.path} (manifest sha256 {bundle.sha256})")
 

@@ -3,12 +3,14 @@
 python tools/train_classifier.py --features_dir=features --output_dir=classifier
 
 Settings, in YAML: --params_override='{heads: {l2: 1e-3}, boosting: {n_estimators: 200}}'
+Thresholds of types for another objective: --params_override='{calibration: {objective: f1}}'
 """
 
 from absl import flags
 
 from rbc_tf import command
 from rbc_tf.classification import fit, settings
+from rbc_tf.report import tables
 
 _FEATURES_DIR = flags.DEFINE_string("features_dir", None, "Folder of extract_features.py.")
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder for the classifier.")
@@ -26,12 +28,16 @@ def main() -> None:
     classifier = fit.fit_classifier(
         _FEATURES_DIR.value, _OUTPUT_DIR.value, config, _OVERWRITE.value
     )
-    print("type: status, epoch kept, validation AUC")
-    for report in classifier.record["heads"]:
-        print(
-            f"  {report['name']}: {report['status']}, {report['epoch']}, {report['validation_auc']}"
+    record, calibration = classifier.record, classifier.calibration
+    print(
+        tables.classifier_table(
+            record["heads"],
+            record["calibration"]["types"],
+            calibration.temperatures,
+            calibration.thresholds,
         )
-    print(f"abnormality: validation AUC {classifier.record['abnormality']['validation_auc']}")
+    )
+    print(f"abnormality: validation AUC {record['abnormality']['validation_auc']}")
     print(f"classifier: {_OUTPUT_DIR.value}")
 
 

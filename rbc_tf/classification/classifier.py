@@ -11,37 +11,52 @@ from rbc_tf import artifacts
 from rbc_tf.cell_types import CellTypes
 from rbc_tf.classification import abnormality as abnormality_lib
 from rbc_tf.classification.abnormality import AbnormalityModel
+from rbc_tf.classification.calibration import Calibration
 from rbc_tf.classification.heads import head_names, load_heads, predict
 
 HEADS_FILE = "heads.keras"
 ABNORMALITY_FILE = "abnormality.json"
 RECORD_FILE = "classifier.json"
 
+FORMAT_VERSION = 2
+
 
 class ClassifierError(ValueError):
-    """The folder holds no finished classifier, or its files do not belong together."""
+    """The folder holds no finished classifier, one of another version, or mixed files."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Classifier:
-    """The networks, the gradient boosting on them, and what they were made of.
+    """The networks, what is made of their outputs, and what all was made of.
 
     Attributes:
         cell_types: what the probabilities are of, in order.
-        heads: features float32 [N, D] -> probabilities float32 [N, T].
-        abnormality: probabilities -> probability of any abnormal type.
+        heads: features float32 [N, D] -> outputs float32 [N, T], probabilities as trained.
+        calibration: outputs -> calibrated probabilities, and the thresholds for these.
+        abnormality: outputs, as they are -> probability of any abnormal type.
         record: settings, inputs and validation figures, plain JSON values.
     """
 
     cell_types: CellTypes
     heads: keras.Model
+    calibration: Calibration
     abnormality: AbnormalityModel
     record: dict
 
     def predict(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """From features [N, D]: types float32 [N, T] and abnormality float64 [N], in [0, 1]."""
-        probabilities = predict(self.heads, features)
-        return probabilities, self.abnormality.predict(probabilities)
+        """What is said of patches, from their features [N, D].
+
+        Returns:
+            float32 [N, T], *calibrated* probabilities of the types, and float64 [N], probability
+            of any abnormal type. The gradient boosting behind the latter gets the outputs of the
+            networks as they are, which it has learnt from, not the calibrated probabilities.
+        """
+        outputs = self.outputs(features)
+        return self.calibration.apply(outputs), self.abnormality.predict(outputs)
+
+    def outputs(self, features: np.ndarray) -> np.ndarray:
+        """float32 [N, T], the outputs of the networks before calibration, from features [N, D]."""
+        return predict(self.heads, features)
 
     def save(self, folder: str | pathlib.Path) -> None:
         """Writes three files; the record, last, says that all are there."""
@@ -52,9 +67,13 @@ class Classifier:
         self.abnormality.save(folder / ABNORMALITY_FILE)
         files = (HEADS_FILE, ABNORMALITY_FILE)
         hashes = {name: artifacts.sha256_of_file(folder / name) for name in files}
-        types = self.cell_types.to_list()
+        own = {
+            "cell_types": self.cell_types.to_list(),
+            **dataclasses.asdict(self.calibration),
+            "files": hashes,
+        }
         artifacts.write_json(
-            folder / RECORD_FILE, {**self.record, "cell_types": types, "files": hashes}
+            folder / RECORD_FILE, {"format_version": FORMAT_VERSION, **self.record, **own}
         )
 
     @classmethod
@@ -62,11 +81,16 @@ class Classifier:
         """Raises ClassifierError where files are missing, damaged or of different trainings."""
         folder = pathlib.Path(folder)
         record = load_record(folder)
+        record.pop("format_version")
         try:
             for name, expected in record.pop("files").items():
                 if artifacts.sha256_of_file(folder / name) != expected:
                     raise ValueError(f"{name} is not the file that {RECORD_FILE} was written with")
             cell_types = CellTypes.from_list(record.pop("cell_types"))
+            temperatures, thresholds = record.pop("temperatures"), record.pop("thresholds")
+            calibration = Calibration(tuple(temperatures), tuple(thresholds))
+            if len(thresholds) != len(cell_types):
+                raise ValueError(f"{len(thresholds)} thresholds for {len(cell_types)} types")
             heads = load_heads(folder / HEADS_FILE)
             abnormality = abnormality_lib.load(folder / ABNORMALITY_FILE)
             for names in (head_names(heads), abnormality.names):
@@ -74,7 +98,7 @@ class Classifier:
                     raise ValueError(f"cell types {cell_types.names} and {names} differ")
         except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:
             raise ClassifierError(f"{folder} holds no finished classifier: {error}") from error
-        return cls(cell_types, heads, abnormality, record)
+        return cls(cell_types, heads, calibration, abnormality, record)
 
 
 def load_record(folder: str | pathlib.Path) -> dict:
@@ -86,4 +110,10 @@ def load_record(folder: str | pathlib.Path) -> dict:
         raise ClassifierError(f"{folder} holds no finished classifier: {error}") from error
     if not isinstance(record, dict):
         raise ClassifierError(f"{path} must hold a mapping. Received: {type(record).__name__}")
+    if record.get("format_version") != FORMAT_VERSION:
+        raise ClassifierError(
+            f"{path}: a classifier of format version {FORMAT_VERSION} is required. Received: "
+            f"{record.get('format_version')!r}; train it again with tools/train_classifier.py "
+            "--overwrite, with the version of rbc_tf that is to use it"
+        )
     return record

@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 import shutil
+from collections.abc import Sequence
 
 import numpy as np
 from absl import logging
@@ -16,25 +17,33 @@ from rbc_tf.classification.abnormality import (
     abnormality_labels,
     fit_abnormality,
 )
+from rbc_tf.classification.calibration import (
+    PLAIN,
+    Calibration,
+    CalibrationConfig,
+    fit_calibration,
+    has_both_classes,
+    rows_for_thresholds,
+)
 from rbc_tf.classification.classifier import RECORD_FILE, Classifier, ClassifierError, load_record
-from rbc_tf.classification.heads import HeadsConfig
+from rbc_tf.classification.heads import HeadsConfig, predict
 from rbc_tf.classification.out_of_fold import FoldsConfig, draw_folds, out_of_fold_probabilities
 from rbc_tf.classification.training import train_heads
+from rbc_tf.evaluation.calibration import expected_calibration_error
 from rbc_tf.features import cache
 from rbc_tf.types import ABSENT, PRESENT, UNKNOWN, FeatureTable
-
-FORMAT_VERSION = 1
 
 _LOGS = "tensorboard"
 
 
 @dataclasses.dataclass(frozen=True)
 class ClassifierConfig:
-    """All settings of a classifier: the networks, the inner folds and the gradient boosting."""
+    """All settings of a classifier: networks, inner folds, gradient boosting, thresholds."""
 
     heads: HeadsConfig = dataclasses.field(default_factory=HeadsConfig)
     folds: FoldsConfig = dataclasses.field(default_factory=FoldsConfig)
     boosting: BoostingConfig = dataclasses.field(default_factory=BoostingConfig)
+    calibration: CalibrationConfig = dataclasses.field(default_factory=CalibrationConfig)
 
 
 def train_classifier(
@@ -44,31 +53,38 @@ def train_classifier(
     config: ClassifierConfig,
     log_dir: str | pathlib.Path | None = None,
 ) -> Classifier:
-    """Trains networks and gradient boosting; scores nothing but what stopped the training.
+    """Trains networks and gradient boosting; scores nothing but on `validation`.
 
-    The networks learn from `train` and stop by `validation`; the gradient boosting learns from
-    out-of-fold probabilities of `train`. No group may be in both.
+    The networks learn from `train` and stop by `validation`, on which temperatures and thresholds
+    are chosen then; the gradient boosting learns from out-of-fold outputs for `train`. No group
+    may be in both.
     """
     _check_groups(train, validation)
     names = cell_types.names
     folds = draw_folds(train, config.folds)  # first, since it can refuse
     trained = train_heads(train, validation, names, config.heads, log_dir)
-    probabilities = out_of_fold_probabilities(train, names, config.heads, folds)
-    abnormality = fit_abnormality(probabilities, train.labels, cell_types, config.boosting)
-    classifier = Classifier(cell_types, trained.model, abnormality, {})
+    held_out = out_of_fold_probabilities(train, names, config.heads, folds)
+    abnormality = fit_abnormality(held_out, train.labels, cell_types, config.boosting)
+    outputs = predict(trained.model, validation.features)
+    calibration = fit_calibration(outputs, validation.labels, config.calibration)
     record = {
-        "format_version": FORMAT_VERSION,
         "config": dataclasses.asdict(config),
         "heads": [dataclasses.asdict(report) for report in trained.reports],
+        "calibration": {
+            "objective": config.calibration.objective,
+            "types": _calibration_reports(
+                calibration, outputs, validation.labels, names, config.calibration.objective
+            ),
+        },
         "abnormality": _abnormality_report(
             abnormality,
             abnormality_labels(train.labels, cell_types.abnormal),
             abnormality_labels(validation.labels, cell_types.abnormal),
-            classifier.predict(validation.features)[1],
+            abnormality.predict(outputs),
         ),
         "versions": artifacts.versions(),
     }
-    return dataclasses.replace(classifier, record=record)
+    return Classifier(cell_types, trained.model, calibration, abnormality, record)
 
 
 def fit_classifier(
@@ -143,6 +159,50 @@ def _hash_of_labels(table: FeatureTable, cell_types: CellTypes) -> str:
     """Hash over all that a classifier takes from a table beside the features."""
     texts = [table.images.tolist(), table.groups.tolist(), table.splits.tolist()]
     return artifacts.sha256_of_json([texts, table.labels.tolist(), cell_types.to_list()])
+
+
+def _calibration_reports(
+    calibration: Calibration,
+    outputs: np.ndarray,
+    labels: np.ndarray,
+    names: Sequence[str],
+    objective: str,
+) -> list[dict]:
+    """Per type: on what temperature and threshold were chosen, and what the former does there.
+
+    `threshold_patches` counts the patches that thresholds are chosen on. `ece` is the expected
+    calibration error over patches of which the type is known; None where there is none.
+    """
+    rows = rows_for_thresholds(labels, objective)
+    fitted, threshold_fitted = has_both_classes(labels), has_both_classes(labels[rows])
+    probabilities = calibration.apply(outputs)
+    reports = []
+    for t, name in enumerate(names):
+        known = labels[:, t] != UNKNOWN
+        truth = labels[known, t]
+        if not fitted[t]:
+            logging.warning(
+                "Validation does not have patches with and without cell type %s: its temperature "
+                "stays 1 and its threshold 0.5.",
+                name,
+            )
+        reports.append(
+            {
+                "name": name,
+                "present": int((truth == PRESENT).sum()),
+                "absent": int((truth == ABSENT).sum()),
+                "temperature_fitted": bool(fitted[t]),
+                "threshold_fitted": bool(threshold_fitted[t]) and objective != PLAIN,
+                "threshold_patches": int((known & rows).sum()),
+                "ece_before": _ece(outputs[known, t], truth),
+                "ece_after": _ece(probabilities[known, t], truth),
+            }
+        )
+    return reports
+
+
+def _ece(probabilities: np.ndarray, labels: np.ndarray) -> float | None:
+    return expected_calibration_error(probabilities, labels) if len(labels) else None
 
 
 def _abnormality_report(

@@ -7,8 +7,10 @@ import numpy as np
 
 from rbc_tf import boxes
 from rbc_tf.cell_types import CellTypes
-from rbc_tf.evaluation import detection, multilabel
+from rbc_tf.evaluation import calibration, detection, label_scores, multilabel
 from rbc_tf.types import Detections, Region
+
+_PLAIN_THRESHOLD = 0.5  # the paper's
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,9 +24,15 @@ class Thresholds:
 
 @dataclasses.dataclass(frozen=True)
 class AbnormalityScores:
-    """The verdict against the truth on complete regions, of which `num_abnormal` are abnormal."""
+    """The verdict against the truth on complete regions, of which `num_abnormal` are abnormal.
+
+    Sensitivity is the share of abnormal regions that are said to be so, specificity the share of
+    normal ones said to be normal; nan where there is none.
+    """
 
     accuracy: float
+    sensitivity: float
+    specificity: float
     auc: float | None
     num_regions: int
     num_abnormal: int
@@ -38,10 +46,16 @@ class ChainScores:
         detection: of the detector against the regions of the masks.
         recall_single_cell, recall_multi_cell: at IoU 0.5, at the bundle's score threshold.
         points_inside: share of labelled cells inside a detection, whatever the masks say.
-        types: of the heads on the true boxes of complete regions.
+        types: of the heads on the true boxes of complete regions, at `thresholds`.
+        exact_match_plain: exact match on the same at 0.5 for every type, the paper's.
+        labels: recall, precision and F1 of each type on the same, at `thresholds`.
+        thresholds: per type, on the calibrated probability.
+        ece_before, ece_after: per type the expected calibration error on the same regions of
+            the heads' outputs and of the calibrated probabilities; None where there is no region.
         abnormality: of the verdict on the same regions.
         found_and_right: share of complete regions that were detected (IoU 0.5) and given
             exactly their types: the whole chain.
+        found_and_right_plain: the same at 0.5 for every type.
     """
 
     detection: detection.DetectionScores
@@ -49,8 +63,14 @@ class ChainScores:
     recall_multi_cell: float
     points_inside: float
     types: multilabel.MultilabelScores
+    exact_match_plain: float
+    labels: label_scores.LabelScores
+    thresholds: tuple[float, ...]
+    ece_before: tuple[float | None, ...]
+    ece_after: tuple[float | None, ...]
     abnormality: AbnormalityScores
     found_and_right: float
+    found_and_right_plain: float
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -62,18 +82,22 @@ class EvaluatedImage:
         truth: the M true regions.
         points: float [K, 2], (y, x) of labelled cells.
         labels: int8 [N, T] of the complete regions among the M, all known.
-        probabilities: float32 [N, T], of the types on their true boxes.
+        outputs: float32 [N, T], of the heads on their true boxes.
+        probabilities: float32 [N, T], the same calibrated.
         abnormal: float64 [N], probability that they are abnormal.
-        found_and_right: bool [N], detected, and the detection given exactly their types.
+        found: bool [N], whether a detection above the score threshold covers them (IoU 0.5).
+        found_probabilities: float32 [N, T], calibrated, on that detection; 0 where there is none.
     """
 
     detections: Detections
     truth: tuple[Region, ...]
     points: np.ndarray
     labels: np.ndarray
+    outputs: np.ndarray
     probabilities: np.ndarray
     abnormal: np.ndarray
-    found_and_right: np.ndarray
+    found: np.ndarray
+    found_probabilities: np.ndarray
 
 
 def score_chain(
@@ -82,15 +106,15 @@ def score_chain(
     """Scores over all images together; raises ValueError where there is none."""
     if not images:
         raise ValueError("At least one image is required. Received: none")
-    threshold = thresholds.score
+    threshold, type_thresholds = thresholds.score, np.array(thresholds.types)
+    plain = np.full(len(cell_types), _PLAIN_THRESHOLD)
     detections = [image.detections for image in images]
     truths = [boxes.as_boxes([r.box for r in image.truth]) for image in images]
     single = np.array([r.num_cells == 1 for image in images for r in image.truth], dtype=bool)
     matches = detection.match(detections, truths)
-    labels = np.concatenate([image.labels for image in images])
-    probabilities = np.concatenate([image.probabilities for image in images])
-    abnormal = np.concatenate([image.abnormal for image in images])
-    right = np.concatenate([image.found_and_right for image in images])
+    labels = _concatenate(images, "labels")
+    probabilities = _concatenate(images, "probabilities")
+    before, after = reliability_curves(images)
     return ChainScores(
         detection=detection.score_detections(detections, truths, threshold),
         recall_single_cell=detection.recall_of(matches, single, threshold),
@@ -98,10 +122,50 @@ def score_chain(
         points_inside=detection.share_of_points_inside(
             detections, [image.points for image in images], threshold
         ),
-        types=multilabel.score_multilabel(probabilities, labels, np.array(thresholds.types)),
-        abnormality=_score_abnormality(abnormal, labels, cell_types, thresholds.abnormal),
-        found_and_right=float(right.mean()) if len(right) else float("nan"),
+        types=multilabel.score_multilabel(probabilities, labels, type_thresholds),
+        exact_match_plain=multilabel.exact_match(probabilities, labels, plain),
+        labels=label_scores.score_labels(probabilities > type_thresholds, labels),
+        thresholds=thresholds.types,
+        ece_before=tuple(_none_for_nan(calibration.curve_error(curve)) for curve in before),
+        ece_after=tuple(_none_for_nan(calibration.curve_error(curve)) for curve in after),
+        abnormality=_score_abnormality(
+            _concatenate(images, "abnormal"), labels, cell_types, thresholds.abnormal
+        ),
+        found_and_right=_found_and_right(images, type_thresholds),
+        found_and_right_plain=_found_and_right(images, plain),
     )
+
+
+def reliability_curves(
+    images: Sequence[EvaluatedImage],
+) -> tuple[tuple[calibration.ReliabilityCurve, ...], tuple[calibration.ReliabilityCurve, ...]]:
+    """Per type, over all images: the curve of the heads' outputs, and that of the calibrated."""
+    labels = _concatenate(images, "labels")
+
+    def curves(values):
+        types = range(labels.shape[1])
+        return tuple(calibration.reliability_curve(values[:, t], labels[:, t]) for t in types)
+
+    return curves(_concatenate(images, "outputs")), curves(_concatenate(images, "probabilities"))
+
+
+def _concatenate(images: Sequence[EvaluatedImage], name: str) -> np.ndarray:
+    return np.concatenate([getattr(image, name) for image in images])
+
+
+def _found_and_right(images: Sequence[EvaluatedImage], thresholds: np.ndarray) -> float:
+    """Share of regions that were found and given exactly their types; nan where none is scored."""
+    said = _concatenate(images, "found_probabilities") > thresholds
+    right = (said == (_concatenate(images, "labels") == 1)).all(axis=1)
+    return _share(right & _concatenate(images, "found"))
+
+
+def _share(chosen: np.ndarray) -> float:
+    return float(chosen.mean()) if len(chosen) else float("nan")
+
+
+def _none_for_nan(value: float) -> float | None:
+    return None if value != value else value
 
 
 def _score_abnormality(
@@ -110,7 +174,9 @@ def _score_abnormality(
     truth = (labels[:, cell_types.abnormal] == 1).any(axis=1)
     right = (abnormal > threshold) == truth
     return AbnormalityScores(
-        accuracy=float(right.mean()) if len(right) else float("nan"),
+        accuracy=_share(right),
+        sensitivity=_share(right[truth]),
+        specificity=_share(right[~truth]),
         auc=multilabel.roc_auc(truth, abnormal),
         num_regions=len(truth),
         num_abnormal=int(truth.sum()),

@@ -51,7 +51,8 @@ def analyze(
     One image that cannot be read is noted and the rest go on.
 
     Raises:
-        ValueError: there is no image, or `output_dir` holds results of another bundle.
+        ValueError: there is no image, or `output_dir` holds results of another bundle or at
+            other thresholds.
         OSError: `output_dir` cannot be written.
     """
     output_dir = pathlib.Path(output_dir)
@@ -87,20 +88,31 @@ def find_images(input_path: pathlib.Path, output_dir: pathlib.Path) -> dict[str,
 
 
 def _prepare(output_dir: pathlib.Path, bundle: Bundle, overwrite: bool) -> None:
-    """Writes run.json, or holds it against this run's bundle."""
+    """Writes run.json, or holds it against this run's bundle and thresholds."""
     run = {
         "bundle": str(bundle.path),
         "bundle_sha256": bundle.sha256,
         "cell_types": list(bundle.manifest.cell_types.names),
         "thresholds": list(bundle.manifest.thresholds),
+        "threshold_objective": bundle.manifest.threshold_objective,
         "versions": artifacts.versions(),
     }
     path = output_dir / _RUN
-    if path.exists() and not overwrite:
+    if path.exists() and overwrite:
+        # All of them first: a run that is killed must leave none among its own.
+        for result in (output_dir / _IMAGES).rglob("*.json"):
+            result.unlink()
+    elif path.exists():
         earlier = json.loads(path.read_text(encoding="utf-8"))
         if earlier.get("bundle_sha256") != bundle.sha256:
             raise ValueError(
                 f"{output_dir}: holds results of another bundle ({earlier.get('bundle')}). "
+                "Choose another output folder, or give --overwrite"
+            )
+        if earlier["thresholds"] != run["thresholds"]:
+            raise ValueError(
+                f"{output_dir}: holds results at other thresholds "
+                f"({earlier['threshold_objective']}, not {run['threshold_objective']}). "
                 "Choose another output folder, or give --overwrite"
             )
         return
@@ -175,6 +187,8 @@ def _write_tables(
             "num_regions_by_type": {name: by_type[name] for name in cell_types.names},
             "num_abnormal_regions": totals["abnormal"],
             **results.abnormal_share(totals["abnormal"], totals["regions"]),
+            "thresholds": dict(zip(cell_types.names, bundle.manifest.thresholds, strict=True)),
+            "threshold_objective": bundle.manifest.threshold_objective,
             "backbone": bundle.manifest.backbone,
             "failed": failed,
         },

@@ -4,13 +4,17 @@ import json
 import pathlib
 
 from rbc_tf import config
+from rbc_tf.classification.calibration import PLAIN, PLAIN_THRESHOLD
 from rbc_tf.classification.classifier import Classifier
 from rbc_tf.features import cache
 from rbc_tf.features.crops import CropConfig
 from rbc_tf.pipeline import bundle as bundles
 
 _DETECTOR_RECORD = "detector.json"
-_PLAIN_THRESHOLD = 0.5  # the paper's
+
+# Which thresholds a bundle gets: those that training chose on validation, or 0.5 for every type.
+TUNED = "tuned"
+THRESHOLDS = (TUNED, PLAIN)
 
 
 def export_bundle(
@@ -19,6 +23,7 @@ def export_bundle(
     classifier_dir: str | pathlib.Path,
     output_dir: str | pathlib.Path,
     score_threshold: float = 0.5,
+    thresholds: str = TUNED,
 ) -> bundles.Bundle:
     """Puts a detector, the backbone of a feature cache and a classifier into one folder.
 
@@ -28,10 +33,17 @@ def export_bundle(
         classifier_dir: what tools/train_classifier.py wrote, from these very features.
         output_dir: the bundle to write; an existing bundle there is replaced.
         score_threshold: detections below are dropped in analysis.
+        thresholds: 'tuned', those that training chose on validation, or 'plain', 0.5 for every
+            type, as in the paper. The temperatures of training are in the bundle either way.
 
     Raises:
-        ValueError: a part is missing or damaged, or the classifier was trained on other features.
+        ValueError: `thresholds` is neither, a part is missing or damaged, or the classifier was
+            trained on other features.
     """
+    if thresholds not in THRESHOLDS:
+        raise ValueError(
+            f"`thresholds` must be one of {', '.join(THRESHOLDS)}. Received: {thresholds!r}"
+        )
     features_dir, detector_dir = pathlib.Path(features_dir), pathlib.Path(detector_dir)
     fingerprint = cache.load_fingerprint(features_dir)
     classifier = Classifier.load(classifier_dir)
@@ -44,13 +56,15 @@ def export_bundle(
     manifest = bundles.Manifest(
         cell_types=classifier.cell_types,
         crop=config.from_dict(CropConfig, fingerprint.settings["crop"]),
-        thresholds=(_PLAIN_THRESHOLD,) * len(classifier.cell_types),
+        calibration=classifier.calibration,
+        threshold_objective=classifier.record["calibration"]["objective"],
         score_threshold=score_threshold,
-        abnormal_threshold=_PLAIN_THRESHOLD,
+        abnormal_threshold=PLAIN_THRESHOLD,
         backbone=fingerprint.weights,
         metrics={
             "detector_validation": detector_record["validation"],
             "heads_validation": classifier.record["heads"],
+            "calibration_validation": classifier.record["calibration"],
             "abnormality_validation": classifier.record["abnormality"],
         },
         provenance={
@@ -59,6 +73,8 @@ def export_bundle(
             "classifier": classifier.record["config"],
         },
     )
+    if thresholds == PLAIN:
+        manifest = manifest.with_plain_thresholds()
     parts = bundles.Parts(
         detector_dir, features_dir / cache.BACKBONE_FILE, pathlib.Path(classifier_dir)
     )

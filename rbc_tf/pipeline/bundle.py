@@ -16,10 +16,11 @@ import shutil
 
 from rbc_tf import artifacts, config
 from rbc_tf.cell_types import CellTypes
+from rbc_tf.classification.calibration import OBJECTIVES, PLAIN, Calibration
 from rbc_tf.features.crops import CropConfig
 
 FORMAT = "rbc_tf bundle"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 MANIFEST = "manifest.json"
 DETECTOR, BACKBONE, CLASSIFIER = "detector", "backbone.keras", "classifier"
@@ -39,7 +40,8 @@ class Manifest:
     Attributes:
         cell_types: the types, in the order of all probabilities.
         crop: how patches are cut; the features are only right for it.
-        thresholds: per type, the probability above which it is said to be present.
+        calibration: temperatures and thresholds of the types.
+        threshold_objective: what the thresholds were chosen for; 'plain': they are 0.5.
         score_threshold: detections below are dropped.
         abnormal_threshold: abnormal probability above which a region is said to be abnormal.
         backbone: where the backbone's weights come from ('random' says so here).
@@ -51,7 +53,8 @@ class Manifest:
 
     cell_types: CellTypes
     crop: CropConfig
-    thresholds: tuple[float, ...]
+    calibration: Calibration
+    threshold_objective: str = PLAIN
     score_threshold: float = 0.5
     abnormal_threshold: float = 0.5
     backbone: str = ""
@@ -63,12 +66,27 @@ class Manifest:
     def __post_init__(self):
         if len(self.thresholds) != len(self.cell_types):
             raise ValueError(
-                f"`thresholds` must hold one value per type, {len(self.cell_types)}. "
-                f"Received: {len(self.thresholds)}"
+                f"`calibration` must be that of the types, {len(self.cell_types)}. "
+                f"Received: that of {len(self.thresholds)}"
             )
-        shares = (*self.thresholds, self.score_threshold, self.abnormal_threshold)
+        if self.threshold_objective not in OBJECTIVES:
+            raise ValueError(
+                f"`threshold_objective` must be one of {', '.join(OBJECTIVES)}. "
+                f"Received: {self.threshold_objective!r}"
+            )
+        shares = (self.score_threshold, self.abnormal_threshold)
         if not all(isinstance(value, int | float) and 0 <= value <= 1 for value in shares):
             raise ValueError(f"Every threshold must lie in [0, 1]. Received: {shares}")
+
+    @property
+    def thresholds(self) -> tuple[float, ...]:
+        """Per type, the calibrated probability above which it is said to be present."""
+        return self.calibration.thresholds
+
+    def with_plain_thresholds(self) -> "Manifest":
+        """The same with the paper's threshold of 0.5 for every type."""
+        calibration = self.calibration.with_plain_thresholds()
+        return dataclasses.replace(self, calibration=calibration, threshold_objective=PLAIN)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,6 +96,10 @@ class Bundle:
     path: pathlib.Path
     manifest: Manifest
     sha256: str
+
+    def with_plain_thresholds(self) -> "Bundle":
+        """The same with the paper's threshold of 0.5 for every type, in memory only."""
+        return dataclasses.replace(self, manifest=self.manifest.with_plain_thresholds())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,7 +142,7 @@ def load_bundle(path: str | pathlib.Path) -> Bundle:
     """Reads the manifest of a bundle and checks every file against its hash.
 
     Raises:
-        BundleError: no bundle, a newer format, or a file that is missing, added or changed.
+        BundleError: no bundle, another format, or a file that is missing, added or changed.
     """
     path = pathlib.Path(path)
     manifest_path = path / MANIFEST
@@ -132,11 +154,16 @@ def load_bundle(path: str | pathlib.Path) -> Bundle:
         raise BundleError(f"{manifest_path}: is no JSON ({error})") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise BundleError(f"{manifest_path}: the format '{FORMAT}' is required")
-    if content.get("format_version") != FORMAT_VERSION:
+    version = content.get("format_version")
+    if version != FORMAT_VERSION:
         raise BundleError(
             f"{manifest_path}: this version of rbc_tf reads bundles of format version "
-            f"{FORMAT_VERSION}. Received: {content.get('format_version')!r}; "
-            "a newer one needs a newer rbc_tf"
+            f"{FORMAT_VERSION}. Received: {version!r}; "
+            + (
+                "export it again with tools/export_bundle.py"
+                if version in range(1, FORMAT_VERSION)
+                else "a newer one needs a newer rbc_tf"
+            )
         )
     _check_files(path, content.get("files"))
     try:
@@ -154,7 +181,11 @@ def _to_json(manifest: Manifest, files: dict[str, str]) -> dict:
         "created": manifest.created,
         "cell_types": manifest.cell_types.to_list(),
         "crop": config.to_dict(manifest.crop),
-        "thresholds": dict(zip(names, manifest.thresholds, strict=True)),
+        "calibration": {
+            "temperatures": dict(zip(names, manifest.calibration.temperatures, strict=True)),
+            "thresholds": dict(zip(names, manifest.thresholds, strict=True)),
+            "threshold_objective": manifest.threshold_objective,
+        },
         "score_threshold": manifest.score_threshold,
         "abnormal_threshold": manifest.abnormal_threshold,
         "backbone": manifest.backbone,
@@ -167,10 +198,16 @@ def _to_json(manifest: Manifest, files: dict[str, str]) -> dict:
 
 def _from_json(content: dict) -> Manifest:
     cell_types = CellTypes.from_list(content["cell_types"])
+    calibration = content["calibration"]
+    temperatures, thresholds = calibration["temperatures"], calibration["thresholds"]
     return Manifest(
         cell_types=cell_types,
         crop=config.from_dict(CropConfig, content["crop"]),
-        thresholds=tuple(content["thresholds"][name] for name in cell_types.names),
+        calibration=Calibration(
+            tuple(temperatures[name] for name in cell_types.names),
+            tuple(thresholds[name] for name in cell_types.names),
+        ),
+        threshold_objective=calibration["threshold_objective"],
         score_threshold=content["score_threshold"],
         abnormal_threshold=content["abnormal_threshold"],
         backbone=content["backbone"],

@@ -1,5 +1,7 @@
 """The chain on one image: boxes, patches, features, probabilities, verdict."""
 
+import dataclasses
+
 import numpy as np
 
 from rbc_tf.classification.classifier import Classifier
@@ -11,7 +13,12 @@ from rbc_tf.types import AnalyzedRegions, Detections
 
 
 class Chain:
-    """All parts of a bundle, loaded once and applied to many images."""
+    """All parts of a bundle, loaded once and applied to many images.
+
+    Attributes:
+        manifest: that of the bundle.
+        classifier: features to probabilities, with the temperatures of the manifest.
+    """
 
     def __init__(self, bundle: bundles.Bundle):
         self.manifest = bundle.manifest
@@ -19,11 +26,12 @@ class Chain:
         size = bundle.manifest.crop.size
         loaded = backbone.load_backbone(str(bundle.path / bundles.BACKBONE), size)
         self._extractor = FeatureExtractor(loaded)
-        self._classifier = Classifier.load(bundle.path / bundles.CLASSIFIER)
-        if self._classifier.cell_types != bundle.manifest.cell_types:
+        classifier = Classifier.load(bundle.path / bundles.CLASSIFIER)
+        if classifier.cell_types != bundle.manifest.cell_types:
             raise bundles.BundleError(
                 f"{bundle.path}: the classifier knows other cell types than {bundles.MANIFEST}"
             )
+        self.classifier = dataclasses.replace(classifier, calibration=bundle.manifest.calibration)
         self._thresholds = np.array(bundle.manifest.thresholds)
 
     def analyze(self, image: np.ndarray) -> AnalyzedRegions:
@@ -39,13 +47,13 @@ class Chain:
         return self._detector.predict(image)
 
     def classify(self, image: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Probabilities of the types float32 [N, T] and of abnormality float64 [N] of boxes."""
-        if len(boxes) == 0:
-            return np.zeros((0, len(self.manifest.cell_types)), np.float32), np.zeros(0)
-        return self._classifier.predict(
-            self._extractor.extract_boxes(image, boxes, self.manifest.crop)
-        )
+        """Calibrated probabilities of the types float32 [N, T] and of abnormality float64 [N]."""
+        return self.classifier.predict(self.features(image, boxes))
+
+    def features(self, image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+        """float32 [N, D], what the classifier is given for boxes [N, 4] of an image."""
+        return self._extractor.extract_boxes(image, boxes, self.manifest.crop)
 
     def labels(self, probabilities: np.ndarray) -> np.ndarray:
-        """bool [N, T], the types said to be present."""
+        """bool [N, T], the types said to be present: those above their threshold."""
         return probabilities > self._thresholds

@@ -1,5 +1,6 @@
 """Scores of a bundle on images with known regions: each stage alone, and the whole chain."""
 
+import pathlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,8 +9,15 @@ import tqdm
 from rbc_tf import boxes, image_io
 from rbc_tf.cell_types import CellTypes
 from rbc_tf.data import examples, regions
-from rbc_tf.evaluation.chain import ChainScores, EvaluatedImage, Thresholds, score_chain
+from rbc_tf.evaluation.chain import (
+    ChainScores,
+    EvaluatedImage,
+    Thresholds,
+    reliability_curves,
+    score_chain,
+)
 from rbc_tf.pipeline.chain import Chain
+from rbc_tf.report import reliability
 from rbc_tf.types import Detections, Region, Sample
 
 
@@ -18,6 +26,7 @@ def evaluate(
     samples: Sequence[Sample],
     cell_types: CellTypes,
     region_config: regions.RegionConfig = regions.RegionConfig(),
+    figures_dir: str | pathlib.Path | None = None,
 ) -> ChainScores:
     """Runs the chain on images with known regions and scores it.
 
@@ -26,6 +35,7 @@ def evaluate(
         samples: images that none of its parts was trained or tuned on.
         cell_types: the types of the samples' labels; must be the bundle's.
         region_config: how true regions are found in the masks.
+        figures_dir: where reliability.svg and reliability.png go; nowhere where None.
 
     Raises:
         ValueError: the bundle knows other types than the samples.
@@ -44,7 +54,12 @@ def evaluate(
     thresholds = Thresholds(
         manifest.thresholds, manifest.score_threshold, manifest.abnormal_threshold
     )
-    return score_chain(images, cell_types, thresholds)
+    scores = score_chain(images, cell_types, thresholds)
+    if figures_dir is not None:
+        before, after = reliability_curves(images)
+        names = [cell_type.display_name for cell_type in cell_types]
+        reliability.write_figure(figures_dir, names, before, after)
+    return scores
 
 
 def _run(chain: Chain, sample: Sample, truth: tuple[Region, ...]) -> EvaluatedImage:
@@ -55,32 +70,31 @@ def _run(chain: Chain, sample: Sample, truth: tuple[Region, ...]) -> EvaluatedIm
     labels = [examples.label_vector(r, cell_types) for r in scored]
     labels = np.array(labels, np.int8).reshape(-1, len(cell_types))
     true_boxes = boxes.as_boxes([r.box for r in scored])
-    probabilities, abnormal = chain.classify(image, true_boxes)
+    features = chain.features(image, true_boxes)
+    probabilities, abnormal = chain.classifier.predict(features)
+    found, found_probabilities = _on_detections(chain, image, detections, true_boxes)
     return EvaluatedImage(
         detections=detections,
         truth=truth,
         points=np.array([(cell.y, cell.x) for cell in sample.cells]).reshape(-1, 2),
         labels=labels,
+        outputs=chain.classifier.outputs(features),
         probabilities=probabilities,
         abnormal=abnormal,
-        found_and_right=_found_and_right(chain, image, detections, true_boxes, labels),
+        found=found,
+        found_probabilities=found_probabilities,
     )
 
 
-def _found_and_right(
-    chain: Chain,
-    image: np.ndarray,
-    detections: Detections,
-    true_boxes: np.ndarray,
-    labels: np.ndarray,
-) -> np.ndarray:
-    """bool [N], whether each region was detected and its detection given exactly its types."""
-    kept = detections.scores >= chain.manifest.score_threshold
-    ious = boxes.iou(true_boxes, detections.boxes[kept])
-    right = np.zeros(len(true_boxes), dtype=bool)
+def _on_detections(
+    chain: Chain, image: np.ndarray, detections: Detections, true_boxes: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """bool [N], whether a detection covers each region, and float32 [N, T] what is said of it."""
+    kept = detections.boxes[detections.scores >= chain.manifest.score_threshold]
+    ious = boxes.iou(true_boxes, kept)
+    found = np.zeros(len(true_boxes), dtype=bool)
+    probabilities = np.zeros((len(true_boxes), len(chain.manifest.cell_types)), np.float32)
     if ious.size:
-        best = ious.argmax(axis=1)
         found = ious.max(axis=1) >= 0.5
-        probabilities, _ = chain.classify(image, detections.boxes[kept][best[found]])
-        right[found] = (chain.labels(probabilities) == (labels[found] == 1)).all(axis=1)
-    return right
+        probabilities[found], _ = chain.classify(image, kept[ious.argmax(axis=1)[found]])
+    return found, probabilities

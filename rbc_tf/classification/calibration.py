@@ -1,0 +1,223 @@
+"""Temperatures and thresholds: from the outputs of the networks to probabilities and labels.
+
+Not in the paper, which takes every output as it is and says a type is present above 0.5. Two
+things are learnt from validation patches, for each type by itself:
+
+A *temperature* T (Guo et al., "On Calibration of Modern Neural Networks", ICML 2017) turns an
+output p into the probability sigmoid(logit(p) / T). It keeps the order of patches, and 0.5 at
+0.5: at the paper's threshold labels are the same with and without it.
+
+A *threshold* on that probability, by one of three objectives:
+
+    exact_match   the share of patches of which every type is right, the paper's headline figure
+    f1            the F1 score of each type: for users who look for rare types, which hardly
+                  count in exact match. A type that the network cannot tell is then said to be
+                  present nearly everywhere, which is what F1 rewards (Lipton et al., "Optimal
+                  Thresholding of Classifiers to Maximize F1 Measure", ECML 2014)
+    plain         0.5, the paper's
+"""
+
+import dataclasses
+import math
+
+import numpy as np
+from scipy import optimize, special
+
+from rbc_tf.types import ABSENT, PRESENT, UNKNOWN
+
+EXACT_MATCH, F1, PLAIN = "exact_match", "f1", "plain"
+OBJECTIVES = (EXACT_MATCH, F1, PLAIN)
+
+PLAIN_THRESHOLD = 0.5  # the paper's
+
+# Where every patch lies on its right side of 0.5, likelihood would have T go to 0, and where
+# outputs say nothing, to infinity; a few validation patches are no reason to go so far.
+LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.1, 10.0
+
+# The float32 numbers next to 0 (of full precision) and to 1: their logits are finite.
+_LOWEST, _HIGHEST = np.finfo(np.float32).tiny, 1 - np.finfo(np.float32).epsneg
+_ABOVE_HALF = np.nextafter(np.float32(0.5), np.float32(1))
+
+
+@dataclasses.dataclass(frozen=True)
+class CalibrationConfig:
+    """What the thresholds are chosen for: 'exact_match', 'f1' or 'plain' (see the module)."""
+
+    objective: str = EXACT_MATCH
+
+    def __post_init__(self):
+        if self.objective not in OBJECTIVES:
+            raise ValueError(
+                f"`objective` must be one of {', '.join(OBJECTIVES)}. Received: {self.objective!r}"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class Calibration:
+    """One temperature and one threshold per type, in the order of the types.
+
+    Attributes:
+        temperatures: above 0; 1 leaves an output as it is.
+        thresholds: in [0, 1], on the calibrated probability; a type is present above it.
+
+    Raises:
+        ValueError: numbers out of range, or not as many of the one as of the other.
+    """
+
+    temperatures: tuple[float, ...]
+    thresholds: tuple[float, ...]
+
+    def __post_init__(self):
+        if not all(_is_number(value) and 0 < value < math.inf for value in self.temperatures):
+            raise ValueError(f"Every temperature must be above 0. Received: {self.temperatures}")
+        if not all(_is_number(value) and 0 <= value <= 1 for value in self.thresholds):
+            raise ValueError(f"Every threshold must lie in [0, 1]. Received: {self.thresholds}")
+        if len(self.temperatures) != len(self.thresholds):
+            raise ValueError(
+                "`temperatures` and `thresholds` must have one value per type each. "
+                f"Received: {len(self.temperatures)} and {len(self.thresholds)}"
+            )
+
+    def apply(self, outputs: np.ndarray) -> np.ndarray:
+        """float32 [N, T], calibrated probabilities of outputs of the networks, [N, T] in [0, 1].
+
+        What is above 0.5 stays above, and everything else at or below.
+        """
+        outputs = np.asarray(outputs, np.float32)
+        probabilities = _scaled(outputs, np.array(self.temperatures))
+        # Float32 is too coarse for an output just above 0.5 at a high temperature.
+        return np.where(
+            outputs > PLAIN_THRESHOLD, np.maximum(probabilities, _ABOVE_HALF), probabilities
+        )
+
+    def with_plain_thresholds(self) -> "Calibration":
+        """The same temperatures, and the paper's threshold of 0.5 for each type."""
+        return Calibration(self.temperatures, (PLAIN_THRESHOLD,) * len(self.temperatures))
+
+
+def fit_calibration(
+    outputs: np.ndarray, labels: np.ndarray, config: CalibrationConfig
+) -> Calibration:
+    """Temperatures of highest likelihood, then thresholds on the calibrated probabilities.
+
+    A type keeps the temperature 1 and the threshold 0.5 where no patch that counts has it, or
+    none lacks it (see `has_both_classes`).
+
+    Args:
+        outputs: float [N, T] of the networks for patches that they did not learn from.
+        labels: int8 [N, T]; unknown ones count for nothing (see `rows_for_thresholds` too).
+        config: the objective.
+    """
+    fitted = has_both_classes(labels)
+    temperatures = tuple(
+        _fit_temperature(outputs[:, t], labels[:, t]) if fitted[t] else 1.0
+        for t in range(labels.shape[1])
+    )
+    plain = (PLAIN_THRESHOLD,) * labels.shape[1]
+    probabilities = Calibration(temperatures, plain).apply(outputs)
+    return Calibration(temperatures, _fit_thresholds(probabilities, labels, config.objective))
+
+
+def has_both_classes(labels: np.ndarray) -> np.ndarray:
+    """bool [T], the types that some patch of int8 [N, T] has and some other is known to lack."""
+    return (labels == PRESENT).any(axis=0) & (labels == ABSENT).any(axis=0)
+
+
+def rows_for_thresholds(labels: np.ndarray, objective: str) -> np.ndarray:
+    """bool [N], the patches that thresholds are chosen on, of labels int8 [N, T].
+
+    For `exact_match` those of which every type is known, else all.
+    """
+    if objective == EXACT_MATCH:
+        return (labels != UNKNOWN).all(axis=1)
+    return np.ones(len(labels), dtype=bool)
+
+
+def _is_number(value) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _scaled(outputs: np.ndarray, temperatures: np.ndarray) -> np.ndarray:
+    """float32, sigmoid(logit(outputs) / temperatures); outputs as they are where that is 1."""
+    logits = special.logit(np.clip(outputs.astype(np.float64), _LOWEST, _HIGHEST))
+    scaled = special.expit(logits / temperatures).astype(np.float32)
+    return np.where(temperatures == 1, outputs, scaled)
+
+
+def _fit_temperature(outputs: np.ndarray, labels: np.ndarray) -> float:
+    """The temperature of highest likelihood of the known labels of one type."""
+    known = labels != UNKNOWN
+    signs = np.where(labels[known] == PRESENT, 1.0, -1.0)
+    logits = special.logit(np.clip(outputs[known].astype(np.float64), _LOWEST, _HIGHEST))
+    margins = signs * logits
+
+    def loss(log_temperature):
+        return np.logaddexp(0, -margins * math.exp(-log_temperature)).mean()
+
+    # Convex in 1 / T, so one minimum only, in the logarithm of T too.
+    bounds = (math.log(LOWEST_TEMPERATURE), math.log(HIGHEST_TEMPERATURE))
+    found = optimize.minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-6})
+    return math.exp(found.x)
+
+
+def _fit_thresholds(
+    probabilities: np.ndarray, labels: np.ndarray, objective: str
+) -> tuple[float, ...]:
+    if objective == EXACT_MATCH:
+        rows = rows_for_thresholds(labels, objective)
+        return _thresholds_for_exact_match(probabilities[rows], labels[rows])
+    thresholds = [PLAIN_THRESHOLD] * labels.shape[1]
+    if objective == F1:
+        for t in np.flatnonzero(has_both_classes(labels)):
+            thresholds[t] = _threshold_for_f1(probabilities[:, t], labels[:, t])
+    return tuple(thresholds)
+
+
+def _threshold_for_f1(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    candidates = _candidates(probabilities[labels != UNKNOWN])
+    right = _count_above(probabilities[labels == PRESENT], candidates)
+    wrong = _count_above(probabilities[labels == ABSENT], candidates)
+    # F1 = 2 TP / (2 TP + FP + FN), and TP + FN is the number that have the type.
+    return _best(candidates, 2 * right / (right + wrong + (labels == PRESENT).sum()))
+
+
+def _thresholds_for_exact_match(probabilities: np.ndarray, labels: np.ndarray) -> tuple[float, ...]:
+    """Coordinate ascent from 0.5: one type's threshold at a time, until none changes.
+
+    It ends: no step lowers the share, and of equals a step takes that nearest to 0.5. The
+    optimum is one of each type given the others, not always of all together.
+    """
+    types = np.flatnonzero(has_both_classes(labels))
+    candidates = {t: _candidates(probabilities[:, t]) for t in types}
+    thresholds = np.full(labels.shape[1], PLAIN_THRESHOLD)
+    while True:
+        before = thresholds.copy()
+        for t in types:
+            right = (probabilities > thresholds) == (labels == PRESENT)
+            others_right = np.delete(right, t, axis=1).all(axis=1)
+            # Only these patches can become right: at each candidate, those that have the type
+            # and lie above it, and those that lack it and do not.
+            present = probabilities[others_right & (labels[:, t] == PRESENT), t]
+            absent = probabilities[others_right & (labels[:, t] == ABSENT), t]
+            above = _count_above(present, candidates[t]) - _count_above(absent, candidates[t])
+            thresholds[t] = _best(candidates[t], above)
+        if (thresholds == before).all():
+            return tuple(thresholds.tolist())
+
+
+def _candidates(probabilities: np.ndarray) -> np.ndarray:
+    """float64, rising: 0.5, and halfway between neighbours among the probabilities, 0 and 1."""
+    values = np.unique(np.concatenate([[0.0, 1.0], probabilities.astype(np.float64)]))
+    return np.unique(np.append((values[:-1] + values[1:]) / 2, PLAIN_THRESHOLD))
+
+
+def _count_above(probabilities: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """int [C], how many probabilities are above each threshold."""
+    places = np.searchsorted(np.sort(probabilities), thresholds, side="right")
+    return len(probabilities) - places
+
+
+def _best(candidates: np.ndarray, scores: np.ndarray) -> float:
+    """The candidate of the highest score; of several that nearest to 0.5, then the lower."""
+    best = candidates[scores == scores.max()]
+    return float(best[np.argmin(np.abs(best - PLAIN_THRESHOLD))])
