@@ -5,8 +5,9 @@ import shutil
 import numpy as np
 import pytest
 
+from rbc_tf import config as config_lib
 from rbc_tf.cell_types import CellType, CellTypes
-from rbc_tf.classification import fit, out_of_fold, settings
+from rbc_tf.classification import fit, out_of_fold
 from rbc_tf.classification.abnormality import BoostingConfig
 from rbc_tf.classification.calibration import CalibrationConfig, fit_calibration
 from rbc_tf.classification.classifier import Classifier, ClassifierError
@@ -311,13 +312,13 @@ def test_settings_from_files_and_override(tmp_path):
     (tmp_path / "a.yaml").write_text("heads: {learning_rate: 1e-3, patience: 7}")
     (tmp_path / "b.yaml").write_text("heads: {patience: 9}\nfolds: {num_folds: 4}")
     files = [tmp_path / "a.yaml", tmp_path / "b.yaml"]
-    found = settings.load_settings(files, "boosting: {max_depth: 2}")
+    found = config_lib.load_layers(ClassifierConfig, files, "boosting: {max_depth: 2}")
     assert found == ClassifierConfig(
         HeadsConfig(learning_rate=1e-3, patience=9), FoldsConfig(4), BoostingConfig(max_depth=2)
     )
-    found = settings.load_settings(params_override="calibration: {objective: f1}")
+    found = config_lib.load_layers(ClassifierConfig, params_override="calibration: {objective: f1}")
     assert found == ClassifierConfig(calibration=CalibrationConfig("f1"))
-    assert settings.load_settings() == ClassifierConfig()
+    assert config_lib.load_layers(ClassifierConfig) == ClassifierConfig()
 
 
 @pytest.mark.parametrize(
@@ -334,8 +335,8 @@ def test_settings_from_files_and_override(tmp_path):
 )
 def test_unknown_settings_are_refused(text, told, tmp_path):
     with pytest.raises(ValueError, match="params_override") as raised:
-        settings.load_settings(params_override=text)
+        config_lib.load_layers(ClassifierConfig, params_override=text)
     assert told in str(raised.value)
     (tmp_path / "own.yaml").write_text(text)
     with pytest.raises(ValueError, match=r"own\.yaml"):
-        settings.load_settings([tmp_path / "own.yaml"])
+        config_lib.load_layers(ClassifierConfig, [tmp_path / "own.yaml"])

@@ -127,3 +127,6 @@ def test_backbone_that_was_not_fine_tuned_has_seen_nothing(dataset, tmp_path):
     table = extract_features(dataset, tmp_path / "features", plain)
     check_unseen(tmp_path / "features", table)
     check_single_cell(tmp_path / "features")
+    (tmp_path / "features" / "backbone.keras").unlink()
+    with pytest.raises(cache.CacheError, match=r"backbone\.keras is missing"):
+        check_unseen(tmp_path / "features", table)

@@ -9,7 +9,8 @@ Thresholds of types for another objective: --params_override='{calibration: {obj
 from absl import flags
 
 from rbc_tf import command
-from rbc_tf.classification import fit, settings
+from rbc_tf import config as config_lib
+from rbc_tf.classification import fit
 from rbc_tf.report import tables
 
 _FEATURES_DIR = flags.DEFINE_string("features_dir", None, "Folder of extract_features.py.")
@@ -24,7 +25,9 @@ _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Train again where a classifi
 
 
 def main() -> None:
-    config = settings.load_settings(_CONFIG_FILE.value, _PARAMS_OVERRIDE.value)
+    config = config_lib.load_layers(
+        fit.ClassifierConfig, _CONFIG_FILE.value, _PARAMS_OVERRIDE.value
+    )
     classifier = fit.fit_classifier(
         _FEATURES_DIR.value, _OUTPUT_DIR.value, config, _OVERWRITE.value
     )

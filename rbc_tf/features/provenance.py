@@ -24,6 +24,7 @@ def check_unseen(features_dir: str | pathlib.Path, table: FeatureTable) -> None:
 
     Raises:
         ValueError: names such groups.
+        CacheError: the folder has no backbone.
     """
     record = _record(features_dir)
     if not record:
@@ -60,4 +61,9 @@ def check_single_cell(features_dir: str | pathlib.Path) -> None:
 
 
 def _record(features_dir: str | pathlib.Path) -> dict:
-    return read_record(pathlib.Path(features_dir) / cache.BACKBONE_FILE)
+    path = pathlib.Path(features_dir) / cache.BACKBONE_FILE
+    if not path.is_file():
+        raise cache.CacheError(
+            f"{path} is missing: what the features were made with must be known to score them"
+        )
+    return read_record(path)
