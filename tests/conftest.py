@@ -11,12 +11,13 @@ def _tiny_network(patch_size, weights=None):
     inputs = keras.Input((patch_size, patch_size, 3))
     values = keras.layers.Rescaling(1 / 64)(inputs)
     values = keras.layers.Conv2D(8, 5, strides=4, activation="relu")(values)
+    values = keras.layers.BatchNormalization()(values)
     return keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(values))
 
 
 @pytest.fixture
 def tiny_resnet50(monkeypatch):
-    """Puts one convolution with 8 features in the place of ResNet-50; gives its builder."""
+    """Puts one normalised convolution with 8 features in the place of ResNet-50; gives its builder."""
     from rbc_tf.features import resnet
 
     monkeypatch.setattr(resnet, "build_resnet50", _tiny_network)

@@ -128,8 +128,22 @@ def test_given_weights_are_where_it_begins(train, validation, tmp_path):
     start = resnet.with_preprocessing(resnet.build_resnet50(32))
     still = dataclasses.replace(CONFIG, epochs=1, learning_rate=1e-12, weight_decay=0.0)
     model, _ = finetune(train, validation, still, start, tmp_path)
-    for found, expected in zip(model.get_weights(), start.get_weights(), strict=True):
+    learnt = slice(4)  # kernel, bias, gamma, beta; the averages after them follow the patches
+    for found, expected in zip(
+        model.get_weights()[learnt], start.get_weights()[learnt], strict=True
+    ):
         np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_normalisation_follows_as_fast_as_asked(train, validation, tmp_path):
+    # At a momentum of 0 the moving average is the mean of the last batch, whatever it began with.
+    start = resnet.with_preprocessing(resnet.build_resnet50(32))
+    weights = start.get_weights()
+    weights[4] += 1e6  # kernel, bias, gamma, beta, moving mean, moving variance
+    start.set_weights(weights)
+    config = dataclasses.replace(CONFIG, epochs=1, norm_momentum=0.0)
+    model, _ = finetune(train, validation, config, start, tmp_path)
+    assert np.abs(model.get_weights()[4]).max() < 1e3
 
 
 def test_half_precision_gives_a_float32_backbone(train, validation, tmp_path):
@@ -171,7 +185,14 @@ def test_record_travels_in_the_file(train, validation, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "bad", [{"epochs": 0}, {"learning_rate": 0}, {"dropout": 1}, {"precision": "bf16"}]
+    "bad",
+    [
+        {"epochs": 0},
+        {"norm_momentum": 1},
+        {"learning_rate": 0},
+        {"dropout": 1},
+        {"precision": "bf16"},
+    ],
 )
 def test_impossible_settings_are_refused(bad):
     with pytest.raises(ValueError, match=f"`{next(iter(bad))}` must be"):

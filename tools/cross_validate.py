@@ -1,6 +1,9 @@
 """Makes the paper's Table 1 by cross-validation on the features of a dataset.
 
-python tools/cross_validate.py --features_dir=features --output_dir=table1
+python tools/cross_validate.py --dataset_dir=chula --weights=imagenet --features_dir=features \
+    --output_dir=table1
+
+With --dataset_dir the features are extracted first, or completed; without, they must be there.
 
 Trains Models A and B and the gradient boosting on each fold, scores what they say of rows that they
 have not seen, prints the tables and writes them with everything else into the output folder. A run
@@ -14,12 +17,15 @@ from absl import flags
 from rbc_tf import command
 from rbc_tf import config as config_lib
 from rbc_tf.classification.fit import ClassifierConfig
+from rbc_tf.features.extract import ExtractionConfig, extract_features
 from rbc_tf.studies.cross_validation import CrossValidationConfig
 from rbc_tf.studies.cross_validation_report import BootstrapConfig, make_table1
 from rbc_tf.studies.outer_folds import BY_GROUP, BY_PATCH, OuterFoldsConfig
 
 _FEATURES_DIR = flags.DEFINE_string("features_dir", None, "Folder of extract_features.py.")
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder for results.")
+_DATASET_DIR = flags.DEFINE_string("dataset_dir", None, "Dataset folder to extract features from.")
+_WEIGHTS = flags.DEFINE_string("weights", None, "With --dataset_dir: as in extract_features.py.")
 _SPLITS = flags.DEFINE_list("splits", [], "Splits whose rows take part; all rows where empty.")
 _NUM_FOLDS = flags.DEFINE_integer("num_folds", 5, "Folds.")
 _FOLDS_BY = flags.DEFINE_enum(
@@ -42,6 +48,11 @@ _OVERWRITE = flags.DEFINE_bool(
 
 
 def main() -> None:
+    if _DATASET_DIR.value:
+        if not _WEIGHTS.value:
+            raise ValueError("--weights must be given with --dataset_dir. Received: none")
+        extraction = ExtractionConfig(_WEIGHTS.value)
+        extract_features(_DATASET_DIR.value, _FEATURES_DIR.value, extraction)
     config = CrossValidationConfig(
         OuterFoldsConfig(_NUM_FOLDS.value, _FOLDS_BY.value, _SEED.value),
         config_lib.load_layers(ClassifierConfig, _CONFIG_FILE.value, _PARAMS_OVERRIDE.value),

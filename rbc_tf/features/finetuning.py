@@ -35,6 +35,8 @@ class FinetuningConfig:
         warmup: share of all steps over which the learning rate rises from 0.
         weight_decay: of AdamW.
         dropout: share of features left out before the last layer.
+        norm_momentum: of the moving averages of batch normalisation; 0.99 (Keras's default) lags
+            behind where an epoch has few steps, and validation scores jump.
         largest_weight: most that a positive of a rare type weighs against a negative.
         precision: Keras dtype policy of the training, 'float32', 'mixed_bfloat16' or
             'mixed_float16'; the result is float32.
@@ -48,6 +50,7 @@ class FinetuningConfig:
     warmup: float = 0.05
     weight_decay: float = 0.02
     dropout: float = 0.2
+    norm_momentum: float = 0.9
     largest_weight: float = 5.0
     precision: str = "float32"
     seed: int = 0
@@ -57,7 +60,7 @@ class FinetuningConfig:
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"`{name}` must be 1 or more. Received: {getattr(self, name)}")
-        for name in ("warmup", "dropout"):
+        for name in ("warmup", "dropout", "norm_momentum"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(
                     f"`{name}` must be 0 or more, below 1. Received: {getattr(self, name)}"
@@ -221,7 +224,11 @@ def _training_model(size: int, num_types: int, config: FinetuningConfig) -> kera
     before = keras.mixed_precision.dtype_policy()
     keras.mixed_precision.set_dtype_policy(config.precision)
     try:
-        backbone = resnet.with_preprocessing(resnet.build_resnet50(size))
+        network = resnet.build_resnet50(size)
+        for layer in network.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.momentum = config.norm_momentum
+        backbone = resnet.with_preprocessing(network)
         # The backbone stays one layer, so that its weights can be taken out again.
         patches = keras.Input((size, size, 3))
         values = keras.layers.Dropout(config.dropout, seed=config.seed)(backbone(patches))
