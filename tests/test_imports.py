@@ -17,6 +17,7 @@ _MAY_IMPORT = {
     "detection/garden": {"data", "evaluation"},
     "features": {"data"},
     "baselines": {"data"},
+    "formats": {"data"},
     "classification": {"features", "evaluation"},
     "report": {"evaluation"},
     "pipeline": {"data", "detection", "features", "classification", "evaluation", "report"},

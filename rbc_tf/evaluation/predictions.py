@@ -122,5 +122,5 @@ class Predictions:
             found = {name.removeprefix(_PREFIX): values.pop(name) for name in models}
             names = tuple(values.pop("names").tolist())
             return cls(names=names, probabilities=found, **values)
-        except (ValueError, TypeError, KeyError, AttributeError, zipfile.BadZipFile) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(f"{path} must hold held-out predictions: {error}") from error
