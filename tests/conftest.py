@@ -17,7 +17,7 @@ def _tiny_network(patch_size, weights=None):
 
 @pytest.fixture
 def tiny_resnet50(monkeypatch):
-    """Puts one normalised convolution with 8 features in the place of ResNet-50; gives its builder."""
+    """Puts one normalised convolution, 8 features, in the place of ResNet-50; its builder."""
     from rbc_tf.features import resnet
 
     monkeypatch.setattr(resnet, "build_resnet50", _tiny_network)

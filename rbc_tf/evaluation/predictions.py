@@ -26,6 +26,16 @@ _DTYPES = {
     "abnormal": np.float64,
 }
 
+# What reading something else as predictions raises.
+_NOT_PREDICTIONS = (
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    EOFError,
+    zipfile.BadZipFile,
+)
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Predictions:
@@ -122,5 +132,5 @@ class Predictions:
             found = {name.removeprefix(_PREFIX): values.pop(name) for name in models}
             names = tuple(values.pop("names").tolist())
             return cls(names=names, probabilities=found, **values)
-        except (ValueError, TypeError, KeyError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+        except _NOT_PREDICTIONS as error:
             raise ValueError(f"{path} must hold held-out predictions: {error}") from error
