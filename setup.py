@@ -27,6 +27,7 @@ setup(
         "opencv-python-headless>=4.9",
         "pillow>=10",  # reads headers before decoding, and reports truncated files
         "PyYAML>=6",
+        "roifile>=2026.2.10",  # writes ImageJ's ROIs
         "scikit-learn>=1.5",
         "scipy>=1.13",
         "tensorflow>=2.20,<2.21",
@@ -35,6 +36,6 @@ setup(
         "tqdm>=4.66",
     ],
     extras_require={
-        "dev": ["hypothesis>=6.100", "pytest>=8", "pytest-xdist>=3.6", "ruff>=0.6"],
+        "dev": ["hypothesis>=6.100", "pytest>=8", "pytest-xdist>=3.6", "ruff>=0.6", "shapely>=2"],
     },
 )

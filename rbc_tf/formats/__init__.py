@@ -1,0 +1,1 @@
+"""Annotations in the formats that other programs write and read."""

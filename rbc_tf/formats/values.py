@@ -1,0 +1,82 @@
+"""Values out of files that others wrote: read strictly, refused in plain words."""
+
+import json
+import math
+import pathlib
+from typing import Any
+
+
+def load_json(path: str | pathlib.Path) -> Any:
+    """Reads a JSON file (UTF-8, a byte order mark is forgiven); ValueError names the file."""
+    try:
+        return json.loads(pathlib.Path(path).read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: cannot be read as UTF-8 JSON ({error})") from error
+
+
+def number(value: Any, what: str) -> float:
+    """A finite number, or ValueError; text and truth values are none."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{what} must be a number. Received: {value!r}")
+    return value
+
+
+def text(value: Any, what: str) -> str:
+    """Text with something in it, or ValueError."""
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{what} must be text. Received: {value!r}")
+    return value
+
+
+def mapping(value: Any, what: str) -> dict:
+    """A JSON object, or ValueError."""
+    if not isinstance(value, dict):
+        raise ValueError(f"{what} must be an object {{...}}. Received: {_short(value)}")
+    return value
+
+
+def sequence(value: Any, what: str) -> list:
+    """A JSON array, or ValueError."""
+    if not isinstance(value, list):
+        raise ValueError(f"{what} must be an array [...]. Received: {_short(value)}")
+    return value
+
+
+def box(ymin: float, xmin: float, ymax: float, xmax: float) -> tuple[float, float, float, float]:
+    """(ymin, xmin, ymax, xmax), or ValueError where it holds nothing."""
+    if not (ymin < ymax and xmin < xmax):
+        raise ValueError(
+            f"a box must have a height and a width. Received: x {xmin:g} to {xmax:g}, "
+            f"y {ymin:g} to {ymax:g}"
+        )
+    return ymin, xmin, ymax, xmax
+
+
+def num_cells(value: Any) -> int | None:
+    """A number of cells from 1, given as a number or text; None stays None."""
+    if value is None:
+        return None
+    try:
+        cells = float(value)
+    except (TypeError, ValueError):
+        cells = math.nan
+    if isinstance(value, bool) or not (cells >= 1 and cells == math.floor(cells) < math.inf):
+        raise ValueError(f"num_cells must be a whole number from 1. Received: {value!r}")
+    return int(cells)
+
+
+def complete(value: Any) -> bool | None:
+    """True or false, as such, as 1 or 0, or as text; None stays None."""
+    if value is None:
+        return None
+    found = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}.get(
+        str(value).strip().lower()
+    )
+    if found is None:
+        raise ValueError(f"complete must be true or false. Received: {value!r}")
+    return found
+
+
+def _short(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 60 else f"{shown[:57]}..."
