@@ -106,8 +106,8 @@ def test_csv_rows_are_whole_and_hold_the_papers_figures():
     rows = list(cross_validation_csv.csv_rows(make_scores(PAPER.names[:2])))
     header = cross_validation_csv.CSV_HEADER
     assert {len(row) for row in rows} == {len(header)}
-    # 11 experiments and 10 comparisons of 4 scores, 3 x 7 answers, 4 x 4 verdicts, 3 x 7 + 1.
-    assert len(rows) == 21 * 4 + 21 + 16 + 22
+    # 11 experiments and 10 comparisons of 4 scores, 3 x (7 + 1) answers, 4 x 4 verdicts, 3 x 7 + 1.
+    assert len(rows) == 21 * 4 + 24 + 16 + 22
     found = [dict(zip(header, row, strict=True)) for row in rows]
     paper = [row for row in found if row["kind"] == "paper" and row["name"] == "paper A*"]
     assert [row["mean_over_folds"] for row in paper] == [

@@ -23,12 +23,12 @@ import math
 import numpy as np
 from scipy import optimize, special
 
+from rbc_tf.evaluation.multilabel import PLAIN_THRESHOLD
 from rbc_tf.types import ABSENT, PRESENT, UNKNOWN
 
 EXACT_MATCH, F1, PLAIN = "exact_match", "f1", "plain"
 OBJECTIVES = (EXACT_MATCH, F1, PLAIN)
 
-PLAIN_THRESHOLD = 0.5  # the paper's
 
 # Where every patch lies on its right side of 0.5, likelihood would have T go to 0, and where
 # outputs say nothing, to infinity; a few validation patches are no reason to go so far.

@@ -92,3 +92,9 @@ def _check(probabilities: np.ndarray, labels: np.ndarray, num_bins: int) -> None
         )
     if not ((probabilities >= 0) & (probabilities <= 1)).all():
         raise ValueError("`probabilities` must lie in [0, 1]. Received: one outside, or nan")
+
+
+def curves_by_type(probabilities: np.ndarray, labels: np.ndarray) -> tuple[ReliabilityCurve, ...]:
+    """The curve of each type, from probabilities [N, T] and labels [N, T] that are all known."""
+    types = range(probabilities.shape[1])
+    return tuple(reliability_curve(probabilities[:, t], labels[:, t]) for t in types)

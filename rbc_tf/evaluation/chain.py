@@ -8,9 +8,8 @@ import numpy as np
 from rbc_tf import boxes
 from rbc_tf.cell_types import CellTypes
 from rbc_tf.evaluation import calibration, detection, label_scores, multilabel
+from rbc_tf.evaluation.abnormality import AbnormalityScores, score_abnormality
 from rbc_tf.types import Detections, Region
-
-_PLAIN_THRESHOLD = 0.5  # the paper's
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,22 +19,6 @@ class Thresholds:
     types: tuple[float, ...]
     score: float
     abnormal: float
-
-
-@dataclasses.dataclass(frozen=True)
-class AbnormalityScores:
-    """The verdict against the truth on complete regions, of which `num_abnormal` are abnormal.
-
-    Sensitivity is the share of abnormal regions that are said to be so, specificity the share of
-    normal ones said to be normal; nan where there is none.
-    """
-
-    accuracy: float
-    sensitivity: float
-    specificity: float
-    auc: float | None
-    num_regions: int
-    num_abnormal: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,7 +90,7 @@ def score_chain(
     if not images:
         raise ValueError("At least one image is required. Received: none")
     threshold, type_thresholds = thresholds.score, np.array(thresholds.types)
-    plain = np.full(len(cell_types), _PLAIN_THRESHOLD)
+    plain = np.full(len(cell_types), multilabel.PLAIN_THRESHOLD)
     detections = [image.detections for image in images]
     truths = [boxes.as_boxes([r.box for r in image.truth]) for image in images]
     single = np.array([r.num_cells == 1 for image in images for r in image.truth], dtype=bool)
@@ -128,8 +111,8 @@ def score_chain(
         thresholds=thresholds.types,
         ece_before=tuple(_none_for_nan(calibration.curve_error(curve)) for curve in before),
         ece_after=tuple(_none_for_nan(calibration.curve_error(curve)) for curve in after),
-        abnormality=_score_abnormality(
-            _concatenate(images, "abnormal"), labels, cell_types, thresholds.abnormal
+        abnormality=score_abnormality(
+            _concatenate(images, "abnormal"), labels, cell_types.abnormal, thresholds.abnormal
         ),
         found_and_right=_found_and_right(images, type_thresholds),
         found_and_right_plain=_found_and_right(images, plain),
@@ -141,12 +124,8 @@ def reliability_curves(
 ) -> tuple[tuple[calibration.ReliabilityCurve, ...], tuple[calibration.ReliabilityCurve, ...]]:
     """Per type, over all images: the curve of the heads' outputs, and that of the calibrated."""
     labels = _concatenate(images, "labels")
-
-    def curves(values):
-        types = range(labels.shape[1])
-        return tuple(calibration.reliability_curve(values[:, t], labels[:, t]) for t in types)
-
-    return curves(_concatenate(images, "outputs")), curves(_concatenate(images, "probabilities"))
+    before, after = (_concatenate(images, name) for name in ("outputs", "probabilities"))
+    return calibration.curves_by_type(before, labels), calibration.curves_by_type(after, labels)
 
 
 def _concatenate(images: Sequence[EvaluatedImage], name: str) -> np.ndarray:
@@ -166,18 +145,3 @@ def _share(chosen: np.ndarray) -> float:
 
 def _none_for_nan(value: float) -> float | None:
     return None if value != value else value
-
-
-def _score_abnormality(
-    abnormal: np.ndarray, labels: np.ndarray, cell_types: CellTypes, threshold: float
-) -> AbnormalityScores:
-    truth = (labels[:, cell_types.abnormal] == 1).any(axis=1)
-    right = (abnormal > threshold) == truth
-    return AbnormalityScores(
-        accuracy=_share(right),
-        sensitivity=_share(right[truth]),
-        specificity=_share(right[~truth]),
-        auc=multilabel.roc_auc(truth, abnormal),
-        num_regions=len(truth),
-        num_abnormal=int(truth.sum()),
-    )

@@ -5,13 +5,12 @@ import dataclasses
 import numpy as np
 
 from rbc_tf.evaluation.answers import Answers, score_answers
+from rbc_tf.evaluation.best_type import BestType, score_best_type
 from rbc_tf.evaluation.bootstrap import GroupBootstrap
+from rbc_tf.evaluation.multilabel import PLAIN_THRESHOLD
 from rbc_tf.evaluation.predictions import Predictions
 from rbc_tf.evaluation.table1 import Table1, score_table1
 from rbc_tf.evaluation.verdict import Verdicts, score_verdicts
-
-# Above it a type is present (the paper: Six networks).
-TYPE_THRESHOLD = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +22,7 @@ class HeldOutScores:
         num_incomplete: regions that were not scored.
         num_groups, num_folds: of the complete regions.
         num_resamples: of the bootstrap.
-        table1, answers, verdicts: the scores.
+        table1, best_types, answers, verdicts: the scores.
     """
 
     num_regions: int
@@ -35,6 +34,7 @@ class HeldOutScores:
     num_folds: int
     num_resamples: int
     table1: Table1
+    best_types: tuple[BestType, ...]
     answers: tuple[Answers, ...]
     verdicts: Verdicts
 
@@ -60,7 +60,7 @@ def score_held_out(
         )
     kinds = np.column_stack([complete.single_cell, complete.several_types])
     bootstrap = GroupBootstrap(complete.groups, complete.folds, kinds, num_resamples, seed)
-    thresholds = np.full(len(predictions.names), TYPE_THRESHOLD)
+    thresholds = np.full(len(predictions.names), PLAIN_THRESHOLD)
     single = int(complete.single_cell.sum())
     return HeldOutScores(
         num_regions=len(complete),
@@ -72,6 +72,7 @@ def score_held_out(
         num_folds=len(np.unique(complete.folds)),
         num_resamples=num_resamples,
         table1=score_table1(complete, thresholds, bootstrap),
+        best_types=score_best_type(complete, bootstrap),
         answers=score_answers(complete, thresholds, bootstrap),
         verdicts=score_verdicts(complete, abnormal_types, thresholds, bootstrap),
     )

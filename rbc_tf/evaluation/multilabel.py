@@ -7,6 +7,9 @@ from sklearn import metrics
 
 from rbc_tf.types import UNKNOWN
 
+# Above it a type is present (the paper: Six networks).
+PLAIN_THRESHOLD = 0.5
+
 
 @dataclasses.dataclass(frozen=True)
 class MultilabelScores:

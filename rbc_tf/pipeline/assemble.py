@@ -4,8 +4,9 @@ import json
 import pathlib
 
 from rbc_tf import config
-from rbc_tf.classification.calibration import PLAIN, PLAIN_THRESHOLD
+from rbc_tf.classification.calibration import PLAIN
 from rbc_tf.classification.classifier import Classifier
+from rbc_tf.evaluation.multilabel import PLAIN_THRESHOLD
 from rbc_tf.features import cache
 from rbc_tf.features.crops import CropConfig
 from rbc_tf.pipeline import bundle as bundles

@@ -32,6 +32,9 @@ def csv_rows(scores: HeldOutScores) -> Iterator[tuple]:
     for c in scores.table1.comparisons:
         name = f"{c.first} - {c.second}"
         yield from _type_rows(("difference", name, name, c.subset), c.scores)
+    for best in scores.best_types:
+        first = ("answers", best.model, best.model, "single_cell", "best_type_right", "")
+        yield _row(first, best.right)
     for answers in scores.answers:
         for kind, score in _scores_of(answers).items():
             yield _row(("answers", answers.model, answers.model, "several_types", kind, ""), score)

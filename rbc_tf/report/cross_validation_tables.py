@@ -4,8 +4,10 @@ from collections.abc import Callable, Sequence
 
 from rbc_tf.evaluation import paper, table1, verdict
 from rbc_tf.evaluation.answers import Answers
+from rbc_tf.evaluation.best_type import BestType
 from rbc_tf.evaluation.fold_scores import Score
-from rbc_tf.evaluation.held_out import TYPE_THRESHOLD, HeldOutScores
+from rbc_tf.evaluation.held_out import HeldOutScores
+from rbc_tf.evaluation.multilabel import PLAIN_THRESHOLD
 from rbc_tf.evaluation.predictions import MODEL_A, MODEL_A_EQUAL, MODEL_B
 from rbc_tf.evaluation.table1 import Comparison, Experiment, TypeScores
 from rbc_tf.report.text_table import WIDTH, Table
@@ -24,7 +26,7 @@ _EXACT, _MACRO = "exact match", "macro AUC"
 
 _METHODS = {
     verdict.BOOSTING: "gradient boosting",
-    verdict.ANY_TYPE: f"any type > {TYPE_THRESHOLD:g}",
+    verdict.ANY_TYPE: f"any type > {PLAIN_THRESHOLD:g}",
     verdict.NOISY_OR: f"noisy-or > {verdict.VERDICT_THRESHOLD:g}",
 }
 
@@ -61,6 +63,7 @@ def main_tables(scores: HeldOutScores) -> tuple[Table, ...]:
         _summary(scores),
         _grid("Table 1: AUC per type and exact match, mean over folds", scores, _mean),
         _difference("A - B, pooled over folds, paired", comparisons, _pooled_difference),
+        _best_types(scores),
         _answers(scores),
         _verdicts("Normal against abnormal, pooled over folds", scores, _pooled),
         _coverage(scores),
@@ -178,6 +181,14 @@ def _column(scores: TypeScores, text: Callable[[Score], str], types: bool = True
     return [text(score) for score in found]
 
 
+def _best_types(scores: HeldOutScores) -> Table:
+    header = ("", *(_model_name(best) for best in scores.best_types))
+    row = ("best type is the true one", *(_pooled(best.right) for best in scores.best_types))
+    title = f"One answer for each of the {scores.num_single_cell:,} single-cell regions"
+    notes = ("Accuracy of the type of highest probability, pooled over folds.",)
+    return Table(title, header, (row,), notes)
+
+
 def _answers(scores: HeldOutScores) -> Table:
     rows = [
         (text, *(_pooled(getattr(answers, kind)) for answers in scores.answers))
@@ -189,8 +200,8 @@ def _answers(scores: HeldOutScores) -> Table:
     return Table(title, header, tuple(rows), notes)
 
 
-def _model_name(answers: Answers) -> str:
-    return answers.model.replace("_", " ")
+def _model_name(scores: Answers | BestType) -> str:
+    return scores.model.replace("_", " ")
 
 
 def _verdicts(title: str, scores: HeldOutScores, text: Callable[[Score], str]) -> Table:

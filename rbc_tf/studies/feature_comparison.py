@@ -10,11 +10,9 @@ from absl import logging
 from rbc_tf.classification.heads import HeadsConfig, predict
 from rbc_tf.classification.training import train_heads
 from rbc_tf.evaluation.features import FeatureScores
-from rbc_tf.evaluation.multilabel import MultilabelScores, score_multilabel
+from rbc_tf.evaluation.multilabel import PLAIN_THRESHOLD, MultilabelScores, score_multilabel
 from rbc_tf.features import cache, provenance
 from rbc_tf.types import FeatureTable
-
-_PLAIN_THRESHOLD = 0.5
 
 
 def compare_features(
@@ -56,7 +54,7 @@ def _score(
     single = test.num_cells == 1
 
     def scored(rows: FeatureTable) -> MultilabelScores:
-        thresholds = np.full(len(names), _PLAIN_THRESHOLD)
+        thresholds = np.full(len(names), PLAIN_THRESHOLD)
         return score_multilabel(predict(trained.model, rows.features), rows.labels, thresholds)
 
     return FeatureScores(

@@ -2,17 +2,16 @@
 
 import numpy as np
 
+from rbc_tf.evaluation.multilabel import PLAIN_THRESHOLD
 from rbc_tf.evaluation.predictions import MODEL_A, MODEL_B
 from rbc_tf.report.figures import captions, comparison, patches
 from rbc_tf.studies.figure_sources import CannotMake, Drawn, FigureSources, cut
-
-_PLAIN_THRESHOLD = 0.5  # the paper's
 
 
 def compared_models(sources: FigureSources) -> Drawn:
     """Figure 6."""
     found = sources.predictions
-    thresholds = np.full(len(sources.names), _PLAIN_THRESHOLD)
+    thresholds = np.full(len(sources.names), PLAIN_THRESHOLD)
     missing = {MODEL_A, MODEL_B} - set(found.probabilities)
     if missing:
         raise CannotMake(f"the predictions hold no model {captions.listing(sorted(missing))}")
