@@ -10,7 +10,7 @@ from rbc_tf.features.collect_patches import collect_patches
 from rbc_tf.features.crops import CropConfig, cut_patches
 from rbc_tf.features.extract import ExtractionConfig, extract_features
 from rbc_tf.features.finetuning import FinetuningConfig, make_record
-from rbc_tf.features.provenance import check_single_cell, check_unseen
+from rbc_tf.features.provenance import check_images_unseen, check_single_cell, check_unseen
 
 pytestmark = pytest.mark.usefixtures("tiny_resnet50")
 
@@ -130,3 +130,13 @@ def test_backbone_that_was_not_fine_tuned_has_seen_nothing(dataset, tmp_path):
     (tmp_path / "features" / "backbone.keras").unlink()
     with pytest.raises(cache.CacheError, match=r"backbone\.keras is missing"):
         check_unseen(tmp_path / "features", table)
+
+
+def test_images_that_were_seen_are_named():
+    record = {"images": {f"taught{i}": f"hash{i}" for i in range(9)}}
+    check_images_unseen(record, {"new": "other hash"})
+    check_images_unseen({}, {"new": "hash1"})
+    with pytest.raises(ValueError, match="Received: renamed, which it was fine-tuned on"):
+        check_images_unseen(record, {"renamed": "hash3", "new": "other hash"})
+    with pytest.raises(ValueError, match=r"taught0, .*taught4 and 4 more"):
+        check_images_unseen(record, record["images"])

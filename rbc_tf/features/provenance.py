@@ -1,6 +1,7 @@
 """What a fine-tuned backbone has seen must not be what its features are scored on."""
 
 import pathlib
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -39,6 +40,26 @@ def check_unseen(features_dir: str | pathlib.Path, table: FeatureTable) -> None:
             f"{features_dir}: only groups that the backbone has not seen can be scored. "
             f"Received: {', '.join(groups[:_LISTED])}{more}, with {len(used)} images that it was "
             "fine-tuned on. Choose other splits, or fine-tune on others"
+        )
+
+
+def check_images_unseen(record: dict, hashes: Mapping[str, str]) -> None:
+    """Refuses images that a backbone was fine-tuned on, for scoring without a feature cache.
+
+    Args:
+        record: of the backbone (`Backbone.record`); {} for one that was not fine-tuned.
+        hashes: sha256 of the files of the images that are to be scored, by name.
+
+    Raises:
+        ValueError: names such images.
+    """
+    seen = set(record["images"].values()) if record else set()
+    used = sorted(name for name, sha256 in hashes.items() if sha256 in seen)
+    if used:
+        more = f" and {len(used) - _LISTED} more" if len(used) > _LISTED else ""
+        raise ValueError(
+            "Only images that the backbone has not seen can be scored. Received: "
+            f"{', '.join(used[:_LISTED])}{more}, which it was fine-tuned on"
         )
 
 
