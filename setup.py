@@ -15,7 +15,10 @@ setup(
     ),
     python_requires=">=3.11,<3.12",
     packages=find_packages(include=["rbc_tf", "rbc_tf.*"]),
-    package_data={"rbc_tf.data": ["chula_types/*.yaml"]},
+    package_data={
+        "rbc_tf.data": ["chula_types/*.yaml"],
+        "rbc_tf.report.html": ["page.html", "style.css", "js/*.js"],
+    },
     install_requires=[
         "absl-py>=1.4",
         "dacite>=1.8",  # strict dataclasses from configuration files
@@ -36,6 +39,13 @@ setup(
         "tqdm>=4.66",
     ],
     extras_require={
-        "dev": ["hypothesis>=6.100", "pytest>=8", "pytest-xdist>=3.6", "ruff>=0.6", "shapely>=2"],
+        "dev": [
+            "hypothesis>=6.100",
+            "pytest>=8",
+            "pytest-xdist>=3.6",
+            "ruff>=0.6",
+            "selenium>=4.20",  # drives the Chromium of the machine, where there is one
+            "shapely>=2",
+        ],
     },
 )

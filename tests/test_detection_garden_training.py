@@ -93,6 +93,9 @@ def test_an_export_answers_in_source_pixels(model_dir, tmp_path):
     provenance = json.loads((tmp_path / "exported" / "detector.json").read_text())
     assert provenance["input_image_size"] == [_SIDE, _SIDE]
     assert provenance["step"] == 2
+    # Two discs of 19 pixels in each image.
+    assert provenance["training_image_size"] == [_SIDE, _SIDE]
+    assert provenance["largest_training_region"] == [19, 19]
     assert provenance["validation"]["best_ckpt_global_step"] == 2
     predictor = DetectorPredictor(tmp_path / "exported", score_threshold=0.0)
     image = _smear(np.random.default_rng(0))[0]

@@ -14,7 +14,7 @@ _MAY_IMPORT = {
     "data": set(),
     "evaluation": set(),
     "detection": set(),
-    "detection/garden": {"data", "evaluation"},
+    "detection/garden": {"data", "detection", "evaluation"},
     "features": {"data"},
     "baselines": {"data"},
     "formats": {"data"},

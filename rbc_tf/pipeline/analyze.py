@@ -5,9 +5,13 @@
     OUTPUT_DIR/overlays/NAME.png      the image with its regions drawn
     OUTPUT_DIR/regions.csv            one row per region of all images
     OUTPUT_DIR/summary.json           counts of the run, and the images that failed with reasons
+    OUTPUT_DIR/report.html            all of it in one file to open in a browser
 
 NAME is the image's path below the input folder, extension included. An image is done when its
 JSON is there, which is written last; a second run does what is left and what failed.
+
+Runs that share the work (`Shard`) write their tables as regions-00000-of-00010.csv and
+summary-00000-of-00010.json beside the same images and overlays; `merge` then makes those of all.
 """
 
 import collections
@@ -20,24 +24,32 @@ from collections.abc import Iterator
 import tqdm
 from absl import logging
 
-from rbc_tf import artifacts, image_io
-from rbc_tf.pipeline import results
+from rbc_tf import artifacts, config, image_io
+from rbc_tf.detection.tiling import TilingConfig
+from rbc_tf.pipeline import results, sharding
 from rbc_tf.pipeline.bundle import Bundle
 from rbc_tf.pipeline.chain import Chain
+from rbc_tf.pipeline.sharding import Shard
 from rbc_tf.report import overlay
+from rbc_tf.report.html import page
+from rbc_tf.report.html.overview import Run
 
-_RUN, _SUMMARY, _REGIONS = "run.json", "summary.json", "regions.csv"
+_RUN, _SUMMARY, _REGIONS, _REPORT = "run.json", "summary.json", "regions.csv", "report.html"
 _IMAGES, _OVERLAYS = "images", "overlays"
 
 
 @dataclasses.dataclass(frozen=True)
 class RunSummary:
-    """What became of a run; `failed` maps names of images to reasons."""
+    """What became of a run; `failed` maps names of images to reasons.
+
+    `report_path` is None where no report was asked for.
+    """
 
     analyzed: int
     skipped: int
     failed: dict[str, str]
     summary_path: pathlib.Path
+    report_path: pathlib.Path | None = None
 
 
 def analyze(
@@ -45,24 +57,98 @@ def analyze(
     input_path: str | pathlib.Path,
     output_dir: str | pathlib.Path,
     overwrite: bool = False,
+    report_image_size: int | None = page.DEFAULT_IMAGE_SIZE,
+    tiling_config: TilingConfig = TilingConfig(),
+    shard: Shard = Shard(),
+    retry_failed: bool = True,
 ) -> RunSummary:
     """Analyses one image, or every image in a folder and its subfolders.
 
     One image that cannot be read is noted and the rest go on.
 
+    Args:
+        bundle: the trained parts.
+        input_path: an image or a folder.
+        output_dir: where the results go.
+        overwrite: analyse again what is done already.
+        report_image_size: longer side of the pictures in report.html, in pixels; 0: a report
+            without pictures; None: no report.
+        tiling_config: how large images are cut for detection.
+        shard: the share of the images to do. A share makes no report.
+        retry_failed: try again what failed in an earlier run; otherwise it is listed as it was.
+
     Raises:
-        ValueError: there is no image, or `output_dir` holds results of another bundle or at
-            other thresholds.
+        ValueError: there is no image, `output_dir` holds results of another bundle, at other
+            thresholds or with other tiles, or a share is to overwrite those of the others.
+        OSError: `output_dir` cannot be written.
+    """
+    if overwrite and shard.count > 1:
+        raise ValueError("A shard cannot overwrite: it would delete what the others have done")
+    output_dir = pathlib.Path(output_dir)
+    images = find_images(pathlib.Path(input_path), output_dir)
+    images = {name: path for name, path in images.items() if shard.holds(name)}
+    _prepare(output_dir, bundle, tiling_config, overwrite)
+    done = {} if overwrite else {n: p for n, p in images.items() if _is_done(output_dir, n, p)}
+    failed = {} if retry_failed else sharding.earlier_failures(output_dir, _SUMMARY)
+    failed = {name: failed[name] for name in images if name in failed and name not in done}
+    todo = {name: images[name] for name in images if name not in done and name not in failed}
+    if todo:
+        failed |= _analyze_images(bundle, tiling_config, todo, output_dir)
+    analyzed = len(images) - len(done) - len(failed)
+    if shard.count == 1:
+        return _finish(bundle, images, failed, analyzed, output_dir, report_image_size)
+    summary_path = _write_tables(bundle, _others(images, failed), failed, output_dir, shard)
+    return RunSummary(analyzed, len(done), failed, summary_path)
+
+
+def merge(
+    bundle: Bundle,
+    input_path: str | pathlib.Path,
+    output_dir: str | pathlib.Path,
+    report_image_size: int | None = page.DEFAULT_IMAGE_SIZE,
+    tiling_config: TilingConfig = TilingConfig(),
+) -> RunSummary:
+    """Makes the tables and the report from the results of all shards, and analyses nothing.
+
+    An image without a result is listed as failed, with the reason of its shard where there is one.
+
+    Raises:
+        ValueError: there is no image or no result, or those of another bundle, at other
+            thresholds or with other tiles.
         OSError: `output_dir` cannot be written.
     """
     output_dir = pathlib.Path(output_dir)
+    if not (output_dir / _RUN).is_file():
+        raise ValueError(f"{output_dir}: holds no results to merge (it has no {_RUN})")
     images = find_images(pathlib.Path(input_path), output_dir)
-    _prepare(output_dir, bundle, overwrite)
-    done = {} if overwrite else {n: p for n, p in images.items() if _is_done(output_dir, n, p)}
-    todo = {name: path for name, path in images.items() if name not in done}
-    failed = _analyze_images(bundle, todo, output_dir) if todo else {}
-    _write_tables(bundle, sorted(images.keys() - failed.keys()), failed, output_dir)
-    return RunSummary(len(todo) - len(failed), len(done), failed, output_dir / _SUMMARY)
+    _prepare(output_dir, bundle, tiling_config, overwrite=False)
+    known = sharding.earlier_failures(output_dir, _SUMMARY)
+    failed = {
+        name: known.get(name, f"{path}: {sharding.NOT_ANALYSED}")
+        for name, path in images.items()
+        if not _is_done(output_dir, name, path)
+    }
+    return _finish(bundle, images, failed, 0, output_dir, report_image_size)
+
+
+def _finish(
+    bundle: Bundle,
+    images: dict[str, pathlib.Path],
+    failed: dict[str, str],
+    analyzed: int,
+    output_dir: pathlib.Path,
+    report_image_size: int | None,
+) -> RunSummary:
+    names = _others(images, failed)
+    summary_path = _write_tables(bundle, names, failed, output_dir, Shard())
+    report_path = _write_report(
+        bundle, {name: images[name] for name in names}, output_dir, report_image_size
+    )
+    return RunSummary(analyzed, len(names) - analyzed, failed, summary_path, report_path)
+
+
+def _others(images: dict[str, pathlib.Path], failed: dict[str, str]) -> list[str]:
+    return sorted(images.keys() - failed.keys())
 
 
 def find_images(input_path: pathlib.Path, output_dir: pathlib.Path) -> dict[str, pathlib.Path]:
@@ -87,14 +173,18 @@ def find_images(input_path: pathlib.Path, output_dir: pathlib.Path) -> dict[str,
     return images
 
 
-def _prepare(output_dir: pathlib.Path, bundle: Bundle, overwrite: bool) -> None:
-    """Writes run.json, or holds it against this run's bundle and thresholds."""
+def _prepare(
+    output_dir: pathlib.Path, bundle: Bundle, tiling_config: TilingConfig, overwrite: bool
+) -> None:
+    """Writes run.json, or holds it against this run's bundle, thresholds and tiles."""
+    tiles = tiling_config.resolve(bundle.manifest.provenance.get("detector", {}))
     run = {
         "bundle": str(bundle.path),
         "bundle_sha256": bundle.sha256,
         "cell_types": list(bundle.manifest.cell_types.names),
         "thresholds": list(bundle.manifest.thresholds),
         "threshold_objective": bundle.manifest.threshold_objective,
+        "tiles": None if tiles is None else config.to_dict(tiles),
         "versions": artifacts.versions(),
     }
     path = output_dir / _RUN
@@ -115,11 +205,22 @@ def _prepare(output_dir: pathlib.Path, bundle: Bundle, overwrite: bool) -> None:
                 f"({earlier['threshold_objective']}, not {run['threshold_objective']}). "
                 "Choose another output folder, or give --overwrite"
             )
+        if earlier.get("tiles") != run["tiles"]:
+            raise ValueError(
+                f"{output_dir}: holds results with other tiles ({_told(earlier.get('tiles'))}, "
+                f"not {_told(run['tiles'])}). Choose another output folder, or give --overwrite"
+            )
         return
     try:
         artifacts.write_json(path, run)
     except OSError as error:
         raise OSError(f"{output_dir}: results cannot be written there ({error})") from error
+
+
+def _told(tiles: dict | None) -> str:
+    if tiles is None:
+        return "every image whole"
+    return f"{tiles['height']}x{tiles['width']}, overlap {tiles['overlap']}"
 
 
 def _is_done(output_dir: pathlib.Path, name: str, image_path: pathlib.Path) -> bool:
@@ -132,10 +233,13 @@ def _is_done(output_dir: pathlib.Path, name: str, image_path: pathlib.Path) -> b
 
 
 def _analyze_images(
-    bundle: Bundle, images: dict[str, pathlib.Path], output_dir: pathlib.Path
+    bundle: Bundle,
+    tiling_config: TilingConfig,
+    images: dict[str, pathlib.Path],
+    output_dir: pathlib.Path,
 ) -> dict[str, str]:
     """Analyses the images; returns {name: reason} of those that failed."""
-    chain = Chain(bundle)
+    chain = Chain(bundle, tiling_config)
     failed = {}
     for name, path in tqdm.tqdm(images.items(), desc="analyze", unit="image"):
         try:
@@ -162,13 +266,21 @@ def _analyze_image(chain: Chain, name: str, path: pathlib.Path, output_dir: path
 
 
 def _write_tables(
-    bundle: Bundle, names: list[str], failed: dict[str, str], output_dir: pathlib.Path
-) -> None:
-    """Writes regions.csv and summary.json from the JSON files, one image in memory at a time."""
+    bundle: Bundle,
+    names: list[str],
+    failed: dict[str, str],
+    output_dir: pathlib.Path,
+    shard: Shard,
+) -> pathlib.Path:
+    """Writes regions.csv and summary.json from the JSON files, one image in memory at a time.
+
+    Returns the path of the summary.
+    """
+    summary_path = output_dir / shard.file_name(_SUMMARY)
     cell_types = bundle.manifest.cell_types
     totals, by_type = collections.Counter(), collections.Counter()
     with (
-        artifacts.atomic_path(output_dir / _REGIONS) as temporary,
+        artifacts.atomic_path(output_dir / shard.file_name(_REGIONS)) as temporary,
         temporary.open("w", newline="", encoding="utf-8") as file,
     ):
         writer = csv.writer(file, lineterminator="\n")
@@ -179,7 +291,7 @@ def _write_tables(
             totals["abnormal"] += result["num_abnormal_regions"]
             by_type.update(result["num_regions_by_type"])
     artifacts.write_json(
-        output_dir / _SUMMARY,
+        summary_path,
         {
             "num_images": len(names),
             "num_failed": len(failed),
@@ -193,6 +305,39 @@ def _write_tables(
             "failed": failed,
         },
     )
+    return summary_path
+
+
+def _write_report(
+    bundle: Bundle,
+    images: dict[str, pathlib.Path],
+    output_dir: pathlib.Path,
+    image_size: int | None,
+) -> pathlib.Path | None:
+    """Writes report.html from the JSON files and images, one at a time; its path."""
+    path = output_dir / _REPORT
+    if image_size is None:
+        # One of an earlier run would tell of other results than those beside it.
+        path.unlink(missing_ok=True)
+        return None
+    manifest = bundle.manifest
+    run = Run(
+        cell_types=manifest.cell_types,
+        thresholds=manifest.thresholds,
+        threshold_objective=manifest.threshold_objective,
+        score_threshold=manifest.score_threshold,
+        abnormal_threshold=manifest.abnormal_threshold,
+        summary=json.loads((output_dir / _SUMMARY).read_text(encoding="utf-8")),
+        bundle=str(bundle.path),
+        bundle_sha256=bundle.sha256,
+        bundle_created=manifest.created,
+        bundle_versions=manifest.versions,
+        backbone=manifest.backbone,
+    )
+    pairs = zip(_load_results(output_dir, list(images)), images.values(), strict=True)
+    progress = tqdm.tqdm(pairs, desc="report", unit="image", total=len(images))
+    page.write_report(path, run, progress, image_size)
+    return path
 
 
 def _load_results(output_dir: pathlib.Path, names: list[str]) -> Iterator[dict]:

@@ -3,8 +3,10 @@
 import dataclasses
 
 import numpy as np
+from absl import logging
 
 from rbc_tf.classification.classifier import Classifier
+from rbc_tf.detection import tiling
 from rbc_tf.detection.predictor import DetectorPredictor
 from rbc_tf.features import backbone
 from rbc_tf.features.extractor import FeatureExtractor
@@ -18,11 +20,20 @@ class Chain:
     Attributes:
         manifest: that of the bundle.
         classifier: features to probabilities, with the temperatures of the manifest.
+        tiles: how large images are cut for detection; None where every image is taken whole.
     """
 
-    def __init__(self, bundle: bundles.Bundle):
+    def __init__(
+        self, bundle: bundles.Bundle, tiling_config: tiling.TilingConfig = tiling.TilingConfig()
+    ):
         self.manifest = bundle.manifest
         self._detector = DetectorPredictor(bundle.path / bundles.DETECTOR, score_threshold=0.0)
+        self.tiles = tiling_config.resolve(self._detector.provenance)
+        if self.tiles is None and tiling_config.size == tiling.AUTO:
+            logging.info(
+                "The detector does not say how large the images of its training were: every image "
+                "is detected whole, however large. Export it again, or give the size of tiles"
+            )
         size = bundle.manifest.crop.size
         loaded = backbone.load_backbone(str(bundle.path / bundles.BACKBONE), size)
         self._extractor = FeatureExtractor(loaded)
@@ -44,7 +55,9 @@ class Chain:
 
     def detect(self, image: np.ndarray) -> Detections:
         """Every detection, also those below the score threshold."""
-        return self._detector.predict(image)
+        return tiling.detect(
+            self._detector.predict_batch, image, self.tiles, self.manifest.score_threshold
+        )
 
     def classify(self, image: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Calibrated probabilities of the types float32 [N, T] and of abnormality float64 [N]."""

@@ -10,7 +10,7 @@ from official.modeling import performance
 from official.vision.serving import detection
 
 from rbc_tf import artifacts
-from rbc_tf.detection.garden import checkpoints, configs, parameters
+from rbc_tf.detection.garden import checkpoints, configs, parameters, training_images
 
 INPUT_TYPES = ("image_tensor", "image_bytes", "tf_example")
 # Written beside the SavedModel.
@@ -113,5 +113,6 @@ def _provenance(
         "input_type": input_type,
         "input_image_size": list(size),
         "max_num_detections": params.task.model.detection_generator.max_num_detections,
+        **training_images.describe(params.task.records_dir),
         "versions": artifacts.versions(),
     }

@@ -1,0 +1,60 @@
+// Downloads of what the filters let through. Regions have the columns of the run's regions.csv.
+
+function csvCell(value) {
+  const text = String(value ?? "");
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+function download(name, rows) {
+  const text = rows.map((row) => `${row.map(csvCell).join(",")}\n`);
+  const link = html("a", { download: name });
+  link.href = URL.createObjectURL(new Blob(text, { type: "text/csv;charset=utf-8" }));
+  link.click();
+  // The browser reads it after the click.
+  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+}
+
+function regionRow(region) {
+  return [
+    region.image.name,
+    region.number,
+    region.ymin,
+    region.xmin,
+    region.ymax,
+    region.xmax,
+    region.score,
+    ...region.probabilities,
+    region.labels.map((type) => typeNames[type]).join(";"),
+    region.abnormalProbability,
+    Number(region.abnormal),
+  ];
+}
+
+function downloadRegions() {
+  const header = ["image", "region", "ymin", "xmin", "ymax", "xmax", "score"];
+  header.push(...typeNames.map((name) => `p_${name}`), "labels", "abnormal_probability", "abnormal");
+  download("regions_filtered.csv", [header, ...selectedRegions().map(regionRow)]);
+}
+
+function imageRow(image) {
+  const [low, high] = image.interval ?? ["", ""];
+  return [
+    image.name,
+    image.height,
+    image.width,
+    image.regions.length,
+    shownRegions(image).length,
+    image.abnormal,
+    image.share,
+    low,
+    high,
+    ...image.counts,
+  ];
+}
+
+function downloadImages() {
+  const header = ["image", "height", "width", "num_regions", "num_regions_shown"];
+  header.push("num_abnormal_regions", "abnormal_region_share", "share_low_95", "share_high_95");
+  header.push(...typeNames.map((name) => `num_${name}`));
+  download("images_filtered.csv", [header, ...selection.images.map(imageRow)]);
+}
