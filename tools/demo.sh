@@ -58,9 +58,11 @@ cat <<END
 
 What this shows: the chain runs, and the detector finds regions it has never seen. What it cannot
 show: how well cell types are told apart on real smears. The smears are synthetic, the detector is
-small and was trained for minutes, and the features come from a ResNet-50 with random weights; use
---weights=imagenet, your own smears and object_detection_configs/chula_r101_fpn_cpu.yaml for that.
+small and was trained for minutes, and the features come from a ResNet-50 with random weights. For
+that take your own smears, object_detection_configs/chula_r101_fpn_cpu.yaml, and --weights=imagenet
+or a backbone of tools/finetune_backbone.py.
 
+report:    $run/results/report.html (open it in a browser)
 scores:    $run/scores.json
 overlays:  $run/results/overlays/
 table:     $run/results/regions.csv

@@ -20,6 +20,7 @@ class Chain:
     Attributes:
         manifest: that of the bundle.
         classifier: features to probabilities, with the temperatures of the manifest.
+        backbone_record: what a fine-tuned backbone says of its making; {} for others.
         tiles: how large images are cut for detection; None where every image is taken whole.
     """
 
@@ -37,6 +38,7 @@ class Chain:
         size = bundle.manifest.crop.size
         loaded = backbone.load_backbone(str(bundle.path / bundles.BACKBONE), size)
         self._extractor = FeatureExtractor(loaded)
+        self.backbone_record = loaded.record
         classifier = Classifier.load(bundle.path / bundles.CLASSIFIER)
         if classifier.cell_types != bundle.manifest.cell_types:
             raise bundles.BundleError(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import tqdm
 
-from rbc_tf import boxes, image_io
+from rbc_tf import artifacts, boxes, image_io
 from rbc_tf.cell_types import CellTypes
 from rbc_tf.data import examples, regions
 from rbc_tf.evaluation.chain import (
@@ -16,6 +16,7 @@ from rbc_tf.evaluation.chain import (
     reliability_curves,
     score_chain,
 )
+from rbc_tf.features import provenance
 from rbc_tf.pipeline.chain import Chain
 from rbc_tf.report import reliability
 from rbc_tf.types import Detections, Region, Sample
@@ -38,7 +39,8 @@ def evaluate(
         figures_dir: where reliability.svg and reliability.png go; nowhere where None.
 
     Raises:
-        ValueError: the bundle knows other types than the samples.
+        ValueError: the bundle knows other types than the samples, or its backbone was
+            fine-tuned on one of them.
         ImageError: an image or a mask cannot be read.
     """
     if cell_types != chain.manifest.cell_types:
@@ -46,6 +48,8 @@ def evaluate(
             f"The bundle must know the dataset's types, {', '.join(cell_types.names)}. "
             f"Received: {', '.join(chain.manifest.cell_types.names)}"
         )
+    hashes = {sample.name: artifacts.sha256_of_file(sample.image_path) for sample in samples}
+    provenance.check_images_unseen(chain.backbone_record, hashes)
     images = [
         _run(chain, sample, regions.find_regions(sample, region_config))
         for sample in tqdm.tqdm(samples, desc="evaluate", unit="image")
