@@ -65,11 +65,16 @@ step "$PYTHON" tools/compare_features.py --features_dir="$run/features" \
 step "$PYTHON" tools/cross_validate.py --features_dir="$run/features" --splits=test \
   --output_dir="$run/table1" --params_override="{heads: $chosen}"
 
-# The classifier alone, with its calibration, and the baselines.
+# The classifier alone, with its calibration.
 step "$PYTHON" tools/train_classifier.py --features_dir="$run/features" \
   --output_dir="$run/classifier" --params_override="{heads: $chosen}"
 step "$PYTHON" tools/evaluate_classifier.py --features_dir="$run/features" \
   --classifier_dir="$run/classifier" --output_dir="$run/classifier_scores"
-step "$PYTHON" tools/compare_baselines.py --dataset_dir="$run/types_data" \
-  --features_dir="$run/features" --output_dir="$run/baselines" \
-  --params_override="{heads: $chosen}"
+
+# Baselines. The features are random: what is compared here does not use them.
+step "$PYTHON" tools/extract_features.py --dataset_dir="$run/detector_data" \
+  --features_dir="$run/features_random" --weights=random --crop_mode=fixed_scale --window=80 \
+  --patch_size=112
+step "$PYTHON" tools/compare_baselines.py --dataset_dir="$run/detector_data" \
+  --features_dir="$run/features_random" --output_dir="$run/baselines" \
+  --params_override='{heads: {max_epochs: 10}}'
