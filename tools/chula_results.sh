@@ -78,3 +78,7 @@ step "$PYTHON" tools/extract_features.py --dataset_dir="$run/detector_data" \
 step "$PYTHON" tools/compare_baselines.py --dataset_dir="$run/detector_data" \
   --features_dir="$run/features_random" --output_dir="$run/baselines" \
   --params_override='{heads: {max_epochs: 10}}'
+
+# The paper's figures 1 and 6, which need no bundle.
+step "$PYTHON" tools/make_figures.py --dataset_dir="$run/types_data" \
+  --cross_validation_dir="$run/table1" --figures=1,6 --output_dir="$run/figures"
