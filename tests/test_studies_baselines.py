@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from rbc_tf import artifacts, image_io
+from rbc_tf import config as config_lib
 from rbc_tf.cell_types import CellType, CellTypes
 from rbc_tf.data.dataset import CELLS_HEADER, IMAGES_HEADER
 from rbc_tf.evaluation.baselines import MULTI, SEVERAL_TYPES, SINGLE
@@ -16,7 +17,7 @@ from rbc_tf.features.crops import CropConfig
 from rbc_tf.report import baselines_table
 from rbc_tf.studies import baselines_comparison, baselines_inputs
 from rbc_tf.studies.baselines_regions import best_type, union
-from rbc_tf.studies.baselines_settings import load_settings
+from rbc_tf.studies.baselines_settings import BaselinesConfig
 
 TYPES = CellTypes((CellType("red", "Red", abnormal=False), CellType("blue", "Blue", abnormal=True)))
 COLOURS = {"red": (200, 60, 60), "blue": (60, 60, 200)}
@@ -90,7 +91,11 @@ def data(tmp_path_factory):
 
 def compare(data, output_dir, settings=SETTINGS, **keywords):
     return baselines_comparison.compare_baselines(
-        data / "dataset", data / "features", output_dir, load_settings(settings), **keywords
+        data / "dataset",
+        data / "features",
+        output_dir,
+        config_lib.load_layers(BaselinesConfig, params_override=settings),
+        **keywords,
     )
 
 
@@ -242,11 +247,14 @@ def test_union_by_hand():
 )
 def test_settings_that_make_no_sense_are_refused(override, message):
     with pytest.raises(ValueError, match=message):
-        load_settings(override)
+        config_lib.load_layers(BaselinesConfig, params_override=override)
 
 
 def test_settings_keep_defaults():
-    settings = load_settings("cnn: {filters: [8, 8]}\ncnn_crop: {mode: letterbox, size: 80}")
+    settings = config_lib.load_layers(
+        BaselinesConfig,
+        params_override="cnn: {filters: [8, 8]}\ncnn_crop: {mode: letterbox, size: 80}",
+    )
     assert settings.cnn.filters == (8, 8)
     assert settings.cnn_crop.mode == "letterbox"
-    assert settings.unet == load_settings().unet
+    assert settings.unet == BaselinesConfig().unet

@@ -8,8 +8,10 @@ Settings, in YAML: --params_override='{unet: {epochs: 20}, heads: {learning_rate
 from absl import flags
 
 from rbc_tf import command
+from rbc_tf import config as config_lib
 from rbc_tf.report import baselines_table
-from rbc_tf.studies import baselines_comparison, baselines_settings
+from rbc_tf.studies import baselines_comparison
+from rbc_tf.studies.baselines_settings import BaselinesConfig
 
 _DATASET_DIR = flags.DEFINE_string("dataset_dir", None, "Dataset folder, with splits and masks.")
 _FEATURES_DIR = flags.DEFINE_string("features_dir", None, "Folder of extract_features.py.")
@@ -25,7 +27,7 @@ def main() -> None:
         _DATASET_DIR.value,
         _FEATURES_DIR.value,
         _OUTPUT_DIR.value,
-        baselines_settings.load_settings(_PARAMS_OVERRIDE.value),
+        config_lib.load_layers(BaselinesConfig, params_override=_PARAMS_OVERRIDE.value),
         _OVERWRITE.value,
     )
     print(baselines_table.console(scores))

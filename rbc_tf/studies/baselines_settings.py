@@ -1,10 +1,7 @@
-"""Settings of the comparison with baselines; what is unknown is an error."""
+"""Settings of the comparison with baselines."""
 
 import dataclasses
 
-import yaml
-
-from rbc_tf import config
 from rbc_tf.baselines.single_label_cnn import SingleLabelCNNConfig
 from rbc_tf.baselines.unet import UNetConfig
 from rbc_tf.baselines.watershed import WatershedConfig
@@ -45,18 +42,3 @@ class BaselinesConfig:
             raise ValueError(f"`num_resamples` must be 1 or more. Received: {self.num_resamples}")
         if self.seed < 0:
             raise ValueError(f"`seed` must be 0 or more. Received: {self.seed}")
-
-
-def load_settings(params_override: str = "") -> BaselinesConfig:
-    """Defaults, then the override: YAML such as `unet: {epochs: 2}`.
-
-    Raises:
-        ValueError: unknown or impossible settings, or no YAML mapping.
-    """
-    try:
-        values = yaml.safe_load(params_override) or {}
-        if not isinstance(values, dict):
-            raise ValueError(f"a mapping of settings is required. Received: {values!r}")
-        return config.from_dict(BaselinesConfig, values)
-    except (ValueError, yaml.YAMLError) as error:
-        raise ValueError(f"params_override: {error}") from error

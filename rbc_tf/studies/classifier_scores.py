@@ -48,8 +48,11 @@ def evaluate_classifier(
     names = classifier.cell_types.names
     thresholds = np.array(classifier.calibration.thresholds)
     scores = score_classification(regions, classifier.cell_types.abnormal, thresholds)
-    _write(pathlib.Path(output_dir), regions, scores, classifier, split)
     tables = classification_table.tables(scores, names, thresholds, split)
+    _write(pathlib.Path(output_dir), regions, scores, classifier, split)
+    markdown = "\n".join(map(text_table.markdown, tables))
+    with artifacts.atomic_path(pathlib.Path(output_dir) / "scores.md") as temporary:
+        temporary.write_text(markdown, encoding="utf-8")
     return "\n".join(map(text_table.console, tables))
 
 
@@ -97,9 +100,6 @@ def _write(
             "versions": artifacts.versions(),
         },
     )
-    tables = classification_table.tables(scores, names, np.array(thresholds), split)
-    with artifacts.atomic_path(folder / "scores.md") as temporary:
-        temporary.write_text("\n".join(map(text_table.markdown, tables)), encoding="utf-8")
     display = [cell_type.display_name for cell_type in classifier.cell_types]
     reliability.write_figure(
         folder,
