@@ -130,3 +130,8 @@ class FeatureTable:
         """The rows given by a bool mask or by indices."""
         values = (getattr(self, field.name)[rows] for field in dataclasses.fields(self))
         return FeatureTable(*values)
+
+    def followed_by(self, other: "FeatureTable") -> "FeatureTable":
+        """These rows and then those of a table of the same types."""
+        names = [field.name for field in dataclasses.fields(self)]
+        return FeatureTable(*(np.append(getattr(self, n), getattr(other, n), 0) for n in names))

@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from rbc_tf.cell_types import PAPER, CellTypes
+from rbc_tf.classification import out_of_fold
 from rbc_tf.classification.abnormality import BoostingConfig
 from rbc_tf.classification.fit import ClassifierConfig
 from rbc_tf.classification.heads import HeadsConfig
@@ -191,6 +192,47 @@ def test_features_that_have_seen_the_rows_are_refused(features_dir, tmp_path, mo
         cross_validate(features_dir, tmp_path / "out", config)
     assert checked == [{"test"} if check == "check_unseen" else None]
     assert not (tmp_path / "out").exists()
+
+
+def test_rows_of_teaching_splits_teach_every_model_and_are_not_scored(
+    features_dir, tmp_path, monkeypatch
+):
+    table = make_table()
+    held_out, teaching = table.splits == "train", table.splits == "test"
+    learnt, train_heads = [], cross_validation.train_heads
+
+    def noted(train, stopping, names, config):
+        learnt.append(train)
+        assert not np.isin(stopping.images, table.images[teaching]).any()
+        return train_heads(train, stopping, names, config)
+
+    monkeypatch.setattr(cross_validation, "train_heads", noted)
+    monkeypatch.setattr(out_of_fold, "train_heads", noted)
+    config = dataclasses.replace(CONFIG, splits=("train",), teaching_splits=("test",))
+    printed = make_table1(features_dir, tmp_path / "out", config, FEW)
+    assert "learns from the split test, of which nothing is scored" in " ".join(printed.split())
+    predictions = Predictions.load(tmp_path / "out" / "predictions.npz")
+    np.testing.assert_array_equal(predictions.boxes, table.boxes[held_out])
+    assert set(predictions.folds) == {0, 1}
+    # Two outer folds, each with models A, B and A_equal and three inner folds.
+    assert len(learnt) == 2 * (3 + 3)
+    single = table.num_cells[teaching] == 1
+    for train in learnt:
+        if (train.num_cells == 1).all():  # Model B
+            taught = table.boxes[teaching][single]
+            assert np.isin(taught[:, 0], train.boxes[:, 0]).all()
+    counts = [np.isin(train.images, table.images[teaching]).sum() for train in learnt]
+    # A and the inner folds of the boosting have all 20 of them; A_equal draws.
+    assert counts.count(teaching.sum()) >= 2 * (1 + 3)
+    assert min(counts) > 0
+    values = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert values["run"]["config"]["teaching_splits"] == ["test"]
+
+
+@pytest.mark.parametrize(("splits", "teaching"), [((), ("test",)), (("test",), ("test",))])
+def test_what_teaches_is_not_scored(splits, teaching):
+    with pytest.raises(ValueError, match="must be named, and be others"):
+        dataclasses.replace(CONFIG, splits=splits, teaching_splits=teaching)
 
 
 def test_unknown_splits_are_refused(features_dir, tmp_path):

@@ -26,7 +26,13 @@ _FEATURES_DIR = flags.DEFINE_string("features_dir", None, "Folder of extract_fea
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder for results.")
 _DATASET_DIR = flags.DEFINE_string("dataset_dir", None, "Dataset folder to extract features from.")
 _WEIGHTS = flags.DEFINE_string("weights", None, "With --dataset_dir: as in extract_features.py.")
-_SPLITS = flags.DEFINE_list("splits", [], "Splits whose rows take part; all rows where empty.")
+_SPLITS = flags.DEFINE_list("splits", [], "Splits whose rows are scored; all rows where empty.")
+_TEACHING_SPLITS = flags.DEFINE_list(
+    "teaching_splits",
+    [],
+    "Splits whose rows teach every model of every fold and are never scored: such as 'train', "
+    "where the backbone was fine-tuned on it.",
+)
 _NUM_FOLDS = flags.DEFINE_integer("num_folds", 5, "Folds.")
 _FOLDS_BY = flags.DEFINE_enum(
     "folds_by",
@@ -57,6 +63,7 @@ def main() -> None:
         OuterFoldsConfig(_NUM_FOLDS.value, _FOLDS_BY.value, _SEED.value),
         config_lib.load_layers(ClassifierConfig, _CONFIG_FILE.value, _PARAMS_OVERRIDE.value),
         tuple(_SPLITS.value),
+        tuple(_TEACHING_SPLITS.value),
     )
     bootstrap = BootstrapConfig(_NUM_RESAMPLES.value, _SEED.value)
     print(make_table1(_FEATURES_DIR.value, _OUTPUT_DIR.value, config, bootstrap, _OVERWRITE.value))

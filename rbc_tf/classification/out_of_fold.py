@@ -17,6 +17,9 @@ from rbc_tf.classification.heads import HeadsConfig, predict
 from rbc_tf.classification.training import train_heads
 from rbc_tf.types import PRESENT, FeatureTable
 
+# The fold of rows that all networks learn from and none predicts.
+ALWAYS_LEARNT = -1
+
 # One fold is predicted, one says when to stop, and one at least must be left to learn from.
 _FEWEST_FOLDS = 3
 
@@ -85,7 +88,7 @@ def out_of_fold_probabilities(
     """float32 [N, T], for each row the output of networks that saw no patch of its group.
 
     Fold k is predicted by networks that learnt from the other folds but k + 1, which said when
-    to stop.
+    to stop. Rows of fold ALWAYS_LEARNT get NaN.
 
     Args:
         train: the training rows, and no others.
@@ -94,7 +97,7 @@ def out_of_fold_probabilities(
         folds: int [N], the fold of each row, as `draw_folds` gives them.
     """
     num_folds = folds.max() + 1
-    probabilities = np.zeros(train.labels.shape, np.float32)
+    probabilities = np.full(train.labels.shape, np.nan, np.float32)
     for fold in range(num_folds):
         logging.info("Inner fold %d of %d.", fold + 1, num_folds)
         held_out = folds == fold

@@ -88,19 +88,29 @@ def further_tables(scores: HeldOutScores) -> tuple[Table, ...]:
     )
 
 
-def heading(scores: HeldOutScores, folds_by: str, features: str) -> str:
+def heading(
+    scores: HeldOutScores, folds_by: str, features: str, teaching_splits: Sequence[str] = ()
+) -> str:
     """What was scored, in a few sentences.
 
     Args:
         scores: of the cross-validation.
         folds_by: 'group' or 'patch'.
         features: what the weights of the backbone are called.
+        teaching_splits: splits whose rows taught every model and are not scored.
     """
+    teaching = (
+        f"Every model of every fold also learns from the split {' and '.join(teaching_splits)}, "
+        "of which nothing is scored. "
+        if teaching_splits
+        else ""
+    )
     return (
         f"{scores.num_regions:,} completely labelled regions are scored: "
         f"{scores.num_single_cell:,} single-cell and {scores.num_multi_cell:,} multi-cell, "
         f"{scores.num_several_types:,} with several types; {scores.num_incomplete:,} incomplete "
         f"ones only teach. {scores.num_groups} groups, {scores.num_folds} folds by {folds_by}. "
+        f"{teaching}"
         f"Backbone of the features: {features}. Intervals: 95 %, {scores.num_resamples:,} "
         "resamples of the groups; they hold the choice of images, not another training."
     )

@@ -14,14 +14,16 @@ from rbc_tf.cell_types import CellTypes
 from rbc_tf.classification.abnormality import fit_abnormality
 from rbc_tf.classification.fit import ClassifierConfig
 from rbc_tf.classification.heads import predict
-from rbc_tf.classification.out_of_fold import draw_folds, out_of_fold_probabilities
+from rbc_tf.classification.out_of_fold import ALWAYS_LEARNT, out_of_fold_probabilities
 from rbc_tf.classification.training import train_heads
 from rbc_tf.evaluation.predictions import MODEL_A, MODELS, Predictions
 from rbc_tf.features import cache, provenance
 from rbc_tf.studies.fold_results import FoldResults
 from rbc_tf.studies.outer_folds import (
+    TEACHING,
     OuterFoldsConfig,
     Part,
+    draw_inner_folds,
     draw_outer_folds,
     rows_for,
     split_outer_fold,
@@ -39,12 +41,23 @@ class CrossValidationConfig:
     Attributes:
         folds: the outer folds.
         classifier: networks, gradient boosting and the inner folds that it learns from.
-        splits: the splits whose rows take part; every row where empty.
+        splits: the splits whose rows are scored; every row where empty.
+        teaching_splits: splits whose rows teach every model of every fold and are scored in none:
+            such as those that the backbone was fine-tuned on.
     """
 
     folds: OuterFoldsConfig = dataclasses.field(default_factory=OuterFoldsConfig)
     classifier: ClassifierConfig = dataclasses.field(default_factory=ClassifierConfig)
     splits: tuple[str, ...] = ()
+    teaching_splits: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        both = sorted(set(self.splits) & set(self.teaching_splits))
+        if both or (self.teaching_splits and not self.splits):
+            raise ValueError(
+                "`splits` must be named, and be others, where `teaching_splits` are. "
+                f"Received: {list(self.splits)} and {list(self.teaching_splits)}"
+            )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -53,7 +66,7 @@ class CrossValidation:
 
     Attributes:
         cell_types: of labels and probabilities.
-        predictions: one row per row of the features that took part.
+        predictions: one row per row of the features that was scored.
         made_of: settings and hashes of inputs, plain JSON values.
         trainings: one record per outer fold and model, plain JSON values; 'seconds' is what it
             took when it was made.
@@ -82,15 +95,22 @@ def cross_validate(
     """
     fingerprint = cache.load_fingerprint(features_dir)
     provenance.check_single_cell(features_dir)
-    table = _rows_in(cache.load_features(features_dir), config.splits)
-    provenance.check_unseen(features_dir, table)
+    features = cache.load_features(features_dir)
+    scored = _rows_in(features, config.splits)
+    provenance.check_unseen(features_dir, scored)
+    teaching = _rows_in(features, config.teaching_splits) if config.teaching_splits else None
     cell_types = cache.load_cell_types(features_dir)
     made_of = {
         "config": _settings(config),
         "features": {"sha256": fingerprint.sha256, "settings": fingerprint.settings},
-        "rows_sha256": _hash_of_rows(table, cell_types),
+        "rows_sha256": _hash_of_rows(scored, cell_types),
     }
-    folds = draw_outer_folds(table, config.folds)  # first, since it can refuse
+    folds = draw_outer_folds(scored, config.folds)  # first, since it can refuse
+    table = scored
+    if teaching is not None:
+        made_of["teaching_rows_sha256"] = _hash_of_rows(teaching, cell_types)
+        table = scored.followed_by(teaching)
+        folds = np.append(folds, np.full(len(teaching), TEACHING))
     results = FoldResults(output_dir, made_of, overwrite)
     predictions, trainings = _run(table, cell_types, folds, config, results)
     return CrossValidation(cell_types, predictions, made_of, trainings)
@@ -108,23 +128,25 @@ def _run(
     trainings = []
     for fold in range(config.folds.num_folds):
         part = split_outer_fold(table, folds, fold, config.classifier.folds)
-        runs = _Runs(table, cell_types, fold, part, config, results)
+        runs = _Runs(table, cell_types, folds, fold, part, config, results)
         for model in MODELS:
             record, probabilities[model][part.test] = runs.of_model(model)
             trainings.append(record)
         record, abnormal[part.test] = runs.of_boosting(probabilities[MODEL_A][part.test])
         trainings.append(record)
+    tested = folds != TEACHING
+    scored = table.select(tested)
     predictions = Predictions(
         names=cell_types.names,
-        images=table.images,
-        groups=table.groups,
-        boxes=table.boxes,
-        labels=table.labels,
-        num_cells=table.num_cells,
-        complete=table.complete,
-        folds=folds.astype(np.int32),
-        probabilities=probabilities,
-        abnormal=abnormal,
+        images=scored.images,
+        groups=scored.groups,
+        boxes=scored.boxes,
+        labels=scored.labels,
+        num_cells=scored.num_cells,
+        complete=scored.complete,
+        folds=folds[tested].astype(np.int32),
+        probabilities={model: said[tested] for model, said in probabilities.items()},
+        abnormal=abnormal[tested],
     )
     return predictions, tuple(trainings)
 
@@ -136,13 +158,14 @@ class _Runs:
         self,
         table: FeatureTable,
         cell_types: CellTypes,
+        folds: np.ndarray,
         fold: int,
         part: Part,
         config: CrossValidationConfig,
         results: FoldResults,
     ):
         self._table, self._cell_types = table, cell_types
-        self._fold, self._part = fold, part
+        self._folds, self._fold, self._part = folds, fold, part
         self._config, self._results = config, results
 
     def of_model(self, model: str) -> tuple[dict, np.ndarray]:
@@ -175,10 +198,13 @@ class _Runs:
             learnt = np.sort(np.concatenate([self._part.train, self._part.stopping]))
             self._tell("gradient boosting", learnt)
             rest, config = self._table.select(learnt), self._config.classifier
-            inner = draw_folds(rest, config.folds)
+            inner = draw_inner_folds(rest, self._folds[learnt], config.folds)
             names = self._cell_types.names
             unseen = out_of_fold_probabilities(rest, names, config.heads, inner)
-            model = fit_abnormality(unseen, rest.labels, self._cell_types, config.boosting)
+            told = inner != ALWAYS_LEARNT
+            model = fit_abnormality(
+                unseen[told], rest.labels[told], self._cell_types, config.boosting
+            )
             return {"num_train": len(learnt)}, model.predict(probabilities)
 
         return self._kept(BOOSTING, train)
@@ -216,7 +242,8 @@ def _settings(config: CrossValidationConfig) -> dict:
         "boosting": config.classifier.boosting,
     }
     settings = {name: dataclasses.asdict(part) for name, part in parts.items()}
-    return {**settings, "splits": list(config.splits)}
+    splits = {"splits": list(config.splits), "teaching_splits": list(config.teaching_splits)}
+    return {**settings, **splits}
 
 
 def _rows_in(table: FeatureTable, splits: Sequence[str]) -> FeatureTable:

@@ -66,7 +66,9 @@ def make_table1(
     abnormal = found.cell_types.abnormal
     scores = score_held_out(found.predictions, abnormal, bootstrap.num_resamples, bootstrap.seed)
     weights = cache.load_fingerprint(features_dir).weights
-    heading = cross_validation_tables.heading(scores, config.folds.folds_by, weights)
+    heading = cross_validation_tables.heading(
+        scores, config.folds.folds_by, weights, config.teaching_splits
+    )
     _write_tables(output_dir, scores, heading)
     write_logs(output_dir / LOGS, scores, _hyperparameters(config, weights))
     seconds = {"scoring": time.monotonic() - scoring, "this_run": time.monotonic() - start}

@@ -4,11 +4,14 @@ import dataclasses
 
 import numpy as np
 
-from rbc_tf.classification.out_of_fold import FoldsConfig, draw_folds
+from rbc_tf.classification.out_of_fold import ALWAYS_LEARNT, FoldsConfig, draw_folds
 from rbc_tf.evaluation.predictions import MODEL_A, MODEL_A_EQUAL, MODEL_B
 from rbc_tf.types import PRESENT, FeatureTable
 
 BY_GROUP, BY_PATCH = "group", "patch"
+
+# The fold of rows that teach in every fold and are scored in none.
+TEACHING = -1
 
 # Starts that are compared, and passes over the units at most; each pass costs milliseconds.
 _NUM_STARTS, _MAX_PASSES = 10, 50
@@ -82,14 +85,15 @@ def split_outer_fold(table: FeatureTable, folds: np.ndarray, fold: int, inner: F
     """The rows of one outer fold, and those of the others, of which one inner fold stops training.
 
     Inner folds are drawn by group. The one taken leaves the most types among the single-cell rows
-    to learn from: a type that few groups hold would else be lost to every model.
+    to learn from: a type that few groups hold would else be lost to every model. Rows of fold
+    TEACHING never stop a training: where the backbone has seen them, their loss says little.
 
     Raises:
         ValueError: the other folds have fewer than three groups.
     """
     learning = np.flatnonzero(folds != fold)
     rest = table.select(learning)
-    inner_folds = draw_folds(rest, inner)
+    inner_folds = draw_inner_folds(rest, folds[learning], inner)
     single = rest.num_cells == 1
     types_left = [
         (rest.labels[single & (inner_folds != f)] == PRESENT).any(axis=0).sum()
@@ -97,6 +101,23 @@ def split_outer_fold(table: FeatureTable, folds: np.ndarray, fold: int, inner: F
     ]
     stops = inner_folds == np.argmax(types_left)
     return Part(learning[~stops], learning[stops], np.flatnonzero(folds == fold))
+
+
+def draw_inner_folds(rest: FeatureTable, folds: np.ndarray, inner: FoldsConfig) -> np.ndarray:
+    """int [n], an inner fold of each row; `ALWAYS_LEARNT` for rows of fold TEACHING.
+
+    Args:
+        rest: the rows to learn from.
+        folds: int [n], their outer folds.
+        inner: how many, and the seed.
+
+    Raises:
+        ValueError: fewer than three groups are not of fold TEACHING.
+    """
+    scored = folds != TEACHING
+    inner_folds = np.full(len(rest), ALWAYS_LEARNT)
+    inner_folds[scored] = draw_folds(rest.select(scored), inner)
+    return inner_folds
 
 
 def rows_for(
