@@ -10,7 +10,7 @@ import dataclasses
 import numpy as np
 
 from rbc_tf.evaluation import intervals
-from rbc_tf.evaluation.bootstrap import interval
+from rbc_tf.evaluation.bootstrap import draw_groups, interval_of_ratio
 from rbc_tf.types import PRESENT, UNKNOWN
 
 # What is scored: regions of one cell, of several, and with two true types or more.
@@ -216,11 +216,8 @@ class _Resamples:
     """Groups drawn with replacement, as many as there are; the same draws for every score."""
 
     def __init__(self, groups: np.ndarray, num_resamples: int, seed: int):
-        names, self._group_of_row = np.unique(groups, return_inverse=True)
-        self.num_groups = len(names)
-        shares = np.full(self.num_groups, 1 / self.num_groups)
-        generator = np.random.default_rng(seed)
-        self._times_drawn = generator.multinomial(self.num_groups, shares, size=num_resamples)
+        self._group_of_row, self._times_drawn = draw_groups(groups, num_resamples, seed)
+        self.num_groups = self._times_drawn.shape[1]
 
     def interval_of_ratio(
         self, part: np.ndarray, whole: np.ndarray, rows: np.ndarray
@@ -231,5 +228,4 @@ class _Resamples:
             self._times_drawn @ np.bincount(groups, values, self.num_groups)
             for values in (part, whole)
         )
-        nothing = np.full(len(wholes), np.nan)
-        return interval(np.divide(parts, wholes, out=nothing, where=wholes > 0))
+        return interval_of_ratio(parts, wholes)

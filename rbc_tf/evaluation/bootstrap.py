@@ -13,6 +13,8 @@ What the intervals hold is the choice of images that were scored. The networks a
 how much another training would differ is not in them.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 # A score that fewer resamples define has no interval. A type that a single group holds is missing
@@ -57,7 +59,7 @@ class GroupBootstrap:
                 "`num_resamples` and the number of rows must be 1 or more. "
                 f"Received: {num_resamples} and {len(groups)}"
             )
-        names, group_of_row = np.unique(groups, return_inverse=True)
+        group_of_row, drawn = draw_groups(groups, num_resamples, seed)
         units, unit_of_row, counts = np.unique(
             np.column_stack([group_of_row, folds, kinds]).astype(int),
             axis=0,
@@ -67,10 +69,32 @@ class GroupBootstrap:
         self.unit_of_row = unit_of_row.reshape(-1)
         self.counts = counts.astype(np.float64)
         self.folds, self.kinds = units[:, 1], units[:, 2:].astype(bool)
-        shares = np.full(len(names), 1 / len(names))
-        drawn = np.random.default_rng(seed).multinomial(len(names), shares, size=num_resamples)
-        as_they_are = np.ones((1, len(names)), drawn.dtype)
+        as_they_are = np.ones((1, drawn.shape[1]), drawn.dtype)
         self.weights = np.concatenate([as_they_are, drawn])[:, units[:, 0]].astype(np.float64)
+
+
+def draw_groups(
+    groups: Sequence[str] | np.ndarray, num_resamples: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Resamples of G groups, each of as many as there are, drawn with replacement.
+
+    Returns:
+        int [N], the group of each row from 0 to G - 1, and int64 [num_resamples, G], how often
+        each group is in each resample.
+    """
+    names, group_of_row = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
+    shares = np.full(len(names), 1 / len(names))
+    drawn = np.random.default_rng(seed).multinomial(len(names), shares, size=num_resamples)
+    return group_of_row, drawn
+
+
+def interval_of_ratio(
+    numerators: np.ndarray, denominators: np.ndarray
+) -> tuple[float, float] | None:
+    """`interval` of the quotients of [R] and [R], undefined where a denominator is not above 0."""
+    totals = np.asarray(denominators, np.float64)
+    undefined = np.full_like(totals, np.nan)
+    return interval(np.divide(numerators, totals, out=undefined, where=totals > 0))
 
 
 def interval(replicates: np.ndarray) -> tuple[float, float] | None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rbc_tf.evaluation import detection
-from rbc_tf.evaluation.bootstrap import interval
+from rbc_tf.evaluation.bootstrap import draw_groups, interval, interval_of_ratio
 
 Interval = tuple[float, float]
 
@@ -34,27 +34,22 @@ class ImageBootstrap:
             num_resamples: R, at least 1.
             seed: of the draw.
         """
-        names, group_of_image = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
-        shares = np.full(len(names), 1 / len(names))
-        drawn = np.random.default_rng(seed).multinomial(len(names), shares, size=num_resamples)
-        self.num_images, self.num_groups = len(groups), len(names)
+        group_of_image, drawn = draw_groups(groups, num_resamples, seed)
+        self.num_images, self.num_groups = len(groups), drawn.shape[1]
         self.times = drawn[:, group_of_image]
 
     def of_ratio(self, numerators: np.ndarray, denominators: np.ndarray) -> Interval | None:
         """Of sum(numerators) / sum(denominators), [images] each: say found and all true boxes."""
-        totals = (self.times @ denominators).astype(np.float64)
-        undefined = np.full_like(totals, np.nan)
-        return self._interval(
-            np.divide(self.times @ numerators, totals, out=undefined, where=totals > 0)
-        )
+        if self.num_groups == 1:
+            return None
+        return interval_of_ratio(self.times @ numerators, self.times @ denominators)
 
     def of_average_precision(self, matches: detection.Matches) -> Interval | None:
         """Of the area under the precision-recall curve."""
+        if self.num_groups == 1:
+            return None
         drawn = (resampled(matches, times) for times in self.times)
-        return self._interval(np.array([detection.average_precision(one) for one in drawn]))
-
-    def _interval(self, replicates: np.ndarray) -> Interval | None:
-        return interval(replicates) if self.num_groups > 1 else None
+        return interval(np.array([detection.average_precision(one) for one in drawn]))
 
 
 def resampled(matches: detection.Matches, times: np.ndarray) -> detection.Matches:
