@@ -113,6 +113,12 @@ def test_folds_are_never_empty(seed):
     assert len(set(folds)) == min(5, len(set(table.groups)))
 
 
+def test_folds_follow_the_seed():
+    table = make_table(count=100, groups=20)
+    drawn = [tuple(draw_folds(table, FoldsConfig(5, seed=seed))) for seed in (0, 0, 1, 2)]
+    assert len(set(drawn)) == 3
+
+
 def test_too_few_groups_are_refused():
     with pytest.raises(ValueError, match=r"3 groups or more.*Received: 2"):
         draw_folds(make_table(groups=2), FoldsConfig())

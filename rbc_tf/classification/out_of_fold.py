@@ -6,16 +6,15 @@ is predicted by networks that never saw it.
 """
 
 import dataclasses
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
 from absl import logging
-from sklearn import model_selection
 
+from rbc_tf.classification.group_folds import spread_evenly
 from rbc_tf.classification.heads import HeadsConfig, predict
 from rbc_tf.classification.training import train_heads
-from rbc_tf.types import PRESENT, FeatureTable
+from rbc_tf.types import FeatureTable
 
 # The fold of rows that all networks learn from and none predicts.
 ALWAYS_LEARNT = -1
@@ -39,7 +38,8 @@ class FoldsConfig:
 
 
 def draw_folds(table: FeatureTable, config: FoldsConfig) -> np.ndarray:
-    """int [N], the fold of each row. No group is in two folds; types are spread evenly.
+    """int [N], the fold of each row. No group is in two folds; types are spread evenly, another
+    way for each seed.
 
     There are fewer folds where there are fewer groups.
 
@@ -54,32 +54,7 @@ def draw_folds(table: FeatureTable, config: FoldsConfig) -> np.ndarray:
         )
     if num_groups < config.num_folds:
         logging.warning("%d groups allow only that many inner folds.", num_groups)
-    num_folds = min(config.num_folds, num_groups)
-    classes = _rarest_types(table.labels)
-    stratified = model_selection.StratifiedGroupKFold(
-        num_folds, shuffle=True, random_state=config.seed
-    )
-    plain = model_selection.GroupKFold(num_folds, shuffle=True, random_state=config.seed)
-    # With few groups stratifying can fail, or leave a fold empty.
-    folds = _assign(stratified, classes, table.groups)
-    if folds is None or len(np.unique(folds)) < num_folds:
-        folds = _assign(plain, classes, table.groups)
-    return folds
-
-
-def _assign(splitter, classes: np.ndarray, groups: np.ndarray) -> np.ndarray | None:
-    """int [N], the fold of each row; None where the splitter refuses."""
-    folds = np.zeros(len(classes), int)
-    with warnings.catch_warnings():
-        # Types with fewer patches than there are folds cannot be in each.
-        warnings.filterwarnings("ignore", message="The least populated class")
-        try:
-            parts = list(splitter.split(classes, classes, groups))
-        except ValueError:
-            return None
-    for fold, (_, held_out) in enumerate(parts):
-        folds[held_out] = fold
-    return folds
+    return spread_evenly(table, table.groups, min(config.num_folds, num_groups), config.seed)
 
 
 def out_of_fold_probabilities(
@@ -107,10 +82,3 @@ def out_of_fold_probabilities(
         )
         probabilities[held_out] = predict(trained.model, train.features[held_out])
     return probabilities
-
-
-def _rarest_types(labels: np.ndarray) -> np.ndarray:
-    """int [N], the rarest type present in each row, T where none is: one class to stratify by."""
-    present = labels == PRESENT
-    rarity = np.where(present, present.sum(axis=0), len(labels) + 1)
-    return np.where(present.any(axis=1), np.argmin(rarity, axis=1), labels.shape[1])

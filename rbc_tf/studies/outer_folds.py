@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from rbc_tf.classification.group_folds import spread_evenly
 from rbc_tf.classification.out_of_fold import ALWAYS_LEARNT, FoldsConfig, draw_folds
 from rbc_tf.evaluation.predictions import MODEL_A, MODEL_A_EQUAL, MODEL_B
 from rbc_tf.types import PRESENT, FeatureTable
@@ -12,9 +13,6 @@ BY_GROUP, BY_PATCH = "group", "patch"
 
 # The fold of rows that teach in every fold and are scored in none.
 TEACHING = -1
-
-# Starts that are compared, and passes over the units at most; each pass costs milliseconds.
-_NUM_STARTS, _MAX_PASSES = 10, 50
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,20 +63,12 @@ def draw_outer_folds(table: FeatureTable, config: OuterFoldsConfig) -> np.ndarra
         ValueError: there are fewer groups (or patches) than folds.
     """
     units = table.groups if config.folds_by == BY_GROUP else np.arange(len(table))
-    names, unit_of_row = np.unique(units, return_inverse=True)
-    if len(names) < config.num_folds:
+    if len(np.unique(units)) < config.num_folds:
         raise ValueError(
             f"{config.num_folds} folds by {config.folds_by} require that many. "
-            f"Received: {len(names)}"
+            f"Received: {len(np.unique(units))}"
         )
-    present = table.labels == PRESENT
-    kinds = [np.ones(len(table)), table.num_cells > 1, present.sum(axis=1) > 1, *present.T]
-    counts = [np.bincount(unit_of_row, kind, len(names)) for kind in kinds]
-    counts = np.stack([count for count in counts if count.any()], axis=1)
-    rng = np.random.default_rng(config.seed)
-    shares = counts / counts.sum(axis=0)
-    drawn = [_spread(shares, config.num_folds, rng) for _ in range(_NUM_STARTS)]
-    return min(drawn, key=lambda folds: _unevenness(shares, folds, config.num_folds))[unit_of_row]
+    return spread_evenly(table, units, config.num_folds, config.seed)
 
 
 def split_outer_fold(table: FeatureTable, folds: np.ndarray, fold: int, inner: FoldsConfig) -> Part:
@@ -147,35 +137,3 @@ def rows_for(
         for rows, fewer in zip((part.train, part.stopping), of_b, strict=True)
     ]
     return drawn[0], drawn[1]
-
-
-def _spread(shares: np.ndarray, num_folds: int, rng: np.random.Generator) -> np.ndarray:
-    """int [U], folds of units that spread each column of shares float64 [U, C] evenly.
-
-    From a random start each unit in turn moves to where it fits best, until none moves. What falls
-    is the sum of the squared shares of folds, least where all folds hold the same. A unit that is
-    alone in its fold stays, since any other fold holds some of its columns: no fold gets empty.
-    """
-    folds = rng.permutation(len(shares)) % num_folds
-    held = _held(shares, folds, num_folds)
-    for _ in range(_MAX_PASSES):
-        moved = False
-        for unit in rng.permutation(len(shares)):
-            held[folds[unit]] -= shares[unit]
-            # |h + s|^2 - |h|^2 = 2 h.s + |s|^2, of which the last is the same for each fold.
-            best = int(np.argmin(held @ shares[unit]))
-            moved |= best != folds[unit]
-            folds[unit] = best
-            held[best] += shares[unit]
-        if not moved:
-            break
-    return folds
-
-
-def _unevenness(shares: np.ndarray, folds: np.ndarray, num_folds: int) -> float:
-    return float(np.square(_held(shares, folds, num_folds)).sum())
-
-
-def _held(shares: np.ndarray, folds: np.ndarray, num_folds: int) -> np.ndarray:
-    """float64 [F, C], what each fold holds of each column."""
-    return np.stack([shares[folds == fold].sum(axis=0) for fold in range(num_folds)])
