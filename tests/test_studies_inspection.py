@@ -152,6 +152,7 @@ def test_validation_logs_stand_beside_those_of_training(made):
 def test_other_images_are_refused(made, tmp_path):
     original, features, classifier = made
     root = shutil.copytree(original, tmp_path / "dataset")
+    inspection.inspect(features, classifier, root, tmp_path / "logs")
     path = root / "images" / "smear5.png"
     image_io.write_png(path, 255 - image_io.read_image(path))
     with pytest.raises(ValueError, match=r"smear5\.png: the image that the features were made of"):
@@ -162,6 +163,8 @@ def test_other_images_are_refused(made, tmp_path):
         table.write_text("".join(line for line in lines if not line.startswith("smear5")))
     with pytest.raises(ValueError, match="a dataset without image 'smear5'"):
         inspection.inspect(features, classifier, root, tmp_path / "logs")
+    # What an earlier call wrote is still there.
+    assert (tmp_path / "logs" / inspection.RUN / "sprite.png").exists()
 
 
 @pytest.mark.parametrize(

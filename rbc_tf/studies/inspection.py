@@ -7,7 +7,6 @@ the projector with thumbnails. Test images are never shown: what has been looked
 import dataclasses
 import pathlib
 import shutil
-from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -91,11 +90,20 @@ def inspect(
     """
     loaded = trained_on.load(features_dir, classifier_dir)
     pictures = _Pictures(dataset_lib.load_dataset(dataset_dir), loaded.fingerprint)
+    # Images are read first: what is wrong with them shall not cost the earlier run.
+    pages = _worst_pages(loaded, pictures, settings)
+    points = _draw_points(loaded.table, settings)
+    # Regions are mostly larger than thumbnails.
+    small = dataclasses.replace(pictures.crop, size=_THUMBNAIL, supersample=2)
+    thumbnails = pictures.cut(points, small, "Thumbnails")
     folder = pathlib.Path(log_dir) / RUN
     shutil.rmtree(folder, ignore_errors=True)
+    names = loaded.classifier.cell_types.names
+    thresholds = np.array(loaded.classifier.calibration.thresholds)
     with tf.summary.create_file_writer(str(folder)).as_default():
-        _show_worst(loaded, pictures, settings)
-    _project(loaded, pictures, settings, folder)
+        for page in pages:
+            write_worst_patches(page.tag, page.patches, names, thresholds, page.title)
+    write_projection(folder, points.features, _columns(loaded, points), thumbnails)
     return folder
 
 
@@ -132,67 +140,59 @@ class _Pictures:
         return image_io.read_image(path)
 
 
-def _show_worst(
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Page:
+    """Patches of highest loss, under a tag of TensorBoard."""
+
+    tag: str
+    title: str
+    patches: tuple[WorstPatch, ...]
+
+
+def _worst_pages(
     loaded: trained_on.TrainedOn, pictures: _Pictures, settings: InspectionConfig
-) -> None:
+) -> list[_Page]:
     """Completely labelled validation patches alone: of others it is not known what is right."""
     table = loaded.table
     rows = table.select((table.splits == VALIDATION) & table.complete)
     regions = trained_on.classify(loaded.classifier, rows)
-    chosen = dict(_choose_worst(regions, loaded.classifier.cell_types.names, settings))
-    cut = np.unique(np.concatenate([np.zeros(0, int), *(r for r, _ in chosen.values())]))
-    patches = pictures.cut(rows.select(cut), pictures.crop, "Worst patches")
-    for (tag, what), (found, losses) in chosen.items():
-        worst = [
-            WorstPatch(
-                PatchAnswer(
-                    patches[np.searchsorted(cut, row)],
-                    str(rows.images[row]),
-                    int(rows.num_cells[row]),
-                    rows.labels[row],
-                    regions.probabilities[row],
-                ),
-                tuple(rows.boxes[row].tolist()),
-                float(losses[row]),
-            )
-            for row in found
-        ]
-        names = loaded.classifier.cell_types.names
-        thresholds = np.array(loaded.classifier.calibration.thresholds)
-        write_worst_patches(tag, worst, names, thresholds, what)
-
-
-def _choose_worst(
-    regions: ClassifiedRegions, names: tuple[str, ...], settings: InspectionConfig
-) -> Iterator[tuple[tuple[str, str], tuple[np.ndarray, np.ndarray]]]:
-    """((tag, what it shows), (rows, losses [N])) overall and of each type."""
     losses = hardness.cross_entropies(regions.probabilities, regions.labels)
     overall = losses.sum(axis=1)
     title = "Worst validation patches, by cross-entropy summed over the types"
-    yield (
-        ("worst_patches", title),
-        (hardness.hardest(overall, settings.num_worst), overall),
-    )
+    chosen = [("worst_patches", title, overall, hardness.hardest(overall, settings.num_worst))]
     for t in np.flatnonzero(has_both_classes(regions.labels)):
-        title = f"Worst validation patches of {names[t]}, by its cross-entropy"
+        name = loaded.classifier.cell_types.names[t]
+        title = f"Worst validation patches of {name}, by its cross-entropy"
         found = hardness.hardest(losses[:, t], settings.num_worst_per_type)
-        yield (f"worst_patches_of/{names[t]}", title), (found, losses[:, t])
+        chosen.append((f"worst_patches_of/{name}", title, losses[:, t], found))
+    shown = np.unique(np.concatenate([found for *_, found in chosen]))
+    patches = pictures.cut(rows.select(shown), pictures.crop, "Worst patches")
+    patch_of = dict(zip(shown.tolist(), patches, strict=True))
+    return [
+        _Page(tag, title, tuple(_worst_patch(rows, regions, i, patch_of[i], own[i]) for i in found))
+        for tag, title, own, found in chosen
+    ]
 
 
-def _project(
-    loaded: trained_on.TrainedOn,
-    pictures: _Pictures,
-    settings: InspectionConfig,
-    folder: pathlib.Path,
-) -> None:
-    candidates = np.flatnonzero(np.isin(loaded.table.splits, settings.projected_splits))
-    generator = np.random.default_rng(settings.seed)
+def _worst_patch(
+    rows: FeatureTable, regions: ClassifiedRegions, row: int, patch: np.ndarray, loss: float
+) -> WorstPatch:
+    answer = PatchAnswer(
+        patch,
+        str(rows.images[row]),
+        int(rows.num_cells[row]),
+        rows.labels[row],
+        regions.probabilities[row],
+    )
+    return WorstPatch(answer, tuple(rows.boxes[row].tolist()), float(loss))
+
+
+def _draw_points(table: FeatureTable, settings: InspectionConfig) -> FeatureTable:
+    """The rows that the projector shows, in the order of the table."""
+    candidates = np.flatnonzero(np.isin(table.splits, settings.projected_splits))
     number = min(settings.num_points, len(candidates))
-    rows = loaded.table.select(np.sort(generator.choice(candidates, number, replace=False)))
-    # Regions are mostly larger than thumbnails.
-    crop = dataclasses.replace(pictures.crop, size=_THUMBNAIL, supersample=2)
-    thumbnails = pictures.cut(rows, crop, "Thumbnails")
-    write_projection(folder, rows.features, _columns(loaded, rows), thumbnails)
+    generator = np.random.default_rng(settings.seed)
+    return table.select(np.sort(generator.choice(candidates, number, replace=False)))
 
 
 def _columns(loaded: trained_on.TrainedOn, rows: FeatureTable) -> dict[str, list]:
