@@ -33,6 +33,7 @@ setup(
         "roifile>=2026.2.10",  # writes ImageJ's ROIs
         "scikit-learn>=1.5",
         "scipy>=1.13",
+        "tensorboard>=2.20",  # curves, worst patches, projector
         "tensorflow>=2.20,<2.21",
         "tf-models-official>=2.20,<2.21",
         "tifffile>=2024.1",  # TIFF headers of 8 and 16 bit

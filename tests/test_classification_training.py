@@ -311,16 +311,22 @@ def test_prediction_in_parts_changes_nothing(count, monkeypatch):
 
 
 def test_curves_are_written(tmp_path):
-    config = dataclasses.replace(CONFIG, max_epochs=2)
+    config = dataclasses.replace(CONFIG, max_epochs=10, patience=10)
     trained = train_heads(noisy_table(60, 0), noisy_table(30, 1), NAMES, config, tmp_path)
+    epochs = range(1, 11)
     for part in ("train", "validation"):
         (path,) = pathlib.Path(tmp_path / part).glob("events.*")
-        values = {}
+        values, curves = {}, set()
         for event in tf.compat.v1.train.summary_iterator(str(path)):
             for value in event.summary.value:
-                values[value.tag, event.step] = float(tf.make_ndarray(value.tensor))
+                if value.metadata.plugin_data.plugin_name == "pr_curves":
+                    curves.add((value.tag, event.step))
+                else:
+                    values[value.tag, event.step] = float(tf.make_ndarray(value.tensor))
         tags = [f"{kind}/{name}" for kind in ("loss", "auc") for name in NAMES]
-        assert values.keys() == {(tag, epoch) for tag in tags for epoch in (1, 2)}
+        assert values.keys() == {(tag, epoch) for tag in tags for epoch in epochs}
+        tags = [f"types/{name}/pr_curves" for name in NAMES] if part == "validation" else []
+        assert curves == {(tag, epoch) for tag in tags for epoch in (1, 10)}
     report = trained.reports[0]
     assert values["auc/Oval", report.epoch] == pytest.approx(report.validation_auc)
     assert values["loss/Oval", report.epoch] == pytest.approx(report.validation_loss)

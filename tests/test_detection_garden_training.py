@@ -95,6 +95,9 @@ def test_an_export_answers_in_source_pixels(model_dir, tmp_path):
     assert provenance["step"] == 2
     # Two discs of 19 pixels in each image.
     assert provenance["training_image_size"] == [_SIDE, _SIDE]
+    assert list(provenance["records"]) == ["train", "validation"]
+    for size in provenance["records"].values():
+        assert size["num_boxes"] == 2 * size["num_images"] > 0
     assert provenance["largest_training_region"] == [19, 19]
     assert provenance["validation"]["best_ckpt_global_step"] == 2
     predictor = DetectorPredictor(tmp_path / "exported", score_threshold=0.0)

@@ -107,6 +107,25 @@ def test_the_bundle_says_what_it_is_made_of(run_dir):
     record = json.loads((run_dir / "classifier" / "classifier.json").read_text())
     assert list(manifest.calibration.temperatures) == record["temperatures"]
     assert list(manifest.thresholds) == record["thresholds"]
+    card = (run_dir / "bundle" / "MODEL_CARD.md").read_text()
+    assert "Do not use it for judging samples" in card
+    assert "Dataset `smears`" in card
+    records = json.loads((run_dir / "records" / "records.json").read_text())["splits"]["train"]
+    trained_on = f"{records['num_images']} images with {records['num_boxes']} regions to train on"
+    assert trained_on in card
+
+
+def test_training_leaves_what_tensorboard_shows(run_dir):
+    runs = {path.name for path in (run_dir / "classifier" / "tensorboard").iterdir()}
+    assert runs == {"train", "validation", "final_validation"}
+    _run(
+        "inspect_classifier.py",
+        f"--features_dir={run_dir / 'features'}",
+        f"--classifier_dir={run_dir / 'classifier'}",
+        f"--dataset_dir={run_dir / 'smears'}",
+    )
+    inspection = run_dir / "classifier" / "tensorboard" / "inspection"
+    assert {"sprite.png", "metadata.tsv"} <= {path.name for path in inspection.iterdir()}
 
 
 def test_evaluation_of_held_out_smears(run_dir):
@@ -116,6 +135,7 @@ def test_evaluation_of_held_out_smears(run_dir):
         f"--dataset_dir={run_dir / 'smears'}",
         f"--output_file={run_dir / 'scores.json'}",
         f"--figures_dir={run_dir / 'figures'}",
+        "--record",
     )
     assert "AP50 (paper's AP)" in printed
     scores = json.loads((run_dir / "scores.json").read_text())
@@ -125,6 +145,10 @@ def test_evaluation_of_held_out_smears(run_dir):
     assert 0 <= scores["exact_match_plain"] <= 1
     assert len(scores["ece_before"]) == len(scores["ece_after"]) == len(PAPER)
     assert (run_dir / "figures" / "reliability.svg").stat().st_size > 0
+    card = (run_dir / "bundle" / "MODEL_CARD.md").read_text()
+    assert "**Held out:** split 'test' of `smears`, 4 images" in card
+    (entry,) = bundle.load_bundle(run_dir / "bundle").manifest.metrics["held_out"]
+    assert entry["detection"]["ap50"] == scores["detection"]["ap50"]
 
 
 def test_analysis_of_a_folder(run_dir, tmp_path):

@@ -1,5 +1,6 @@
 """Bundles: what is written comes back, and whatever is wrong is refused."""
 
+import dataclasses
 import json
 
 import pytest
@@ -69,6 +70,36 @@ def test_a_bundle_comes_back(folder, manifest):
     assert loaded.manifest.threshold_objective == "f1"
     assert (folder / "detector" / "variables" / "data").read_bytes() == b"weights"
     assert not (folder / "classifier" / "tensorboard").exists()
+
+
+def test_the_card_is_part_of_the_bundle(folder):
+    card = folder / "MODEL_CARD.md"
+    assert "Not a medical device" in card.read_text()
+    assert "| Reti | 0.300 | 0.800 |" in card.read_text()
+    card.write_text(card.read_text().replace("Not a medical", "A medical"))
+    with pytest.raises(bundles.BundleError, match=r"MODEL_CARD\.md has been changed"):
+        bundles.load_bundle(folder)
+
+
+def test_bundles_without_a_card_are_read(folder):
+    """As versions before the card wrote them."""
+    (folder / "MODEL_CARD.md").unlink()
+    files = json.loads((folder / bundles.MANIFEST).read_text())["files"]
+    del files["MODEL_CARD.md"]
+    _edit(folder, files=files)
+    assert bundles.load_bundle(folder).manifest.backbone == "random"
+
+
+def test_another_manifest_comes_with_another_card(folder):
+    before = bundles.load_bundle(folder)
+    changed = dataclasses.replace(before.manifest, backbone="imagenet")
+    after = bundles.replace_manifest(before, changed)
+    assert after.manifest == changed  # when it was made included
+    assert after.sha256 != before.sha256
+    assert "random weights" not in (folder / "MODEL_CARD.md").read_text()
+    assert (folder / "detector" / "variables" / "data").read_bytes() == b"weights"
+    # Nothing is left beside it.
+    assert {path.name for path in folder.parent.iterdir()} == {"bundle", "parts"}
 
 
 def test_plain_thresholds_are_selectable(folder, manifest):

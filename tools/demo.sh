@@ -45,7 +45,7 @@ step "The bundle" \
   --features_dir="$run/features" --classifier_dir="$run/classifier" --output_dir="$run/bundle"
 step "Scores on held-out smears" \
   "$PYTHON" tools/evaluate.py --bundle_dir="$run/bundle" --dataset_dir="$run/smears" \
-  --split=test --output_file="$run/scores.json"
+  --split=test --output_file="$run/scores.json" --record
 mkdir -p "$run/held_out"
 awk -F, '$3 == "test" { print $1 }' "$run/smears/images.csv" | while read -r name; do
   cp "$run/smears/images/$name.png" "$run/held_out/"
@@ -67,6 +67,6 @@ scores:    $run/scores.json
 overlays:  $run/results/overlays/
 table:     $run/results/regions.csv
 summary:   $run/results/summary.json
-bundle:    $run/bundle/
+bundle:    $run/bundle/ (MODEL_CARD.md says what it is)
 curves:    tensorboard --logdir=$run
 END

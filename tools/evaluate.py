@@ -1,7 +1,7 @@
 """Scores a bundle on the test images of a dataset folder.
 
 python tools/evaluate.py --bundle_dir=bundle --dataset_dir=chula --output_file=scores.json \
-    --figures_dir=figures
+    --figures_dir=figures --record
 """
 
 import dataclasses
@@ -10,7 +10,7 @@ from absl import flags
 
 from rbc_tf import artifacts, command
 from rbc_tf.data import dataset
-from rbc_tf.pipeline import bundle, chain, evaluate
+from rbc_tf.pipeline import bundle, chain, evaluate, held_out
 from rbc_tf.report import tables
 
 _BUNDLE_DIR = flags.DEFINE_string("bundle_dir", None, "The bundle.")
@@ -20,11 +20,20 @@ _OUTPUT_FILE = flags.DEFINE_string("output_file", None, "JSON file for the score
 _FIGURES_DIR = flags.DEFINE_string(
     "figures_dir", None, "Folder for the reliability curves, as SVG and PNG."
 )
+_RECORD = flags.DEFINE_bool(
+    "record",
+    False,
+    "Write the scores into the bundle's manifest and model card, as those on held-out images. "
+    "The bundle's hash changes: what it analysed before is analysed again.",
+)
 
 
 def main() -> None:
     loaded = dataset.load_dataset(_DATASET_DIR.value)
-    parts = chain.Chain(bundle.load_bundle(_BUNDLE_DIR.value))
+    scored = bundle.load_bundle(_BUNDLE_DIR.value)
+    if _RECORD.value:
+        held_out.check_unseen(scored, loaded, _SPLIT.value)  # before minutes of work
+    parts = chain.Chain(scored)
     scores = evaluate.evaluate(
         parts,
         loaded.in_split(_SPLIT.value),
@@ -33,6 +42,9 @@ def main() -> None:
     )
     if _OUTPUT_FILE.value:
         artifacts.write_json(_OUTPUT_FILE.value, dataclasses.asdict(scores))
+    if _RECORD.value:
+        recorded = held_out.record_scores(scored, loaded, _SPLIT.value, scores)
+        print(f"model card: {recorded.path / bundle.MODEL_CARD}")
     print(f"{loaded.root}, {_SPLIT.value} images:")
     print(tables.chain_scores_table(scores, loaded.cell_types))
 

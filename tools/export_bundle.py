@@ -8,6 +8,7 @@ from absl import flags
 
 from rbc_tf import command
 from rbc_tf.pipeline import assemble
+from rbc_tf.pipeline.bundle import MODEL_CARD
 
 _DETECTOR_DIR = flags.DEFINE_string("detector_dir", None, "What tools/export_detector.py wrote.")
 _FEATURES_DIR = flags.DEFINE_string("features_dir", None, "What tools/extract_features.py wrote.")
@@ -24,6 +25,11 @@ _THRESHOLDS = flags.DEFINE_enum(
     assemble.THRESHOLDS,
     "tuned: those that training chose on validation; plain: 0.5 for every type, as in the paper.",
 )
+_DATA_DESCRIPTION = flags.DEFINE_string(
+    "data_description",
+    "",
+    "What the model card is to say of the smears: where they come from, stain, consent.",
+)
 
 
 def main() -> None:
@@ -34,8 +40,10 @@ def main() -> None:
         _OUTPUT_DIR.value,
         _SCORE_THRESHOLD.value,
         _THRESHOLDS.value,
+        _DATA_DESCRIPTION.value,
     )
     print(f"bundle: {bundle.path} (manifest sha256 {bundle.sha256})")
+    print(f"model card: {bundle.path / MODEL_CARD}")
 
 
 if __name__ == "__main__":

@@ -6,12 +6,15 @@ Settings, in YAML: --params_override='{heads: {l2: 1e-3}, boosting: {n_estimator
 Thresholds of types for another objective: --params_override='{calibration: {objective: f1}}'
 """
 
+import pathlib
+
 from absl import flags
 
 from rbc_tf import command
 from rbc_tf import config as config_lib
 from rbc_tf.classification import fit
 from rbc_tf.report import tables
+from rbc_tf.studies import validation_logs
 
 _FEATURES_DIR = flags.DEFINE_string("features_dir", None, "Folder of extract_features.py.")
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder for the classifier.")
@@ -31,6 +34,8 @@ def main() -> None:
     classifier = fit.fit_classifier(
         _FEATURES_DIR.value, _OUTPUT_DIR.value, config, _OVERWRITE.value
     )
+    log_dir = pathlib.Path(_OUTPUT_DIR.value) / fit.LOGS
+    validation_logs.write_validation_logs(_FEATURES_DIR.value, _OUTPUT_DIR.value, log_dir)
     record, calibration = classifier.record, classifier.calibration
     print(
         tables.classifier_table(
@@ -41,7 +46,7 @@ def main() -> None:
         )
     )
     print(f"abnormality: validation AUC {record['abnormality']['validation_auc']}")
-    print(f"classifier: {_OUTPUT_DIR.value}")
+    print(f"classifier: {_OUTPUT_DIR.value} (curves: tensorboard --logdir={log_dir})")
 
 
 if __name__ == "__main__":

@@ -33,7 +33,8 @@ from rbc_tf.evaluation.calibration import expected_calibration_error
 from rbc_tf.features import cache
 from rbc_tf.types import ABSENT, PRESENT, UNKNOWN, FeatureTable
 
-_LOGS = "tensorboard"
+# Folder for curves in that of the classifier.
+LOGS = "tensorboard"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,8 +117,8 @@ def fit_classifier(
         logging.info("%s holds this classifier already.", output_dir)
         return Classifier.load(output_dir)
     train, validation = _split(table, "train"), _split(table, "validation")
-    shutil.rmtree(output_dir / _LOGS, ignore_errors=True)  # curves of an earlier training
-    classifier = train_classifier(train, validation, cell_types, config, output_dir / _LOGS)
+    shutil.rmtree(output_dir / LOGS, ignore_errors=True)  # curves of an earlier training
+    classifier = train_classifier(train, validation, cell_types, config, output_dir / LOGS)
     classifier = dataclasses.replace(classifier, record={**classifier.record, **made_of})
     classifier.save(output_dir)
     return classifier

@@ -17,9 +17,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 from absl import logging
+from scipy import special
 from sklearn import metrics
 from tqdm import tqdm
 
+from rbc_tf import summaries
 from rbc_tf.classification.heads import HEADS_LAYER, HeadsConfig, build_heads
 from rbc_tf.types import ABSENT, PRESENT, UNKNOWN, FeatureTable
 
@@ -30,6 +32,9 @@ NOT_VALIDATED = "not_validated"
 
 # Adam's other constants, the defaults of Keras and of its authors.
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-7
+
+# A precision-recall curve takes a thousand times the room of a number.
+_PR_CURVE_EPOCHS = 10
 
 # Logit of a type that training never showed: a probability of 0.00005.
 _NEVER = -10.0
@@ -82,7 +87,7 @@ def train_heads(
         names: T names of the cell types, in the order of the labels.
         config: settings.
         log_dir: where curves for TensorBoard go (loss and ROC-AUC per type, train/ and
-            validation/); none where None.
+            validation/, and every ten epochs precision against recall); none where None.
 
     Raises:
         ValueError: no rows to train on, or names and labels disagree.
@@ -268,7 +273,10 @@ class _Loop:
 
 
 class _Curves:
-    """Loss and ROC-AUC per type and epoch, for TensorBoard; nothing where there is no folder."""
+    """Loss, ROC-AUC and now and then precision against recall per type, for TensorBoard.
+
+    Nothing where there is no folder.
+    """
 
     def __init__(self, log_dir: str | pathlib.Path | None, names: Sequence[str]):
         self._names = names
@@ -283,6 +291,14 @@ class _Curves:
             return
         self._write_part("train", epoch, train_labels, train_logits)
         self._write_part("validation", epoch, validation_labels, validation_logits)
+        if epoch == 1 or epoch % _PR_CURVE_EPOCHS == 0:
+            self._write_pr_curves(epoch, validation_labels, validation_logits)
+
+    def _write_pr_curves(self, epoch: int, labels: np.ndarray, logits: np.ndarray) -> None:
+        outputs = special.expit(logits)
+        with self._writers["validation"].as_default():
+            for head, name in enumerate(self._names):
+                summaries.write_pr_curve(f"types/{name}", labels[:, head], outputs[:, head], epoch)
 
     def _write_part(self, part: str, epoch: int, labels: np.ndarray, logits: np.ndarray) -> None:
         with self._writers[part].as_default(step=epoch):

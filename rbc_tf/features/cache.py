@@ -66,12 +66,14 @@ class Fingerprint:
         images: entry of each image by its name.
         weights: what the backbone's weights are called; told, not compared, as their hash is.
         versions: of the software; told, not compared.
+        dataset: what the folder of the images is called; told, not compared.
     """
 
     settings: dict
     images: dict[str, ImageEntry]
     weights: str = ""
     versions: dict[str, str] = dataclasses.field(default_factory=artifacts.versions)
+    dataset: str = ""
 
     @property
     def sha256(self) -> str:
@@ -87,7 +89,8 @@ class Fingerprint:
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
             images = {name: ImageEntry(**entry) for name, entry in values["images"].items()}
-            return cls(values["settings"], images, values["weights"], values["versions"])
+            told = values["weights"], values["versions"], values.get("dataset", "")
+            return cls(values["settings"], images, *told)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise CacheError(
                 f"{path} must be the fingerprint of a feature cache: {error}"
@@ -150,6 +153,19 @@ class FeatureCache:
 
     def load(self) -> FeatureTable:
         """See `load_features`."""
+        rows = self.load_rows()
+        try:
+            feature_dim = load_fingerprint(self.folder).settings["feature_dim"]
+        except KeyError as error:
+            raise CacheError(f"{self.folder} does not say how long features are") from error
+        features = self._read_shards(rows.images, rows.boxes, feature_dim)
+        return dataclasses.replace(rows, features=features)
+
+    def load_rows(self) -> FeatureTable:
+        """All but the features, float32 [N, 0], which take much longer to read.
+
+        Raises CacheError as `load_features`.
+        """
         path = self.folder / _TABLE
         if not path.exists():
             raise CacheError(
@@ -159,11 +175,9 @@ class FeatureCache:
         try:
             with np.load(path, allow_pickle=False) as arrays:
                 fields = {name: arrays[name] for name in _TABLE_FIELDS}
-            feature_dim = load_fingerprint(self.folder).settings["feature_dim"]
         except (ValueError, KeyError, zipfile.BadZipFile) as error:
             raise CacheError(f"{path} cannot be read: {error}") from error
-        features = self._read_shards(fields["images"], fields["boxes"], feature_dim)
-        return FeatureTable(features=features, **fields)
+        return FeatureTable(features=np.zeros((len(fields["images"]), 0), np.float32), **fields)
 
     def _shards(self) -> list[str]:
         paths = sorted((self.folder / _SHARDS).glob(f"*{_SHARD_SUFFIX}"))

@@ -10,7 +10,7 @@ from rbc_tf import artifacts, boxes, image_io
 from rbc_tf.data import dataset as dataset_lib
 from rbc_tf.data import examples
 from rbc_tf.data.regions import RegionConfig, find_regions
-from rbc_tf.features.crops import CropConfig, check_boxes, cut_patches
+from rbc_tf.features.crops import CropConfig, cut_pictures
 from rbc_tf.features.patch_archive import SINGLE_CELL, PatchArchive
 from rbc_tf.types import Region, Sample
 
@@ -64,7 +64,5 @@ def _takes_part(region: Region, regions: str) -> bool:
 
 
 def _cut(sample: Sample, regions: list[Region], crop: CropConfig) -> np.ndarray:
-    """uint8 [N, size, size, 3]: a quarter of the memory, and the last digit teaches nothing."""
     image = image_io.read_image(sample.image_path)
-    checked = check_boxes(boxes.as_boxes([r.box for r in regions]), *image.shape[:2])
-    return np.rint(cut_patches(image, checked, crop).numpy()).astype(np.uint8)
+    return cut_pictures(image, boxes.as_boxes([r.box for r in regions]), crop)

@@ -142,6 +142,18 @@ def cut_patches(image: tf.Tensor, boxes: tf.Tensor, config: CropConfig) -> tf.Te
     return _mean_of_samples(patches, config)
 
 
+def cut_pictures(image: np.ndarray, boxes: np.ndarray, config: CropConfig) -> np.ndarray:
+    """uint8 [N, size, size, 3], the patches of checked boxes, rounded.
+
+    A quarter of the memory, and the last digit neither teaches nor shows anything.
+
+    Raises:
+        ValueError: see `check_boxes`.
+    """
+    checked = check_boxes(boxes, *image.shape[:2])
+    return np.rint(cut_patches(image, checked, config).numpy()).astype(np.uint8)
+
+
 def _grow(boxes: tf.Tensor, context: float) -> tf.Tensor:
     margin = context * (boxes[:, 2:] - boxes[:, :2])
     return tf.concat([boxes[:, :2] - margin, boxes[:, 2:] + margin], axis=1)

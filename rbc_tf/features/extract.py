@@ -105,7 +105,12 @@ def extract_features(
     cache = FeatureCache(features_dir)
     entries = {task.sample.name: task.entry for task in tasks}
     # Of a path the name will do: features and bundles travel.
-    fingerprint = Fingerprint(settings, entries, weights=pathlib.Path(config.weights).name)
+    fingerprint = Fingerprint(
+        settings,
+        entries,
+        weights=pathlib.Path(config.weights).name,
+        dataset=dataset.root.resolve().name,
+    )
     cache.prepare(fingerprint, overwrite)
     cache.keep_backbone(backbone)
     extractor = FeatureExtractor(backbone, config.batch_size)

@@ -10,6 +10,7 @@ from rbc_tf.evaluation.multilabel import PLAIN_THRESHOLD
 from rbc_tf.features import cache
 from rbc_tf.features.crops import CropConfig
 from rbc_tf.pipeline import bundle as bundles
+from rbc_tf.pipeline import training_data
 
 _DETECTOR_RECORD = "detector.json"
 
@@ -25,6 +26,7 @@ def export_bundle(
     output_dir: str | pathlib.Path,
     score_threshold: float = 0.5,
     thresholds: str = TUNED,
+    data_description: str = "",
 ) -> bundles.Bundle:
     """Puts a detector, the backbone of a feature cache and a classifier into one folder.
 
@@ -36,6 +38,7 @@ def export_bundle(
         score_threshold: detections below are dropped in analysis.
         thresholds: 'tuned', those that training chose on validation, or 'plain', 0.5 for every
             type, as in the paper. The temperatures of training are in the bundle either way.
+        data_description: what the model card is to say of the smears: source, stain, consent.
 
     Raises:
         ValueError: `thresholds` is neither, a part is missing or damaged, or the classifier was
@@ -71,6 +74,8 @@ def export_bundle(
         provenance={
             "detector": detector_record,
             "features": {"sha256": fingerprint.sha256, "settings": fingerprint.settings},
+            "data": training_data.describe(features_dir, classifier.cell_types, data_description),
+            "backbone": training_data.describe_backbone(features_dir),
             "classifier": classifier.record["config"],
         },
     )

@@ -1,6 +1,7 @@
 """The bundle: one folder with every trained part of the chain and what must be known of it.
 
     manifest.json      format version, hashes of all files, cell types, settings, metrics
+    MODEL_CARD.md      the same for people: data, metrics, thresholds, intended use, limits
     detector/          SavedModel: image to boxes
     backbone.keras     ResNet-50: patch to features
     classifier/        features to one probability per type, and to the verdict
@@ -18,11 +19,12 @@ from rbc_tf import artifacts, config
 from rbc_tf.cell_types import CellTypes
 from rbc_tf.classification.calibration import OBJECTIVES, PLAIN, Calibration
 from rbc_tf.features.crops import CropConfig
+from rbc_tf.report.model_card import card as model_card
 
 FORMAT = "rbc_tf bundle"
 FORMAT_VERSION = 2
 
-MANIFEST = "manifest.json"
+MANIFEST, MODEL_CARD = "manifest.json", "MODEL_CARD.md"
 DETECTOR, BACKBONE, CLASSIFIER = "detector", "backbone.keras", "classifier"
 
 # Curves and leftovers of training, of no use afterwards.
@@ -45,8 +47,9 @@ class Manifest:
         score_threshold: detections below are dropped.
         abnormal_threshold: abnormal probability above which a region is said to be abnormal.
         backbone: where the backbone's weights come from ('random' says so here).
-        metrics: scores at the time of training, by part.
-        provenance: config, seeds and input hashes of each part.
+        metrics: scores at the time of training, by part; 'held_out' has those of
+            `held_out.record_scores`.
+        provenance: config, seeds and input hashes of each part, and what data they come from.
         versions: of the packages that made it.
         created: UTC time, ISO 8601.
     """
@@ -133,9 +136,26 @@ def write_bundle(output_dir: str | pathlib.Path, parts: Parts, manifest: Manifes
             else:
                 shutil.copyfile(source, folder / name)
         created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        manifest = dataclasses.replace(manifest, created=created)
-        artifacts.write_json(folder / MANIFEST, _to_json(manifest, _hash_files(folder)))
+        _finish(folder, dataclasses.replace(manifest, created=created))
     return load_bundle(output_dir)
+
+
+def replace_manifest(bundle: Bundle, manifest: Manifest) -> Bundle:
+    """Gives a bundle another manifest and the card that follows from it; its parts stay.
+
+    The folder is replaced as a whole: a reader sees the old bundle or the new one.
+    """
+    with artifacts.atomic_folder(bundle.path, marker=MANIFEST) as folder:
+        shutil.copytree(bundle.path, folder, dirs_exist_ok=True)
+        _finish(folder, manifest)
+    return load_bundle(bundle.path)
+
+
+def _finish(folder: pathlib.Path, manifest: Manifest) -> None:
+    """Writes the card, and the manifest with the hashes of all that is there."""
+    content = _to_json(manifest)
+    (folder / MODEL_CARD).write_text(model_card.render(content), encoding="utf-8")
+    artifacts.write_json(folder / MANIFEST, {**content, "files": _hash_files(folder)})
 
 
 def load_bundle(path: str | pathlib.Path) -> Bundle:
@@ -173,7 +193,8 @@ def load_bundle(path: str | pathlib.Path) -> Bundle:
     return Bundle(path, manifest, artifacts.sha256_of_file(manifest_path))
 
 
-def _to_json(manifest: Manifest, files: dict[str, str]) -> dict:
+def _to_json(manifest: Manifest) -> dict:
+    """The content of manifest.json but for the hashes of files."""
     names = manifest.cell_types.names
     return {
         "format": FORMAT,
@@ -192,7 +213,6 @@ def _to_json(manifest: Manifest, files: dict[str, str]) -> dict:
         "metrics": manifest.metrics,
         "provenance": manifest.provenance,
         "versions": manifest.versions,
-        "files": files,
     }
 
 

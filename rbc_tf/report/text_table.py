@@ -52,9 +52,9 @@ def console(table: Table) -> str:
     return "\n".join(lines) + "\n"
 
 
-def markdown(table: Table) -> str:
-    """The title as a heading, the table, and the notes as paragraphs."""
-    lines = [f"## {table.title}", "", _markdown_line(table.header)]
+def markdown(table: Table, level: int = 2) -> str:
+    """The title as a heading of that level, the table, and the notes as paragraphs."""
+    lines = [f"{'#' * level} {table.title}", "", _markdown_line(table.header)]
     lines.append(_markdown_line(["---"] + ["---:"] * (len(table.header) - 1)))
     lines += [_markdown_line(row) for row in table.rows]
     for note in table.notes:

@@ -13,8 +13,9 @@ from rbc_tf.evaluation.classification import (
     ClassifiedRegions,
     score_classification,
 )
-from rbc_tf.features import cache, provenance
+from rbc_tf.features import provenance
 from rbc_tf.report import classification_table, reliability, text_table
+from rbc_tf.studies import trained_on
 from rbc_tf.types import FeatureTable
 
 
@@ -33,18 +34,12 @@ def evaluate_classifier(
             has seen groups of the split, or it has no complete region.
         CacheError, ClassifierError: a folder is unfinished or damaged.
     """
-    classifier = Classifier.load(classifier_dir)
-    table = cache.load_features(features_dir)
-    settings = cache.load_fingerprint(features_dir).settings
-    if classifier.record["features"]["settings"] != settings:
-        raise ValueError(
-            f"{classifier_dir}: the classifier must be trained on the features in {features_dir}. "
-            "Received: one trained on others"
-        )
+    loaded = trained_on.load(features_dir, classifier_dir)
+    classifier, table = loaded.classifier, loaded.table
     rows = table.select((table.splits == split) & table.complete)
     _check_unseen(table, rows, split)
     provenance.check_unseen(features_dir, rows)
-    regions = _classify(classifier, rows)
+    regions = trained_on.classify(classifier, rows)
     names = classifier.cell_types.names
     thresholds = np.array(classifier.calibration.thresholds)
     scores = score_classification(regions, classifier.cell_types.abnormal, thresholds)
@@ -67,18 +62,6 @@ def _check_unseen(table: FeatureTable, rows: FeatureTable, split: str) -> None:
             f"No group of the split '{split}' may have taught the classifier. Received: "
             f"{', '.join(shared[:5])} in both"
         )
-
-
-def _classify(classifier: Classifier, rows: FeatureTable) -> ClassifiedRegions:
-    probabilities, abnormal = classifier.predict(rows.features)
-    return ClassifiedRegions(
-        outputs=classifier.outputs(rows.features),
-        probabilities=probabilities,
-        abnormal=abnormal,
-        labels=rows.labels,
-        num_cells=rows.num_cells,
-        groups=rows.groups,
-    )
 
 
 def _write(

@@ -17,7 +17,7 @@ from rbc_tf import artifacts
 from rbc_tf.evaluation.held_out import HeldOutScores, score_held_out
 from rbc_tf.features import cache
 from rbc_tf.report import cross_validation_csv, cross_validation_tables, text_table
-from rbc_tf.report.cross_validation_logs import write_logs
+from rbc_tf.report.tensorboard.cross_validation import write_logs
 from rbc_tf.studies.cross_validation import (
     CrossValidation,
     CrossValidationConfig,

@@ -133,8 +133,7 @@ class FigureSources:
 
     def patch(self, image: np.ndarray, box: np.ndarray) -> np.ndarray:
         """uint8 [S, S, 3], the patch of one box float32 [1, 4] as the chain's network gets it."""
-        patch = crops.cut_patches(image, box, self.bundle.manifest.crop).numpy()[0]
-        return np.clip(np.rint(patch), 0, 255).astype(np.uint8)
+        return crops.cut_pictures(image, box, self.bundle.manifest.crop)[0]
 
     @functools.cached_property
     def bundle(self) -> Bundle:

@@ -1,5 +1,6 @@
 """The detector as a SavedModel that needs neither Model Garden nor tf_keras."""
 
+import dataclasses
 import os
 from collections.abc import Sequence
 
@@ -10,7 +11,7 @@ from official.modeling import performance
 from official.vision.serving import detection
 
 from rbc_tf import artifacts
-from rbc_tf.detection.garden import checkpoints, configs, parameters, training_images
+from rbc_tf.detection.garden import checkpoints, configs, parameters, records, training_images
 
 INPUT_TYPES = ("image_tensor", "image_bytes", "tf_example")
 # Written beside the SavedModel.
@@ -114,5 +115,20 @@ def _provenance(
         "input_image_size": list(size),
         "max_num_detections": params.task.model.detection_generator.max_num_detections,
         **training_images.describe(params.task.records_dir),
+        "records": _split_sizes(params),
         "versions": artifacts.versions(),
+    }
+
+
+def _split_sizes(params: configs.Experiment) -> dict:
+    """Images and boxes of the splits trained and validated on; {} where the records are gone."""
+    try:
+        sizes = records.read_split_sizes(params.task.records_dir)
+    except FileNotFoundError:
+        return {}
+    used = {"train": "train", "validation": params.task.evaluation_split}
+    return {
+        role: {"split": split, **dataclasses.asdict(sizes[split])}
+        for role, split in used.items()
+        if split in sizes
     }

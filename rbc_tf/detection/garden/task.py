@@ -52,6 +52,7 @@ class RegionDetection(maskrcnn.MaskRCNNTask):
             truth = labels["groundtruths"]
             logs[_DRAWABLE] = {
                 "image": tf.cast(images, tf.float32),
+                "size": labels["image_info"][:, 0, :],
                 "scale": labels["image_info"][:, 2, :],
                 "true_boxes": truth["boxes"],
                 "num_true": truth["num_detections"],
@@ -71,7 +72,8 @@ class RegionDetection(maskrcnn.MaskRCNNTask):
     def reduce_aggregated_logs(self, aggregated_logs, global_step=None) -> dict:
         if self._drawn and self.logging_dir and global_step is not None:
             log_dir = os.path.join(self.logging_dir, "validation_images")
-            drawing.write_summaries(log_dir, self._drawn, int(global_step.numpy()))
+            about = drawing.legend(self.task_config.summary_score_threshold)
+            drawing.write_summaries(log_dir, self._drawn, int(global_step.numpy()), about)
         return super().reduce_aggregated_logs(aggregated_logs, global_step)
 
     def _draw(self, drawable: dict) -> None:
@@ -82,9 +84,11 @@ class RegionDetection(maskrcnn.MaskRCNNTask):
         values = {key: np.concatenate([t.numpy() for t in v]) for key, v in drawable.items()}
         for index in range(min(wanted, len(values["image"]))):
             true_boxes = values["true_boxes"][index, : int(values["num_true"][index])]
+            scale = values["scale"][index]
             scored = drawing.ScoredImage(
                 image=values["image"][index],
-                true_boxes=true_boxes * np.tile(values["scale"][index], 2),
+                size=tuple(np.rint(values["size"][index] * scale).astype(int).tolist()),
+                true_boxes=true_boxes * np.tile(scale, 2),
                 boxes=values["boxes"][index],
                 scores=values["scores"][index],
             )

@@ -246,3 +246,11 @@ def save(figure: Figure, folder: str | pathlib.Path, name: str) -> tuple[pathlib
             figure.savefig(temporary, format=extension, dpi=dpi, metadata=_METADATA[extension])
         paths.append(path)
     return tuple(paths)
+
+
+def pixels(figure: Figure) -> np.ndarray:
+    """uint8 [H, W, 3], the figure as its PNG file would show it."""
+    with applied():
+        figure.set_dpi(_FORMATS["png"])
+        figure.canvas.draw()
+    return np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()

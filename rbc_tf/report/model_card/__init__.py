@@ -1,0 +1,1 @@
+"""The model card: what a bundle is, for people, from its manifest alone."""

@@ -1,0 +1,1 @@
+"""What TensorBoard shows: one module per kind, written from plain values."""
