@@ -4,6 +4,7 @@ Pixels are taken as stored: an orientation tag is not applied, so that masks, po
 made on the stored pixels stay true.
 """
 
+import io
 import logging
 import pathlib
 import struct
@@ -53,7 +54,12 @@ def read_image(path: str | pathlib.Path) -> np.ndarray:
     Raises:
         ImageError: the file is missing, empty, truncated, too large or no such image.
     """
-    return _to_rgb(_decode(pathlib.Path(path)), path)
+    return decode_image(_read_bytes(pathlib.Path(path)), path)
+
+
+def decode_image(content: bytes, name: str | pathlib.Path) -> np.ndarray:
+    """As `read_image`, from the content of a file; errors call it `name`."""
+    return _to_rgb(_decode(content, name), name)
 
 
 def read_mask(path: str | pathlib.Path) -> np.ndarray:
@@ -65,7 +71,7 @@ def read_mask(path: str | pathlib.Path) -> np.ndarray:
     Raises:
         ImageError: as `read_image`, or the mask has other values than black and white.
     """
-    pixels = _decode(pathlib.Path(path))
+    pixels = _decode(_read_bytes(pathlib.Path(path)), path)
     if pixels.ndim == 3:
         colours = pixels[..., :3]
         if (colours != colours[..., :1]).any():
@@ -84,8 +90,7 @@ def read_mask(path: str | pathlib.Path) -> np.ndarray:
 
 def image_size(path: str | pathlib.Path) -> tuple[int, int]:
     """(height, width) from the file's header, without decoding it; raises ImageError."""
-    path = pathlib.Path(path)
-    return _header(path, _read_bytes(path))[1:]
+    return _header(_read_bytes(pathlib.Path(path)), path)[1:]
 
 
 def write_png(path: str | pathlib.Path, pixels: np.ndarray) -> None:
@@ -114,25 +119,21 @@ def _write(path, pixels: np.ndarray, extension: str, parameters: list[int]) -> N
 
 def _read_bytes(path: pathlib.Path) -> bytes:
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise ImageError(f"{path}: cannot be read ({error.strerror})") from error
-    if not content:
-        raise ImageError(f"{path}: the file is empty")
-    return content
 
 
-def _decode(path: pathlib.Path) -> np.ndarray:
-    content = _read_bytes(path)
-    kind, height, width = _header(path, content)
+def _decode(content: bytes, path: str | pathlib.Path) -> np.ndarray:
+    kind, height, width = _header(content, path)
     if height * width > MAX_PIXELS:
         raise ImageError(
             f"{path}: at most {MAX_PIXELS:,} pixels are read. Received: {width} x {height}"
         )
     if kind in ("JPEG", "BMP"):
-        return _decode_with_pillow(path)
+        return _decode_with_pillow(content, path)
     if kind == "PNG":
-        _check_png(path)
+        _check_png(content, path)
     pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None or pixels.shape[:2] != (height, width):
         raise ImageError(f"{path}: the {kind} file is damaged or of a variety that is not read")
@@ -141,15 +142,17 @@ def _decode(path: pathlib.Path) -> np.ndarray:
     return pixels
 
 
-def _header(path: pathlib.Path, content: bytes) -> tuple[str, int, int]:
+def _header(content: bytes, path: str | pathlib.Path) -> tuple[str, int, int]:
     """(format, height, width), from the header alone."""
+    if not content:
+        raise ImageError(f"{path}: the file is empty")
     if content[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-        return _tiff_header(path)
+        return _tiff_header(content, path)
     try:
         with warnings.catch_warnings():
             # Our own limit stands in for Pillow's warning about large images.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path, formats=("PNG", "JPEG", "BMP")) as image:
+            with Image.open(io.BytesIO(content), formats=("PNG", "JPEG", "BMP")) as image:
                 return image.format, image.height, image.width
     except Image.DecompressionBombError as error:
         raise ImageError(f"{path}: at most {MAX_PIXELS:,} pixels are read ({error})") from error
@@ -160,9 +163,9 @@ def _header(path: pathlib.Path, content: bytes) -> tuple[str, int, int]:
         ) from error
 
 
-def _tiff_header(path: pathlib.Path) -> tuple[str, int, int]:
+def _tiff_header(content: bytes, path: str | pathlib.Path) -> tuple[str, int, int]:
     try:
-        with tifffile.TiffFile(path) as file:
+        with tifffile.TiffFile(io.BytesIO(content)) as file:
             if len(file.pages) == 0:
                 raise ImageError(f"{path}: the TIFF file is damaged or truncated (no page found)")
             if len(file.pages) > 1:
@@ -182,9 +185,9 @@ def _tiff_header(path: pathlib.Path) -> tuple[str, int, int]:
         raise ImageError(f"{path}: the TIFF file is damaged ({error})") from error
 
 
-def _decode_with_pillow(path: pathlib.Path) -> np.ndarray:
+def _decode_with_pillow(content: bytes, path: str | pathlib.Path) -> np.ndarray:
     try:
-        with Image.open(path, formats=("JPEG", "BMP")) as image:
+        with Image.open(io.BytesIO(content), formats=("JPEG", "BMP")) as image:
             if image.mode == "L":
                 return np.asarray(image)
             return np.asarray(image.convert("RGB"))
@@ -192,10 +195,10 @@ def _decode_with_pillow(path: pathlib.Path) -> np.ndarray:
         raise ImageError(f"{path}: the image is damaged ({error})") from error
 
 
-def _check_png(path: pathlib.Path) -> None:
+def _check_png(content: bytes, path: str | pathlib.Path) -> None:
     """OpenCV returns what it could decode of a truncated PNG; Pillow's checksums tell."""
     try:
-        with Image.open(path, formats=("PNG",)) as image:
+        with Image.open(io.BytesIO(content), formats=("PNG",)) as image:
             image.verify()
     except (OSError, SyntaxError, ValueError, struct.error) as error:
         raise ImageError(f"{path}: the image is damaged ({error})") from error
