@@ -54,7 +54,15 @@ def read_image(path: str | pathlib.Path) -> np.ndarray:
     Raises:
         ImageError: the file is missing, empty, truncated, too large or no such image.
     """
-    return decode_image(_read_bytes(pathlib.Path(path)), path)
+    return decode_image(read_bytes(path), path)
+
+
+def read_bytes(path: str | pathlib.Path) -> bytes:
+    """The content of a file; raises ImageError where it cannot be read."""
+    try:
+        return pathlib.Path(path).read_bytes()
+    except OSError as error:
+        raise ImageError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def decode_image(content: bytes, name: str | pathlib.Path) -> np.ndarray:
@@ -71,7 +79,7 @@ def read_mask(path: str | pathlib.Path) -> np.ndarray:
     Raises:
         ImageError: as `read_image`, or the mask has other values than black and white.
     """
-    pixels = _decode(_read_bytes(pathlib.Path(path)), path)
+    pixels = _decode(read_bytes(path), path)
     if pixels.ndim == 3:
         colours = pixels[..., :3]
         if (colours != colours[..., :1]).any():
@@ -90,17 +98,25 @@ def read_mask(path: str | pathlib.Path) -> np.ndarray:
 
 def image_size(path: str | pathlib.Path) -> tuple[int, int]:
     """(height, width) from the file's header, without decoding it; raises ImageError."""
-    return _header(_read_bytes(pathlib.Path(path)), path)[1:]
+    return _header(read_bytes(path), path)[1:]
 
 
 def write_png(path: str | pathlib.Path, pixels: np.ndarray) -> None:
     """Writes uint8 [H, W, 3] RGB or [H, W] grey as PNG, whole or not at all."""
-    _write(path, pixels, ".png", [cv2.IMWRITE_PNG_COMPRESSION, 3])
+    with artifacts.atomic_path(path) as temporary:
+        temporary.write_bytes(encode_png(pixels, path))
+
+
+def encode_png(pixels: np.ndarray, name: str | pathlib.Path) -> bytes:
+    """uint8 [H, W, 3] RGB or [H, W] grey as the content of a PNG; errors call it `name`."""
+    return _encode(pixels, name, ".png", [cv2.IMWRITE_PNG_COMPRESSION, 3])
 
 
 def write_jpeg(path: str | pathlib.Path, pixels: np.ndarray, quality: int = 90) -> None:
     """Writes uint8 [H, W, 3] RGB as JPEG, whole or not at all."""
-    _write(path, pixels, ".jpg", [cv2.IMWRITE_JPEG_QUALITY, quality])
+    with artifacts.atomic_path(path) as temporary:
+        parameters = [cv2.IMWRITE_JPEG_QUALITY, quality]
+        temporary.write_bytes(_encode(pixels, path, ".jpg", parameters))
 
 
 def write_mask(path: str | pathlib.Path, mask: np.ndarray) -> None:
@@ -108,20 +124,14 @@ def write_mask(path: str | pathlib.Path, mask: np.ndarray) -> None:
     write_png(path, mask.astype(np.uint8) * 255)
 
 
-def _write(path, pixels: np.ndarray, extension: str, parameters: list[int]) -> None:
+def _encode(
+    pixels: np.ndarray, name: str | pathlib.Path, extension: str, parameters: list[int]
+) -> bytes:
     stored = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR) if pixels.ndim == 3 else pixels
     done, encoded = cv2.imencode(extension, stored, parameters)
     if not done:
-        raise ImageError(f"{path}: could not encode an image of shape {list(pixels.shape)}")
-    with artifacts.atomic_path(path) as temporary:
-        temporary.write_bytes(encoded.tobytes())
-
-
-def _read_bytes(path: pathlib.Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ImageError(f"{path}: cannot be read ({error.strerror})") from error
+        raise ImageError(f"{name}: could not encode an image of shape {list(pixels.shape)}")
+    return encoded.tobytes()
 
 
 def _decode(content: bytes, path: str | pathlib.Path) -> np.ndarray:

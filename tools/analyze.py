@@ -70,16 +70,7 @@ def main() -> int:
         summary = analyze.analyze(
             loaded, *paths, _OVERWRITE.value, image_size, tiles, shard, _RETRY_FAILED.value
         )
-    print(
-        f"analysed: {summary.analyzed}, done before: {summary.skipped}, "
-        f"failed: {len(summary.failed)}"
-    )
-    for reason in summary.failed.values():
-        print(f"  {reason}")
-    print(f"results: {summary.summary_path.parent}")
-    if summary.report_path:
-        size = summary.report_path.stat().st_size / 1e6
-        print(f"report: {summary.report_path} ({size:.1f} MB)")
+    print(summary.text())
     return 1 if summary.failed else 0
 
 

@@ -91,11 +91,15 @@ class Manifest:
 
 @dataclasses.dataclass(frozen=True)
 class Bundle:
-    """A checked bundle folder; `sha256` is the hash of its manifest, and so of everything."""
+    """A checked bundle folder; `sha256` is the hash of its manifest, and so of everything.
+
+    `source` is the URL that it was copied from, where `path` is a copy.
+    """
 
     path: pathlib.Path
     manifest: Manifest
     sha256: str
+    source: str | None = None
 
     def with_plain_thresholds(self) -> "Bundle":
         """The same with the paper's threshold of 0.5 for every type, in memory only."""
