@@ -47,5 +47,6 @@ setup(
             "selenium>=4.20",  # drives the Chromium of the machine, where there is one
             "shapely>=2",
         ],
+        "beam": ["apache-beam>=2.77"],  # fleets: tools/analyze_beam.py
     },
 )

@@ -142,8 +142,12 @@ def write_bundle(output_dir: str | pathlib.Path, parts: Parts, manifest: Manifes
     return load_bundle(output_dir)
 
 
-def load_bundle(path: str | pathlib.Path) -> Bundle:
+def load_bundle(path: str | pathlib.Path, source: str | None = None) -> Bundle:
     """Reads the manifest of a bundle and checks every file against its hash.
+
+    Args:
+        path: of the folder.
+        source: the URL that it was copied from, if it was.
 
     Raises:
         BundleError: no bundle, another format, or a file that is missing, added or changed.
@@ -174,7 +178,7 @@ def load_bundle(path: str | pathlib.Path) -> Bundle:
         manifest = _from_json(content)
     except (KeyError, TypeError, ValueError) as error:
         raise BundleError(f"{manifest_path}: is damaged ({error})") from error
-    return Bundle(path, manifest, artifacts.sha256_of_file(manifest_path))
+    return Bundle(path, manifest, artifacts.sha256_of_file(manifest_path), source)
 
 
 def _to_json(manifest: Manifest, files: dict[str, str]) -> dict:
