@@ -16,6 +16,7 @@ from rbc_tf.pipeline import run_record, sharding, tables
 from rbc_tf.pipeline.bundle import Bundle
 from rbc_tf.pipeline.fleet import remote, transforms
 from rbc_tf.pipeline.fleet.model_handler import ChainHandler
+from rbc_tf.pipeline.fleet.options import local_runner
 from rbc_tf.pipeline.results_folder import ResultsFolder
 from rbc_tf.pipeline.tables import RunSummary
 from rbc_tf.report.html import page
@@ -52,7 +53,8 @@ def analyze(
         ValueError: there is no image or no bundle, or `output_dir` holds results of another
             bundle, at other thresholds or with other tiles.
         OSError: `output_dir` cannot be written.
-        RuntimeError: the pipeline failed; what is done so far stays.
+        RuntimeError: a worker failed (its own error, where it is this process); what is done so
+            far stays, and another run goes on from there.
     """
     with remote.open_bundle(bundle_dir) as bundle:
         if plain_thresholds:
@@ -80,7 +82,7 @@ def _run(
     options: PipelineOptions,
 ) -> int:
     """Runs the pipeline to its end; the number of images that were done before."""
-    pipeline = beam.Pipeline(options=options)
+    pipeline = beam.Pipeline(local_runner(options), options)
     failed = (
         pipeline
         | "Input" >> beam.Create([input_path])

@@ -1,6 +1,7 @@
 """The steps of the pipeline: read, analyse, write; what fails leaves by an output of its own."""
 
 from collections.abc import Iterator
+from typing import Literal
 
 import apache_beam as beam
 from absl import logging
@@ -20,6 +21,9 @@ METRICS = "rbc_tf"
 ANALYZED, SKIPPED, FAILED = "analyzed", "skipped", "failed"
 
 _PROGRESS_EVERY = 100
+
+# One that Beam's type hints understand.
+_Failure = beam.pvalue.TaggedOutput[Literal["failed"], tuple[str, str]]
 
 
 class AnalyzeImages(beam.PTransform):
@@ -54,7 +58,7 @@ class _ImageDoFn(beam.DoFn):
     def _count(self, what: str) -> None:
         Metrics.counter(METRICS, what).inc()
 
-    def _fail(self, name: str, error: image_io.ImageError) -> beam.pvalue.TaggedOutput:
+    def _fail(self, name: str, error: image_io.ImageError) -> _Failure:
         logging.error("%s", error)
         self._folder.delete(result_name(name))
         self._count(FAILED)
@@ -62,7 +66,7 @@ class _ImageDoFn(beam.DoFn):
 
 
 class _Read(_ImageDoFn):
-    def process(self, element: tuple[str, str]) -> Iterator[SourceImage]:
+    def process(self, element: tuple[str, str]) -> Iterator[SourceImage | _Failure]:
         name, path = element
         try:
             content = remote.read_bytes(path)
@@ -81,7 +85,7 @@ class _Write(_ImageDoFn):
         self._cell_types = cell_types
         self._written = 0
 
-    def process(self, element: PredictionResult) -> Iterator[beam.pvalue.TaggedOutput]:
+    def process(self, element: PredictionResult) -> Iterator[_Failure]:
         image, result = element.example, element.inference
         try:
             image_analysis.write(self._folder, image, result, self._cell_types)
