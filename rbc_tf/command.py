@@ -35,10 +35,14 @@ def run(
             return 1
 
     flags.mark_flags_as_required(required)
-    app.run(call, flags_parser=_known_flags if pass_on else None)
+    app.run(call, flags_parser=_parse_known_flags if pass_on else app.parse_flags_with_usage)
 
 
-def _known_flags(arguments: list[str]) -> list[str]:
+def _parse_known_flags(arguments: list[str]) -> list[str]:
     # Ours may stand after others: `--runner FlinkRunner --input smears`.
     flags.FLAGS.set_gnu_getopt(True)
-    return flags.FLAGS(arguments, known_only=True)
+    try:
+        return flags.FLAGS(arguments, known_only=True)
+    except flags.Error as error:
+        print(f"FATAL Flags parsing error: {error}", file=sys.stderr)
+        sys.exit(1)

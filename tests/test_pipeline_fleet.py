@@ -168,8 +168,14 @@ def test_a_worker_that_finds_another_bundle_refuses_it(bundle_dir):
 
 
 def test_arguments_that_beam_does_not_know():
-    with pytest.raises(ValueError, match="--runer"):
-        options.pipeline_options(["--runer=DirectRunner"])
+    for arguments, told in (
+        (["--runer=FlinkRunner"], r"Received: --runer$"),
+        (["smears", "--runner=FlinkRunner"], r"Received: smears$"),
+        (["--runner=FlinkRunner", "smears"], r"Received: smears$"),
+        (["--runner", "FlinkRunner", "smears"], r"Received: smears$"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            options.pipeline_options(arguments)
     assert options.local_runner(options.pipeline_options(["--direct_num_workers=2"])) is not None
     assert options.local_runner(options.pipeline_options(["--runner", "FlinkRunner"])) is None
 
@@ -248,7 +254,7 @@ def test_images_in_an_object_store(images, store):
     assert single == {"a.png": "store://in/sub/a.png"}
     with pytest.raises(ValueError, match="holds no image"):
         remote.find_images(f"{store}/nowhere", f"{store}/out")
-    with pytest.raises(image_io.ImageError, match="gone.png: cannot be read"):
+    with pytest.raises(image_io.ImageError, match=r"gone\.png: cannot be read"):
         remote.read_bytes(f"{store}/in/gone.png")
 
 

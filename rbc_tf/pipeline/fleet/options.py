@@ -1,5 +1,6 @@
 """Beam's options, from what is left of a command line, and the runner that they name."""
 
+import itertools
 import logging
 
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions, WorkerOptions
@@ -22,12 +23,22 @@ def pipeline_options(arguments: list[str]) -> PipelineOptions:
     options = PipelineOptions(arguments)
     known = options.get_all_options()
     unknown = options.get_all_options(retain_unknown_options=True).keys() - known.keys()
+    unknown = [*(f"--{name}" for name in sorted(unknown)), *_stray(arguments)]
     if unknown:
         raise ValueError(
             "Flags of this tool or options of Beam and its runners are required. "
-            f"Received: {', '.join(f'--{name}' for name in sorted(unknown))}"
+            f"Received: {', '.join(unknown)}"
         )
     return options
+
+
+def _stray(arguments: list[str]) -> list[str]:
+    """Words that are neither an option nor can be the value of the one before them."""
+    return [
+        word
+        for before, word in itertools.pairwise(["", *arguments])
+        if not word.startswith("-") and (not before.startswith("-") or "=" in before)
+    ]
 
 
 def quiet(options: PipelineOptions) -> None:
