@@ -6,6 +6,8 @@ Ranges here say what the code needs; `constraints.txt` pins the exact versions t
 
 from setuptools import find_packages, setup
 
+_BEAM = ["apache-beam>=2.77"]  # fleets: tools/analyze_beam.py
+
 setup(
     name="rbc_tf",
     version="0.1.0",
@@ -41,6 +43,7 @@ setup(
     ],
     extras_require={
         "dev": [
+            *_BEAM,
             "hypothesis>=6.100",
             "pytest>=8",
             "pytest-xdist>=3.6",
@@ -48,5 +51,6 @@ setup(
             "selenium>=4.20",  # drives the Chromium of the machine, where there is one
             "shapely>=2",
         ],
+        "beam": _BEAM,
     },
 )

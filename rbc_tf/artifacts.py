@@ -82,8 +82,12 @@ def check_replaceable(path: str | pathlib.Path, marker: str) -> None:
 
 def write_json(path: str | pathlib.Path, value) -> None:
     with atomic_path(path) as temporary:
-        text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(json_bytes(value))
+
+
+def json_bytes(value) -> bytes:
+    """The content of a JSON file, the same wherever it is written."""
+    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode("utf-8")
 
 
 def write_csv(path: str | pathlib.Path, header: Sequence[str], rows: Iterable[Sequence]) -> None:

@@ -4,6 +4,7 @@ Pixels are taken as stored: an orientation tag is not applied, so that masks, po
 made on the stored pixels stay true.
 """
 
+import io
 import logging
 import pathlib
 import struct
@@ -53,7 +54,20 @@ def read_image(path: str | pathlib.Path) -> np.ndarray:
     Raises:
         ImageError: the file is missing, empty, truncated, too large or no such image.
     """
-    return _to_rgb(_decode(pathlib.Path(path)), path)
+    return decode_image(read_bytes(path), path)
+
+
+def read_bytes(path: str | pathlib.Path) -> bytes:
+    """The content of a file; raises ImageError where it cannot be read."""
+    try:
+        return pathlib.Path(path).read_bytes()
+    except OSError as error:
+        raise ImageError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def decode_image(content: bytes, name: str | pathlib.Path) -> np.ndarray:
+    """As `read_image`, from the content of a file; errors call it `name`."""
+    return _to_rgb(_decode(content, name), name)
 
 
 def read_mask(path: str | pathlib.Path) -> np.ndarray:
@@ -65,7 +79,7 @@ def read_mask(path: str | pathlib.Path) -> np.ndarray:
     Raises:
         ImageError: as `read_image`, or the mask has other values than black and white.
     """
-    pixels = _decode(pathlib.Path(path))
+    pixels = _decode(read_bytes(path), path)
     if pixels.ndim == 3:
         colours = pixels[..., :3]
         if (colours != colours[..., :1]).any():
@@ -84,18 +98,25 @@ def read_mask(path: str | pathlib.Path) -> np.ndarray:
 
 def image_size(path: str | pathlib.Path) -> tuple[int, int]:
     """(height, width) from the file's header, without decoding it; raises ImageError."""
-    path = pathlib.Path(path)
-    return _header(path, _read_bytes(path))[1:]
+    return _header(read_bytes(path), path)[1:]
 
 
 def write_png(path: str | pathlib.Path, pixels: np.ndarray) -> None:
     """Writes uint8 [H, W, 3] RGB or [H, W] grey as PNG, whole or not at all."""
-    _write(path, pixels, ".png", [cv2.IMWRITE_PNG_COMPRESSION, 3])
+    with artifacts.atomic_path(path) as temporary:
+        temporary.write_bytes(encode_png(pixels, path))
+
+
+def encode_png(pixels: np.ndarray, name: str | pathlib.Path) -> bytes:
+    """uint8 [H, W, 3] RGB or [H, W] grey as the content of a PNG; errors call it `name`."""
+    return _encode(pixels, name, ".png", [cv2.IMWRITE_PNG_COMPRESSION, 3])
 
 
 def write_jpeg(path: str | pathlib.Path, pixels: np.ndarray, quality: int = 90) -> None:
     """Writes uint8 [H, W, 3] RGB as JPEG, whole or not at all."""
-    _write(path, pixels, ".jpg", [cv2.IMWRITE_JPEG_QUALITY, quality])
+    with artifacts.atomic_path(path) as temporary:
+        parameters = [cv2.IMWRITE_JPEG_QUALITY, quality]
+        temporary.write_bytes(_encode(pixels, path, ".jpg", parameters))
 
 
 def write_mask(path: str | pathlib.Path, mask: np.ndarray) -> None:
@@ -103,36 +124,26 @@ def write_mask(path: str | pathlib.Path, mask: np.ndarray) -> None:
     write_png(path, mask.astype(np.uint8) * 255)
 
 
-def _write(path, pixels: np.ndarray, extension: str, parameters: list[int]) -> None:
+def _encode(
+    pixels: np.ndarray, name: str | pathlib.Path, extension: str, parameters: list[int]
+) -> bytes:
     stored = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR) if pixels.ndim == 3 else pixels
     done, encoded = cv2.imencode(extension, stored, parameters)
     if not done:
-        raise ImageError(f"{path}: could not encode an image of shape {list(pixels.shape)}")
-    with artifacts.atomic_path(path) as temporary:
-        temporary.write_bytes(encoded.tobytes())
+        raise ImageError(f"{name}: could not encode an image of shape {list(pixels.shape)}")
+    return encoded.tobytes()
 
 
-def _read_bytes(path: pathlib.Path) -> bytes:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ImageError(f"{path}: cannot be read ({error.strerror})") from error
-    if not content:
-        raise ImageError(f"{path}: the file is empty")
-    return content
-
-
-def _decode(path: pathlib.Path) -> np.ndarray:
-    content = _read_bytes(path)
-    kind, height, width = _header(path, content)
+def _decode(content: bytes, path: str | pathlib.Path) -> np.ndarray:
+    kind, height, width = _header(content, path)
     if height * width > MAX_PIXELS:
         raise ImageError(
             f"{path}: at most {MAX_PIXELS:,} pixels are read. Received: {width} x {height}"
         )
     if kind in ("JPEG", "BMP"):
-        return _decode_with_pillow(path)
+        return _decode_with_pillow(content, path)
     if kind == "PNG":
-        _check_png(path)
+        _check_png(content, path)
     pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None or pixels.shape[:2] != (height, width):
         raise ImageError(f"{path}: the {kind} file is damaged or of a variety that is not read")
@@ -141,15 +152,17 @@ def _decode(path: pathlib.Path) -> np.ndarray:
     return pixels
 
 
-def _header(path: pathlib.Path, content: bytes) -> tuple[str, int, int]:
+def _header(content: bytes, path: str | pathlib.Path) -> tuple[str, int, int]:
     """(format, height, width), from the header alone."""
+    if not content:
+        raise ImageError(f"{path}: the file is empty")
     if content[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-        return _tiff_header(path)
+        return _tiff_header(content, path)
     try:
         with warnings.catch_warnings():
             # Our own limit stands in for Pillow's warning about large images.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path, formats=("PNG", "JPEG", "BMP")) as image:
+            with Image.open(io.BytesIO(content), formats=("PNG", "JPEG", "BMP")) as image:
                 return image.format, image.height, image.width
     except Image.DecompressionBombError as error:
         raise ImageError(f"{path}: at most {MAX_PIXELS:,} pixels are read ({error})") from error
@@ -160,9 +173,9 @@ def _header(path: pathlib.Path, content: bytes) -> tuple[str, int, int]:
         ) from error
 
 
-def _tiff_header(path: pathlib.Path) -> tuple[str, int, int]:
+def _tiff_header(content: bytes, path: str | pathlib.Path) -> tuple[str, int, int]:
     try:
-        with tifffile.TiffFile(path) as file:
+        with tifffile.TiffFile(io.BytesIO(content)) as file:
             if len(file.pages) == 0:
                 raise ImageError(f"{path}: the TIFF file is damaged or truncated (no page found)")
             if len(file.pages) > 1:
@@ -182,9 +195,9 @@ def _tiff_header(path: pathlib.Path) -> tuple[str, int, int]:
         raise ImageError(f"{path}: the TIFF file is damaged ({error})") from error
 
 
-def _decode_with_pillow(path: pathlib.Path) -> np.ndarray:
+def _decode_with_pillow(content: bytes, path: str | pathlib.Path) -> np.ndarray:
     try:
-        with Image.open(path, formats=("JPEG", "BMP")) as image:
+        with Image.open(io.BytesIO(content), formats=("JPEG", "BMP")) as image:
             if image.mode == "L":
                 return np.asarray(image)
             return np.asarray(image.convert("RGB"))
@@ -192,10 +205,10 @@ def _decode_with_pillow(path: pathlib.Path) -> np.ndarray:
         raise ImageError(f"{path}: the image is damaged ({error})") from error
 
 
-def _check_png(path: pathlib.Path) -> None:
+def _check_png(content: bytes, path: str | pathlib.Path) -> None:
     """OpenCV returns what it could decode of a truncated PNG; Pillow's checksums tell."""
     try:
-        with Image.open(path, formats=("PNG",)) as image:
+        with Image.open(io.BytesIO(content), formats=("PNG",)) as image:
             image.verify()
     except (OSError, SyntaxError, ValueError, struct.error) as error:
         raise ImageError(f"{path}: the image is damaged ({error})") from error

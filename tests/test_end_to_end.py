@@ -151,24 +151,34 @@ def test_evaluation_of_held_out_smears(run_dir):
     assert entry["detection"]["ap50"] == scores["detection"]["ap50"]
 
 
-def test_analysis_of_a_folder(run_dir, tmp_path):
-    folder = tmp_path / "in"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def smears(run_dir, tmp_path_factory):
+    """Two smears, a tiny image and a broken one."""
+    folder = tmp_path_factory.mktemp("in")
     sources = sorted((run_dir / "smears" / "images").glob("*.png"))[:2]
     for source in sources:
         shutil.copy(source, folder)
     (folder / "broken.png").write_bytes(sources[0].read_bytes()[:1000])
     image_io.write_png(folder / "tiny.png", np.zeros((1, 1, 3), np.uint8))
-    out = tmp_path / "out"
-    arguments = (f"--bundle_dir={run_dir / 'bundle'}", f"--input={folder}", f"--output_dir={out}")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def analyzed(run_dir, smears, tmp_path_factory):
+    """The results of the smears."""
+    out = tmp_path_factory.mktemp("out")
+    arguments = (f"--bundle_dir={run_dir / 'bundle'}", f"--input={smears}", f"--output_dir={out}")
     printed = _run("analyze.py", *arguments, status=1)
     assert "analysed: 3, done before: 0, failed: 1" in printed
     assert "broken.png: the image is damaged" in printed
+    return out
 
+
+def test_analysis_of_a_folder(run_dir, smears, analyzed, tmp_path):
     parts = chain.Chain(bundle.load_bundle(run_dir / "bundle"))
     total = 0
-    for source in sources:
-        result = json.loads((out / "images" / f"{source.name}.json").read_text())
+    for source in smears.glob("smear*.png"):
+        result = json.loads((analyzed / "images" / f"{source.name}.json").read_text())
         found = parts.analyze(image_io.read_image(source))
         written = [list(region["box"].values()) for region in result["regions"]]
         np.testing.assert_allclose(np.reshape(written, (-1, 4)), found.boxes, atol=1e-3)
@@ -177,13 +187,35 @@ def test_analysis_of_a_folder(run_dir, tmp_path):
         written = [list(region["probabilities"].values()) for region in result["regions"]]
         np.testing.assert_allclose(np.reshape(written, (-1, 6)), found.probabilities, atol=1e-4)
         total += result["num_regions"]
-    with (out / "regions.csv").open(newline="") as file:
+    with (analyzed / "regions.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) >= total > 0
 
+    folder = shutil.copytree(smears, tmp_path / "in")
     (folder / "broken.png").unlink()
-    again = _run("analyze.py", *arguments)
-    assert "analysed: 0, done before: 3, failed: 0" in again
+    out = shutil.copytree(analyzed, tmp_path / "out")
+    arguments = (f"--bundle_dir={run_dir / 'bundle'}", f"--input={folder}", f"--output_dir={out}")
+    assert "analysed: 0, done before: 3, failed: 0" in _run("analyze.py", *arguments)
+
+
+def test_analysis_on_beam(run_dir, smears, analyzed, tmp_path):
+    pytest.importorskip("apache_beam", reason="the extra `beam` is not installed")
+    printed = _run(
+        "analyze_beam.py",
+        "--direct_running_mode",
+        "multi_processing",
+        "--direct_num_workers=2",
+        f"--bundle_dir={run_dir / 'bundle'}",
+        f"--input={smears}",
+        f"--output_dir={tmp_path}",
+        status=1,
+    )
+    assert "analysed: 3, done before: 0, failed: 1" in printed
+    assert "broken.png: the image is damaged" in (tmp_path / "failed.jsonl").read_text()
+    names = [path.relative_to(analyzed) for path in analyzed.rglob("*") if path.is_file()]
+    assert len(names) == 2 * 3 + 4
+    for name in names:
+        assert (tmp_path / name).read_bytes() == (analyzed / name).read_bytes(), name
 
 
 def test_a_damaged_bundle_is_one_line_of_error(run_dir, tmp_path):

@@ -1,4 +1,4 @@
-"""Imports go one way, and Model Garden stays behind its wall."""
+"""Imports go one way, and Model Garden and Beam stay behind their walls."""
 
 import ast
 import pathlib
@@ -21,6 +21,7 @@ _MAY_IMPORT = {
     "classification": {"features", "evaluation"},
     "report": {"evaluation"},
     "pipeline": {"data", "detection", "features", "classification", "evaluation", "report"},
+    "pipeline/fleet": {"detection", "pipeline", "report"},
     "studies": {
         "data",
         "detection",
@@ -34,6 +35,7 @@ _MAY_IMPORT = {
 }
 
 _GARDEN_ONLY = {"official", "tf_keras", "orbit"}
+_FLEET_ONLY = {"apache_beam"}  # an optional extra
 
 
 def _imports(path):
@@ -79,6 +81,8 @@ def test_imports_go_one_way(path):
         assert name.split(".")[0] != "tools"
         if own != "detection/garden":
             assert name.split(".")[0] not in _GARDEN_ONLY, f"{path.name} imports {name}"
+        if own != "pipeline/fleet":
+            assert name.split(".")[0] not in _FLEET_ONLY, f"{path.name} imports {name}"
 
 
 def test_every_folder_has_a_rule():

@@ -13,6 +13,7 @@ from rbc_tf.classification.calibration import Calibration
 from rbc_tf.detection.tiling import TilingConfig
 from rbc_tf.features.crops import CropConfig
 from rbc_tf.pipeline import analyze, bundle
+from rbc_tf.pipeline.results_folder import ResultsFolder
 from rbc_tf.pipeline.sharding import Shard, earlier_failures
 from rbc_tf.types import AnalyzedRegions
 
@@ -152,7 +153,7 @@ def test_failed_images_are_tried_again_unless_told_not_to(loaded, images, tmp_pa
     out = tmp_path / "out"
     reason = _run_shards(loaded, images, out, count=2)
     reason = {name: why for summary in reason for name, why in summary.failed.items()}
-    assert earlier_failures(out, "summary.json") == reason
+    assert earlier_failures(ResultsFolder(out)) == reason
     image_io.write_jpeg(images / _BROKEN, np.zeros((10, 40, 3), np.uint8))
     left = analyze.analyze(loaded, images, out, retry_failed=False)
     assert (left.analyzed, left.skipped, left.failed) == (0, 12, reason)

@@ -94,11 +94,15 @@ class Manifest:
 
 @dataclasses.dataclass(frozen=True)
 class Bundle:
-    """A checked bundle folder; `sha256` is the hash of its manifest, and so of everything."""
+    """A checked bundle folder; `sha256` is the hash of its manifest, and so of everything.
+
+    `source` is the URL that it was copied from, where `path` is a copy.
+    """
 
     path: pathlib.Path
     manifest: Manifest
     sha256: str
+    source: str | None = None
 
     def with_plain_thresholds(self) -> "Bundle":
         """The same with the paper's threshold of 0.5 for every type, in memory only."""
@@ -158,8 +162,12 @@ def _finish(folder: pathlib.Path, manifest: Manifest) -> None:
     artifacts.write_json(folder / MANIFEST, {**content, "files": _hash_files(folder)})
 
 
-def load_bundle(path: str | pathlib.Path) -> Bundle:
+def load_bundle(path: str | pathlib.Path, source: str | None = None) -> Bundle:
     """Reads the manifest of a bundle and checks every file against its hash.
+
+    Args:
+        path: of the folder.
+        source: the URL that it was copied from, if it was.
 
     Raises:
         BundleError: no bundle, another format, or a file that is missing, added or changed.
@@ -190,7 +198,7 @@ def load_bundle(path: str | pathlib.Path) -> Bundle:
         manifest = _from_json(content)
     except (KeyError, TypeError, ValueError) as error:
         raise BundleError(f"{manifest_path}: is damaged ({error})") from error
-    return Bundle(path, manifest, artifacts.sha256_of_file(manifest_path))
+    return Bundle(path, manifest, artifacts.sha256_of_file(manifest_path), source)
 
 
 def _to_json(manifest: Manifest) -> dict:

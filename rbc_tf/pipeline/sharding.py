@@ -2,10 +2,13 @@
 
 import dataclasses
 import hashlib
-import json
-import pathlib
+import re
+
+from rbc_tf.pipeline.results_folder import SUMMARY, ResultsFolder
 
 NOT_ANALYSED = "has not been analysed yet"
+
+_SUMMARIES = r"summary(-\d{5}-of-\d{5})?\.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,11 +48,10 @@ class Shard:
         return f"{stem}-{self.index:05d}-of-{self.count:05d}{dot}{extension}"
 
 
-def earlier_failures(output_dir: pathlib.Path, summary_name: str) -> dict[str, str]:
+def earlier_failures(folder: ResultsFolder) -> dict[str, str]:
     """{image: reason} of all that failed in earlier runs and shares; the last to say so counts."""
-    stem, _, extension = summary_name.rpartition(".")
-    paths = [*output_dir.glob(summary_name), *output_dir.glob(f"{stem}-*-of-*.{extension}")]
     failed = {}
-    for path in sorted(paths, key=lambda path: path.stat().st_mtime_ns):
-        failed |= json.loads(path.read_text(encoding="utf-8"))["failed"]
+    for name in folder.names(SUMMARY.removesuffix(".json")):
+        if re.fullmatch(_SUMMARIES, name):
+            failed |= folder.read_json(name)["failed"]
     return {name: reason for name, reason in failed.items() if not reason.endswith(NOT_ANALYSED)}

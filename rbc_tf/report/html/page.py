@@ -8,9 +8,10 @@ import base64
 import hashlib
 import pathlib
 import string
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TextIO
 
+import numpy as np
 from absl import logging
 
 from rbc_tf import artifacts, image_io
@@ -42,8 +43,9 @@ _SCRIPTS = (
 def write_report(
     path: str | pathlib.Path,
     run: overview.Run,
-    images: Iterable[tuple[dict, pathlib.Path]],
+    images: Iterable[tuple[dict, str | pathlib.Path]],
     image_size: int = DEFAULT_IMAGE_SIZE,
+    read_image: Callable[[str | pathlib.Path], np.ndarray] = image_io.read_image,
 ) -> None:
     """Writes the report of a run as one HTML file, whole or not at all.
 
@@ -52,6 +54,7 @@ def write_report(
         run: what is said of the whole run.
         images: the JSON of each analysed image (see `pipeline.results`), and the image's file.
         image_size: longer side of the embedded pictures, in pixels; 0: no pictures.
+        read_image: gives uint8 [H, W, 3] RGB of an image's file; raises ImageError.
 
     Raises:
         ValueError: `image_size` is negative.
@@ -65,7 +68,10 @@ def write_report(
     ):
         file.write(head)
         for index, (result, image_path) in enumerate(images):
-            _write_image(file, index, result, image_path, run, image_size)
+            data = embedding.json_for_script(image_data(result, run.cell_types, run.thresholds))
+            file.write(f'<script type="application/json" class="image-data">{data}</script>\n')
+            if image_size:
+                _write_picture(file, index, image_path, image_size, read_image)
         file.write(tail)
     size = pathlib.Path(path).stat().st_size
     if size > _LARGE_BYTES:
@@ -95,24 +101,20 @@ def _page(run: overview.Run) -> tuple[str, str]:
     return string.Template(head).substitute(values), string.Template(tail).substitute(values)
 
 
-def _write_image(
+def _write_picture(
     file: TextIO,
     index: int,
-    result: dict,
-    image_path: pathlib.Path,
-    run: overview.Run,
+    image_path: str | pathlib.Path,
     image_size: int,
+    read_image: Callable[[str | pathlib.Path], np.ndarray],
 ) -> None:
-    data = embedding.json_for_script(image_data(result, run.cell_types, run.thresholds))
-    file.write(f'<script type="application/json" class="image-data">{data}</script>\n')
-    if image_size:
-        try:
-            picture = embedding.jpeg_base64(image_io.read_image(image_path), image_size)
-        except image_io.ImageError as error:
-            # Analysed earlier and gone since: its regions are told all the same.
-            logging.warning("No picture in the report: %s", error)
-            return
-        file.write(f'<script type="text/plain" id="picture-{index}">{picture}</script>\n')
+    try:
+        picture = embedding.jpeg_base64(read_image(image_path), image_size)
+    except image_io.ImageError as error:
+        # Analysed earlier and gone since: its regions are told all the same.
+        logging.warning("No picture in the report: %s", error)
+        return
+    file.write(f'<script type="text/plain" id="picture-{index}">{picture}</script>\n')
 
 
 def _read(name: str) -> str:

@@ -1,0 +1,70 @@
+"""run.json: what made the results in a folder, so that no others are mixed with them."""
+
+from rbc_tf import artifacts, config
+from rbc_tf.detection.tiling import TilingConfig
+from rbc_tf.pipeline.bundle import Bundle
+from rbc_tf.pipeline.results_folder import RUN, ResultsFolder
+
+
+def prepare(
+    folder: ResultsFolder, bundle: Bundle, tiling_config: TilingConfig, overwrite: bool = False
+) -> None:
+    """Writes run.json, or holds it against this run's bundle, thresholds and tiles.
+
+    With `overwrite`, results that are there are deleted.
+
+    Raises:
+        ValueError: the folder holds results of another bundle, at other thresholds or with other
+            tiles, and they are not to be overwritten.
+        OSError: the folder cannot be written.
+    """
+    try:
+        earlier = folder.read_json(RUN)
+        if earlier is not None and not overwrite:
+            _check(folder, earlier, _record(bundle, tiling_config))
+            return
+        if earlier is not None:
+            # All of them first: a run that is killed must leave none among its own.
+            folder.delete_results()
+        folder.write_json(RUN, _record(bundle, tiling_config))
+    except OSError as error:
+        raise OSError(f"{folder}: results cannot be written there ({error})") from error
+
+
+def _record(bundle: Bundle, tiling_config: TilingConfig) -> dict:
+    manifest = bundle.manifest
+    tiles = tiling_config.resolve(manifest.provenance.get("detector", {}))
+    return {
+        "bundle": str(bundle.source or bundle.path),
+        "bundle_sha256": bundle.sha256,
+        "cell_types": list(manifest.cell_types.names),
+        "thresholds": list(manifest.thresholds),
+        "threshold_objective": manifest.threshold_objective,
+        "tiles": None if tiles is None else config.to_dict(tiles),
+        "versions": artifacts.versions(),
+    }
+
+
+def _check(folder: ResultsFolder, earlier: dict, run: dict) -> None:
+    if earlier.get("bundle_sha256") != run["bundle_sha256"]:
+        raise ValueError(
+            f"{folder}: holds results of another bundle ({earlier.get('bundle')}). "
+            "Choose another output folder, or give --overwrite"
+        )
+    if earlier["thresholds"] != run["thresholds"]:
+        raise ValueError(
+            f"{folder}: holds results at other thresholds "
+            f"({earlier['threshold_objective']}, not {run['threshold_objective']}). "
+            "Choose another output folder, or give --overwrite"
+        )
+    if earlier.get("tiles") != run["tiles"]:
+        raise ValueError(
+            f"{folder}: holds results with other tiles ({_told(earlier.get('tiles'))}, "
+            f"not {_told(run['tiles'])}). Choose another output folder, or give --overwrite"
+        )
+
+
+def _told(tiles: dict | None) -> str:
+    if tiles is None:
+        return "every image whole"
+    return f"{tiles['height']}x{tiles['width']}, overlap {tiles['overlap']}"
