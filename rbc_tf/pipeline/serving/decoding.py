@@ -119,7 +119,7 @@ def _with_palette(content: tf.Tensor, header: tf.Tensor) -> tf.Tensor:
     stored = tf.strings.substr(content, start, 4 * count)
     colours = tf.reshape(tf.io.decode_raw(stored, tf.uint8), [-1, 4])[:, 2::-1]
     colours = tf.concat([colours, tf.zeros([256 - count, 3], tf.uint8)], axis=0)
-    return tf.gather(colours, tf.cast(tf.io.decode_bmp(content, channels=1)[..., 0], tf.int32))
+    return tf.gather(colours, tf.cast(tf.io.decode_bmp(content)[..., 0], tf.int32))
 
 
 def _number(header: tf.Tensor, start: int, count: int, big_endian: bool = False) -> tf.Tensor:

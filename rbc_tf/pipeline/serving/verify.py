@@ -94,7 +94,7 @@ def compare(
             answers = [process.ask(*asked) for asked in _requests(path, pixels, scratch)]
             errors = [answer for answer in answers if isinstance(answer, str)]
             if errors:
-                tally.refused[name] = errors[0]
+                tally.refused[name] = _reason(errors[0])
             else:
                 tally.add(name, _expected(chain, pixels), answers)
     return tally.comparison(loaded["load_seconds"], process.modules)
@@ -139,6 +139,11 @@ def _requests(path: pathlib.Path, pixels: np.ndarray, scratch: str) -> Iterator[
     array = f"{scratch}/pixels.npy"
     np.save(array, pixels)
     yield graph.TENSOR_SIGNATURE, graph.TENSOR_INPUT, array, output
+
+
+def _reason(error: str) -> str:
+    """What a failed operation says, without where it stands in the graph."""
+    return error.split("<stack traces unavailable>")[-1].split("[[{{node")[0].strip()
 
 
 def _expected(chain: Chain, pixels: np.ndarray) -> dict[str, np.ndarray]:
