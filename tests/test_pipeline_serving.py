@@ -4,6 +4,7 @@ regions as the first value of an image says, and a ResNet of one convolution.
 
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -265,10 +266,11 @@ class _OtherChain(Chain):
 
 
 def test_what_differs_is_found(bundle, served, tmp_path, monkeypatch):
-    image_io.write_png(tmp_path / "a.png", _image(5))
-    image_io.write_png(tmp_path / "large.png", _image(5, 100, 100))
+    images = {name: tmp_path / name for name in ("a.png", "large.png")}
+    image_io.write_png(images["a.png"], _image(5))
+    image_io.write_png(images["large.png"], _image(5, 100, 100))
     monkeypatch.setattr(verify, "Chain", _OtherChain)
-    found = verify.compare(bundle, served, tmp_path)
+    found = verify.compare(bundle, served, images)
     assert not found.is_equal
     assert found.differences["probabilities"] == pytest.approx(0.01, abs=1e-4)
     assert found.differences["boxes"] < 1e-4
@@ -298,6 +300,13 @@ def test_tensorflows_own_tool_runs_it(served, model, tmp_path):
 
 def test_only_a_model_of_the_bundle_is_compared(bundle, served, tmp_path):
     with pytest.raises(ValueError, match="holds no exported chain"):
-        verify.compare(bundle, tmp_path, tmp_path)
+        verify.compare(bundle, tmp_path, {})
     with pytest.raises(ValueError, match="at other thresholds"):
-        verify.compare(bundle.with_plain_thresholds(), served, tmp_path)
+        verify.compare(bundle.with_plain_thresholds(), served, {})
+
+
+def test_a_model_that_does_not_run_says_why(bundle, served, tmp_path):
+    broken = tmp_path / "broken"
+    shutil.copytree(served / "assets", broken / "assets")
+    with pytest.raises(ValueError, match=r"(?s)run by TensorFlow alone.*does not exist"):
+        verify.compare(bundle, broken, {})

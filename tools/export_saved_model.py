@@ -6,10 +6,12 @@ python tools/export_saved_model.py --bundle_dir=bundle --output_dir=served/rbc_t
 docs/serving.md says how it is asked.
 """
 
+import pathlib
+
 from absl import flags
 
 from rbc_tf import command
-from rbc_tf.pipeline import bundle
+from rbc_tf.pipeline import analyze, bundle
 from rbc_tf.pipeline.serving import export, verify
 
 _BUNDLE_DIR = flags.DEFINE_string("bundle_dir", None, "The bundle.")
@@ -50,12 +52,16 @@ def main() -> int:
     settings = export.ExportConfig(
         _VERSION.value, _LARGE_IMAGES.value, _MODEL_NAME.value, _WARMUP_IMAGE.value
     )
+    images = {}
+    if _VERIFY_IMAGES.value:  # before minutes of work
+        paths = pathlib.Path(_VERIFY_IMAGES.value), pathlib.Path(_OUTPUT_DIR.value)
+        images = analyze.find_images(*paths)
     folder = export.export(loaded, _OUTPUT_DIR.value, settings)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     print(f"SavedModel: {folder} ({size / 1e6:.1f} MB)")
-    if not _VERIFY_IMAGES.value:
+    if not images:
         return 0
-    found = verify.compare(loaded, folder, _VERIFY_IMAGES.value)
+    found = verify.compare(loaded, folder, images)
     print(verify.told(found))
     return 0 if found.is_equal else 1
 

@@ -44,9 +44,8 @@ class ServedChain(tf.Module):
         """Raises ValueError where the detector does not say how many detections it has at most."""
         super().__init__(name="rbc_tf")
         self.largest_image = largest_image
-        self.max_detections = parts.detector.signature.structured_outputs["detection_scores"].shape[
-            1
-        ]
+        answers = parts.detector.signature.structured_outputs
+        self.max_detections = answers["detection_scores"].shape[1]
         if self.max_detections is None:
             raise ValueError(
                 "A detector with a fixed number of places for detections is required; export it "

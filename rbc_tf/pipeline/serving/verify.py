@@ -15,7 +15,6 @@ import tqdm
 
 from rbc_tf import image_io
 from rbc_tf.detection import tiling
-from rbc_tf.pipeline import analyze
 from rbc_tf.pipeline.bundle import Bundle
 from rbc_tf.pipeline.chain import Chain
 from rbc_tf.pipeline.serving import bare_tensorflow, export, graph
@@ -70,20 +69,23 @@ class Comparison:
 
 
 def compare(
-    bundle: Bundle, model_dir: str | pathlib.Path, images_dir: str | pathlib.Path
+    bundle: Bundle, model_dir: str | pathlib.Path, images: dict[str, pathlib.Path]
 ) -> Comparison:
-    """Compares both signatures of an exported model with the chain on all images of a folder.
+    """Compares both signatures of an exported model with the chain.
 
     TIFF files, which TensorFlow cannot decode, are given as pixels only.
 
+    Args:
+        bundle: what the model was exported from.
+        model_dir: its folder, that of the version.
+        images: {name: path}, as of `analyze.find_images`.
+
     Raises:
-        ValueError: there is no image, or the model was not made of this bundle at these
-            thresholds.
+        ValueError: the model was not made of this bundle at these thresholds, or cannot be run.
         ImageError: an image cannot be read.
     """
     model_dir = pathlib.Path(model_dir)
     _check_origin(model_dir, bundle)
-    images = analyze.find_images(pathlib.Path(images_dir), model_dir)
     # Images that the chain would cut are refused by the model, or taken whole.
     chain = Chain(bundle, tiling.TilingConfig(tiling.NONE))
     tally = _Tally()
@@ -159,6 +161,8 @@ def _expected(chain: Chain, pixels: np.ndarray) -> dict[str, np.ndarray]:
 
 
 class _Tally:
+    """Sums up what was compared so far."""
+
     def __init__(self):
         self._differences = dict.fromkeys(TOLERANCES, 0.0)
         self._decisions_apart = self._regions = self._images = 0
@@ -213,8 +217,9 @@ class _Process:
     def ask(self, signature: str, name: str, path: str, output: str) -> dict | str:
         """The answer by output, or the reason why there is none."""
         request = {"signature": signature, "input": name, "path": path, "output": output}
-        self._process.stdin.write(json.dumps(request) + "\n")
-        self._process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):  # `listen` tells why
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
         reply = self.listen()
         if "error" in reply:
             return reply["error"]
@@ -240,4 +245,3 @@ def _bare_process(model_dir: pathlib.Path) -> Iterator[_Process]:
             ) as process,
         ):
             yield _Process(process, log)
-            process.stdin.close()
