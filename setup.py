@@ -37,6 +37,8 @@ setup(
         "scipy>=1.13",
         "tensorboard>=2.20",  # curves, worst patches, projector
         "tensorflow>=2.20,<2.21",
+        # The protocol buffers of warm-up requests (30 kB), and of a gRPC client.
+        "tensorflow-serving-api>=2.20,<2.21",
         "tf-models-official>=2.20,<2.21",
         "tifffile>=2024.1",  # TIFF headers of 8 and 16 bit
         "tqdm>=4.66",

@@ -23,7 +23,7 @@ EXTENSIONS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 MAX_PIXELS = 150_000_000
 
 # Cameras of 12 or 14 bits store their values in 16: the scale is the smallest that holds them.
-_SIGNIFICANT_BITS = (12, 14, 16)
+SIGNIFICANT_BITS = (12, 14, 16)
 
 # What tifffile has to say of a damaged file stands in our error.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
@@ -215,17 +215,18 @@ def _check_png(content: bytes, path: str | pathlib.Path) -> None:
 
 
 def _to_rgb(pixels: np.ndarray, path) -> np.ndarray:
+    if pixels.ndim == 2:
+        pixels = pixels[..., None]
+    # Before 16 bits are scaled: the largest value of alpha says nothing of the camera.
+    pixels = pixels[..., :3] if pixels.shape[2] >= 3 else pixels[..., :1]
     if pixels.dtype == np.uint16:
         largest = int(pixels.max(initial=0))
-        bits = next(bits for bits in _SIGNIFICANT_BITS if largest < 2**bits)
+        bits = next(bits for bits in SIGNIFICANT_BITS if largest < 2**bits)
         pixels = np.rint(pixels * (255.0 / (2**bits - 1))).astype(np.uint8)
     elif pixels.dtype == np.bool_:
         pixels = pixels.astype(np.uint8) * 255
     elif pixels.dtype != np.uint8:
         raise ImageError(f"{path}: pixels of 8 or 16 bits are required. Received: {pixels.dtype}")
-    if pixels.ndim == 2:
-        pixels = pixels[..., None]
-    channels = pixels.shape[2]
-    if channels in (1, 2):  # grey, grey with alpha
-        return np.ascontiguousarray(np.repeat(pixels[..., :1], 3, axis=2))
-    return np.ascontiguousarray(pixels[..., :3])
+    if pixels.shape[2] == 1:
+        return np.repeat(pixels, 3, axis=2)
+    return np.ascontiguousarray(pixels)

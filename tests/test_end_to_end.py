@@ -7,12 +7,14 @@ import csv
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from rbc_tf import image_io
 from rbc_tf.cell_types import PAPER
@@ -216,6 +218,27 @@ def test_analysis_on_beam(run_dir, smears, analyzed, tmp_path):
     assert len(names) == 2 * 3 + 4
     for name in names:
         assert (tmp_path / name).read_bytes() == (analyzed / name).read_bytes(), name
+
+
+def test_the_chain_as_one_saved_model(run_dir, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    sources = sorted((run_dir / "smears" / "images").glob("*.png"))
+    shutil.copy(sources[0], folder)
+    for number, extension in enumerate((".jpg", ".bmp", ".tif"), start=1):
+        with Image.open(sources[number]) as image:
+            image.save(folder / f"{number}{extension}")
+    printed = _run(
+        "export_saved_model.py",
+        f"--bundle_dir={run_dir / 'bundle'}",
+        f"--output_dir={tmp_path / 'served'}",
+        f"--verify_images={folder}",
+    )
+    assert "equal within the tolerances" in printed
+    assert "compared with the chain: 4 images" in printed
+    num_regions = int(re.search(r"(\d+) regions", printed)[1])
+    assert num_regions > 4
+    assert (tmp_path / "served" / "1" / "saved_model.pb").is_file()
 
 
 def test_a_damaged_bundle_is_one_line_of_error(run_dir, tmp_path):

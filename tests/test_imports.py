@@ -63,8 +63,9 @@ def _room(name):
 
 
 def _one_room(folder):
-    """The room of a folder; the inner folders of `data` and `report` are part of them."""
-    return folder.split("/")[0] if folder.startswith(("data/", "report/")) else folder
+    """The room of a folder; inner folders are part of theirs, but for Model Garden's."""
+    inner = folder.startswith(("data/", "report/", "pipeline/"))
+    return folder.split("/")[0] if inner else folder
 
 
 _FILES = sorted(_PACKAGE.rglob("*.py"))

@@ -122,6 +122,14 @@ class AbnormalityModel:
                 f"Received: something else at node {int(np.argmin(leaf | inner))}"
             )
 
+    @property
+    def depth(self) -> int:
+        """Number of comparisons on the longest way from a root to a leaf; 0 without trees."""
+        depths = np.zeros(len(self.feature), np.int64)
+        for node in np.flatnonzero(self.left != _NONE):  # parents stand before their children
+            depths[[self.left[node], self.right[node]]] = depths[node] + 1
+        return int(depths.max(initial=0))
+
     def predict(self, probabilities: np.ndarray) -> np.ndarray:
         """float64 [N], the probability that a patch holds an abnormal cell.
 

@@ -35,8 +35,8 @@ OBJECTIVES = (EXACT_MATCH, F1, PLAIN)
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.1, 10.0
 
 # The float32 numbers next to 0 (of full precision) and to 1: their logits are finite.
-_LOWEST, _HIGHEST = np.finfo(np.float32).tiny, 1 - np.finfo(np.float32).epsneg
-_ABOVE_HALF = np.nextafter(np.float32(0.5), np.float32(1))
+LOWEST_OUTPUT, HIGHEST_OUTPUT = np.finfo(np.float32).tiny, 1 - np.finfo(np.float32).epsneg
+ABOVE_HALF = np.nextafter(np.float32(0.5), np.float32(1))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Calibration:
         probabilities = _scaled(outputs, np.array(self.temperatures))
         # Float32 is too coarse for an output just above 0.5 at a high temperature.
         return np.where(
-            outputs > PLAIN_THRESHOLD, np.maximum(probabilities, _ABOVE_HALF), probabilities
+            outputs > PLAIN_THRESHOLD, np.maximum(probabilities, ABOVE_HALF), probabilities
         )
 
     def with_plain_thresholds(self) -> "Calibration":
@@ -139,7 +139,7 @@ def _is_number(value) -> bool:
 
 def _scaled(outputs: np.ndarray, temperatures: np.ndarray) -> np.ndarray:
     """float32, sigmoid(logit(outputs) / temperatures); outputs as they are where that is 1."""
-    logits = special.logit(np.clip(outputs.astype(np.float64), _LOWEST, _HIGHEST))
+    logits = special.logit(np.clip(outputs.astype(np.float64), LOWEST_OUTPUT, HIGHEST_OUTPUT))
     scaled = special.expit(logits / temperatures).astype(np.float32)
     return np.where(temperatures == 1, outputs, scaled)
 
@@ -148,7 +148,9 @@ def _fit_temperature(outputs: np.ndarray, labels: np.ndarray) -> float:
     """The temperature of highest likelihood of the known labels of one type."""
     known = labels != UNKNOWN
     signs = np.where(labels[known] == PRESENT, 1.0, -1.0)
-    logits = special.logit(np.clip(outputs[known].astype(np.float64), _LOWEST, _HIGHEST))
+    logits = special.logit(
+        np.clip(outputs[known].astype(np.float64), LOWEST_OUTPUT, HIGHEST_OUTPUT)
+    )
     margins = signs * logits
 
     def loss(log_temperature):

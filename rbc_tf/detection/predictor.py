@@ -6,19 +6,18 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from rbc_tf import boxes as boxes_lib
+from rbc_tf.detection import graph
 from rbc_tf.types import Detections
-
-_OUTPUTS = ("detection_boxes", "detection_scores", "num_detections", "image_info")
-# Row of image_info that holds (y, x) scaled size / source size.
-_SCALE_ROW = 2
-# The graph scales an image until it fits its input. The short side of a longer strip could
-# round to no pixel at all.
-_MAX_ASPECT = 64
 
 
 class DetectorPredictor:
-    """Finds regions with a SavedModel as tools/export_detector.py writes it."""
+    """Finds regions with a SavedModel as tools/export_detector.py writes it.
+
+    Attributes:
+        score_threshold: detections below it are dropped.
+        provenance: what detector.json says.
+        signature: the function of the SavedModel, images to boxes in pixels of its own scale.
+    """
 
     def __init__(self, export_dir: str | pathlib.Path, score_threshold: float = 0.5):
         """Loads the model.
@@ -43,8 +42,8 @@ class DetectorPredictor:
         self.provenance = _read_provenance(folder)
         # Kept, because the signature does not own the variables of the model.
         self._model = tf.saved_model.load(str(folder))
-        self._detect = self._model.signatures.get("serving_default")
-        _check_signature(self._detect, folder)
+        self.signature = self._model.signatures.get("serving_default")
+        _check_signature(self.signature, folder)
 
     def predict(self, image: np.ndarray) -> Detections:
         """Regions of one image uint8 [H, W, 3] RGB of any size, best score first.
@@ -64,19 +63,13 @@ class DetectorPredictor:
         _check_images(images)
         if len(images) == 0:
             return []
-        answer = self._detect(inputs=tf.constant(_limit_aspect(images)))
-        answer = {name: answer[name].numpy() for name in _OUTPUTS}
+        answer = self.signature(inputs=graph.limit_aspect(images))
         height, width = images.shape[1:3]
-        return [self._in_source_pixels(answer, row, height, width) for row in range(len(images))]
+        return [self._detections(answer, row, height, width) for row in range(len(images))]
 
-    def _in_source_pixels(self, answer: dict, row: int, height: int, width: int) -> Detections:
-        count = int(answer["num_detections"][row])
-        scores = answer["detection_scores"][row, :count].astype(np.float32)
-        scale = np.tile(answer["image_info"][row, _SCALE_ROW], 2)
-        found = boxes_lib.clip(answer["detection_boxes"][row, :count] / scale, height, width)
-        keep = (scores >= self.score_threshold) & (boxes_lib.area(found) > 0)
-        order = np.argsort(-scores[keep], kind="stable")
-        return Detections(boxes=found[keep][order], scores=scores[keep][order])
+    def _detections(self, answer: dict, row: int, height: int, width: int) -> Detections:
+        found = graph.in_source_pixels(answer, row, height, width, self.score_threshold)
+        return Detections(*(values.numpy() for values in found))
 
 
 def _read_provenance(folder: pathlib.Path) -> dict:
@@ -87,10 +80,10 @@ def _read_provenance(folder: pathlib.Path) -> dict:
 
 def _check_signature(signature, folder: pathlib.Path) -> None:
     outputs = set(signature.structured_outputs) if signature is not None else set()
-    missing = sorted(set(_OUTPUTS) - outputs)
+    missing = sorted(set(graph.OUTPUTS) - outputs)
     if missing:
         raise ValueError(
-            f"The signature serving_default of {folder} must answer {', '.join(_OUTPUTS)}. "
+            f"The signature serving_default of {folder} must answer {', '.join(graph.OUTPUTS)}. "
             f"Missing: {', '.join(missing)}"
         )
     inputs = signature.structured_input_signature[1]
@@ -109,11 +102,3 @@ def _check_images(images: np.ndarray) -> None:
         )
     if 0 in images.shape[1:3]:
         raise ValueError(f"Images must have pixels. Received: {list(images.shape[1:])}")
-
-
-def _limit_aspect(images: np.ndarray) -> np.ndarray:
-    """Pads very long strips with black below or to the right, which moves no box."""
-    height, width = images.shape[1:3]
-    missing_rows = max(0, -(-width // _MAX_ASPECT) - height)
-    missing_columns = max(0, -(-height // _MAX_ASPECT) - width)
-    return np.pad(images, ((0, 0), (0, missing_rows), (0, missing_columns), (0, 0)))

@@ -123,6 +123,11 @@ class Tiles:
         """Pixels from a seam within which a box counts as cut by it."""
         return max(2, round(_EDGE * min(self.height, self.width)))
 
+    @property
+    def largest_whole(self) -> tuple[int, int]:
+        """(height, width) of the largest image that stays whole."""
+        return int(self.whole_up_to * self.height), int(self.whole_up_to * self.width)
+
     def cut(self, height: int, width: int) -> np.ndarray:
         """int64 [K, 4], the tiles of an image (ymin, xmin, ymax, xmax), row by row.
 
@@ -131,7 +136,8 @@ class Tiles:
         and `edge` on either side: so a region no larger than `overlap` lies in one of them
         more than `edge` away from every seam.
         """
-        if height <= self.whole_up_to * self.height and width <= self.whole_up_to * self.width:
+        most_high, most_wide = self.largest_whole
+        if height <= most_high and width <= most_wide:
             return np.array([[0, 0, height, width]])
         rows = self._starts(height, self.height)
         columns = self._starts(width, self.width)

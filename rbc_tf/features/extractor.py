@@ -6,6 +6,9 @@ import tensorflow as tf
 from rbc_tf.features import crops
 from rbc_tf.features.backbone import Backbone
 
+# Patches at a time, by default.
+BATCH_SIZE = 32
+
 
 class FeatureExtractor:
     """Runs a backbone over any number of patches, in batches, as one compiled function.
@@ -13,7 +16,7 @@ class FeatureExtractor:
     The function leaves the number of patches open, so nothing is traced again for the last batch.
     """
 
-    def __init__(self, backbone: Backbone, batch_size: int = 32):
+    def __init__(self, backbone: Backbone, batch_size: int = BATCH_SIZE):
         if batch_size < 1:
             raise ValueError(f"`batch_size` must be 1 or more. Received: {batch_size}")
         self.batch_size = batch_size

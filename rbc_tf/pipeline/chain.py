@@ -14,6 +14,30 @@ from rbc_tf.pipeline import bundle as bundles
 from rbc_tf.types import AnalyzedRegions, Detections
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Parts:
+    """The parts of a bundle, loaded; the classifier calibrates as the manifest says."""
+
+    detector: DetectorPredictor
+    backbone: backbone.Backbone
+    classifier: Classifier
+
+
+def load_parts(bundle: bundles.Bundle) -> Parts:
+    """Loads what lies in a bundle; raises BundleError where its parts do not belong together."""
+    manifest = bundle.manifest
+    classifier = Classifier.load(bundle.path / bundles.CLASSIFIER)
+    if classifier.cell_types != manifest.cell_types:
+        raise bundles.BundleError(
+            f"{bundle.path}: the classifier knows other cell types than {bundles.MANIFEST}"
+        )
+    return Parts(
+        DetectorPredictor(bundle.path / bundles.DETECTOR, score_threshold=0.0),
+        backbone.load_backbone(str(bundle.path / bundles.BACKBONE), manifest.crop.size),
+        dataclasses.replace(classifier, calibration=manifest.calibration),
+    )
+
+
 class Chain:
     """All parts of a bundle, loaded once and applied to many images.
 
@@ -28,23 +52,17 @@ class Chain:
         self, bundle: bundles.Bundle, tiling_config: tiling.TilingConfig = tiling.TilingConfig()
     ):
         self.manifest = bundle.manifest
-        self._detector = DetectorPredictor(bundle.path / bundles.DETECTOR, score_threshold=0.0)
+        parts = load_parts(bundle)
+        self._detector = parts.detector
         self.tiles = tiling_config.resolve(self._detector.provenance)
         if self.tiles is None and tiling_config.size == tiling.AUTO:
             logging.info(
                 "The detector does not say how large the images of its training were: every image "
                 "is detected whole, however large. Export it again, or give the size of tiles"
             )
-        size = bundle.manifest.crop.size
-        loaded = backbone.load_backbone(str(bundle.path / bundles.BACKBONE), size)
-        self._extractor = FeatureExtractor(loaded)
-        self.backbone_record = loaded.record
-        classifier = Classifier.load(bundle.path / bundles.CLASSIFIER)
-        if classifier.cell_types != bundle.manifest.cell_types:
-            raise bundles.BundleError(
-                f"{bundle.path}: the classifier knows other cell types than {bundles.MANIFEST}"
-            )
-        self.classifier = dataclasses.replace(classifier, calibration=bundle.manifest.calibration)
+        self._extractor = FeatureExtractor(parts.backbone)
+        self.backbone_record = parts.backbone.record
+        self.classifier = parts.classifier
         self._thresholds = np.array(bundle.manifest.thresholds)
 
     def analyze(self, image: np.ndarray) -> AnalyzedRegions:
