@@ -4,58 +4,22 @@ import dataclasses
 import json
 import pathlib
 
-import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
+import tiny_detector
 
 from rbc_tf.detection.garden import experiments, export, parameters, train
 from rbc_tf.detection.predictor import DetectorPredictor
-
-_SIDE = 64
-_SETTINGS = {
-    "runtime": {"mixed_precision_dtype": "float32"},
-    "task": {
-        "init_checkpoint": "",
-        "summary_images": 1,
-        "model": {
-            "input_size": [_SIDE, _SIDE, 3],
-            "min_level": 3,
-            "max_level": 4,
-            "backbone": {"type": "resnet", "resnet": {"model_id": 18}},
-            "decoder": {"type": "fpn", "fpn": {"num_filters": 16}},
-            "rpn_head": {"num_filters": 16},
-            "anchor": {"anchor_size": 2.0},
-            "detection_head": {"num_convs": 0, "num_fcs": 1, "fc_dims": 16},
-            "roi_sampler": {"num_sampled_rois": 16},
-            "detection_generator": {"pre_nms_score_threshold": 0.0, "max_num_detections": 120},
-        },
-        "train_data": {"global_batch_size": 2, "parser": {"max_num_instances": 120}},
-        "validation_data": {"global_batch_size": 2, "parser": {"max_num_instances": 120}},
-    },
-    "trainer": {
-        "train_epochs": 0,
-        "train_steps": 2,
-        "steps_per_loop": 1,
-        "summary_interval": 1,
-        "checkpoint_interval": 1,
-        "validation_interval": 2,
-        "optimizer_config": {
-            "learning_rate": {"type": "cosine", "cosine": {"initial_learning_rate": 0.01}},
-            "warmup": {"type": "linear", "linear": {"warmup_steps": 1}},
-        },
-    },
-}
 
 
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory):
     folder = tmp_path_factory.mktemp("records")
-    sizes = {name: _write_records(folder, name) for name in ("train", "validation", "test")}
-    (folder / "records.json").write_text(json.dumps({"splits": sizes}))
+    tiny_detector.write_records(folder, train=3, validation=3, test=3)
     # JSON is YAML.
     return parameters.Sources(
-        experiments.FPN, params_override=json.dumps(_SETTINGS), records_dir=str(folder)
+        experiments.FPN, params_override=json.dumps(tiny_detector.SETTINGS), records_dir=str(folder)
     )
 
 
@@ -91,17 +55,17 @@ def test_scores_of_another_split_are_written(sources, model_dir):
 def test_an_export_answers_in_source_pixels(model_dir, tmp_path):
     export.run(parameters.Sources(""), model_dir, "", str(tmp_path / "exported"))
     provenance = json.loads((tmp_path / "exported" / "detector.json").read_text())
-    assert provenance["input_image_size"] == [_SIDE, _SIDE]
+    assert provenance["input_image_size"] == [tiny_detector.SIDE, tiny_detector.SIDE]
     assert provenance["step"] == 2
     # Two discs of 19 pixels in each image.
-    assert provenance["training_image_size"] == [_SIDE, _SIDE]
+    assert provenance["training_image_size"] == [tiny_detector.SIDE, tiny_detector.SIDE]
     assert list(provenance["records"]) == ["train", "validation"]
     for size in provenance["records"].values():
         assert size["num_boxes"] == 2 * size["num_images"] > 0
     assert provenance["largest_training_region"] == [19, 19]
     assert provenance["validation"]["best_ckpt_global_step"] == 2
     predictor = DetectorPredictor(tmp_path / "exported", score_threshold=0.0)
-    image = _smear(np.random.default_rng(0))[0]
+    image = tiny_detector.smear(np.random.default_rng(0))[0]
     small = predictor.predict(image)
     assert len(small) > 0
     # Four times the size, halved twice inside the graph, is the same picture: boxes times 4.
@@ -135,54 +99,6 @@ def test_single_level_trains(sources, tmp_path):
     )
     assert train.run(single_level, "train", str(tmp_path)) == {}
     assert tf.train.latest_checkpoint(str(tmp_path)).endswith("ckpt-1")
-
-
-def _smear(random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """uint8 [64, 64, 3] with two dark discs, and their boxes as shares of the side."""
-    image = np.full((_SIDE, _SIDE, 3), 220, np.uint8)
-    centres = np.array([[16, 16], [44, 44]]) + random.integers(-4, 5, (2, 2))
-    for y, x in centres.tolist():
-        cv2.circle(image, (x, y), 9, (150, 60, 90), -1)
-    return image, np.concatenate([centres - 9, centres + 10], axis=1) / _SIDE
-
-
-def _write_records(folder: pathlib.Path, split: str, num_images: int = 3) -> dict:
-    random = np.random.default_rng(len(split))
-    with tf.io.TFRecordWriter(str(folder / f"{split}-00000-of-00001")) as writer:
-        for source_id in range(num_images):
-            writer.write(_example(source_id, *_smear(random)).SerializeToString())
-    return {"num_images": num_images, "num_boxes": 2 * num_images, "max_boxes": 2}
-
-
-def _example(source_id: int, image: np.ndarray, boxes: np.ndarray) -> tf.train.Example:
-    ymin, xmin, ymax, xmax = boxes.T
-    values = {
-        "image/encoded": [cv2.imencode(".png", image[..., ::-1])[1].tobytes()],
-        "image/format": [b"png"],
-        "image/height": [_SIDE],
-        "image/width": [_SIDE],
-        "image/filename": [b"smear.png"],
-        "image/source_id": [str(source_id).encode()],
-        "image/object/bbox/ymin": ymin,
-        "image/object/bbox/xmin": xmin,
-        "image/object/bbox/ymax": ymax,
-        "image/object/bbox/xmax": xmax,
-        "image/object/class/text": [b"region"] * len(boxes),
-        "image/object/class/label": [1] * len(boxes),
-        "image/object/is_crowd": [0] * len(boxes),
-        "image/object/area": (ymax - ymin) * (xmax - xmin) * _SIDE**2,
-    }
-    return tf.train.Example(
-        features=tf.train.Features(feature={key: _feature(v) for key, v in values.items()})
-    )
-
-
-def _feature(values) -> tf.train.Feature:
-    if isinstance(values[0], bytes):
-        return tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
-    if isinstance(values[0], int):
-        return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
-    return tf.train.Feature(float_list=tf.train.FloatList(value=values))
 
 
 def _image_tags(folder: pathlib.Path) -> set[str]:

@@ -42,6 +42,15 @@ _SPLIT = flags.DEFINE_enum(
 _CHECKPOINT_PATH = flags.DEFINE_string(
     "checkpoint_path", "", "What mode eval scores; the best one of model_dir by default."
 )
+_WORKER_HOSTS = flags.DEFINE_string(
+    "worker_hosts",
+    "",
+    "On several machines, the same everywhere: 'host:port,host:port', the chief first. model_dir "
+    "and records_dir must be folders that all of them see. TF_CONFIG does as well.",
+)
+_TASK_INDEX = flags.DEFINE_integer(
+    "task_index", None, "Place of this machine in worker_hosts, from 0."
+)
 
 
 def main() -> None:
@@ -52,6 +61,8 @@ def main() -> None:
         records_dir=_RECORDS_DIR.value,
         backbone_checkpoint=_BACKBONE_CHECKPOINT.value,
         seed=_SEED.value,
+        worker_hosts=_WORKER_HOSTS.value,
+        task_index=_TASK_INDEX.value,
     )
     scores = train.run(sources, _MODE.value, _MODEL_DIR.value, _SPLIT.value, _CHECKPOINT_PATH.value)
     for name, score in scores.items():

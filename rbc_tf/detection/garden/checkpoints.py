@@ -17,7 +17,16 @@ class BestCheckpoint(train_utils.BestCheckpointExporter):
 
     Killed in between, it would hold a score of weights that it never saved, and killed while
     writing, a score that cannot be read. Here the score comes last, and whole.
+
+    Args:
+        run_dir: folder of the best checkpoint so far, if there is one.
+        output_dir: where better ones are written: `run_dir`, but for workers that are no chief.
     """
+
+    def __init__(self, run_dir: str, output_dir: str, metric: str, comparison: str):
+        super().__init__(run_dir, metric, comparison)
+        # The score to beat has been read.
+        self._export_dir = output_dir
 
     def maybe_export_checkpoint(self, checkpoint, eval_logs, global_step, write_logs=True) -> bool:
         best = self._best_ckpt_logs
@@ -35,10 +44,11 @@ class BestCheckpoint(train_utils.BestCheckpointExporter):
         artifacts.write_json(self.best_ckpt_logs_path, scores)
 
 
-def exporter(params: configs.Experiment, model_dir: str) -> BestCheckpoint:
+def exporter(params: configs.Experiment, model_dir: str, output_dir: str) -> BestCheckpoint:
     trainer = params.trainer
     return BestCheckpoint(
         os.path.join(model_dir, trainer.best_checkpoint_export_subdir),
+        os.path.join(output_dir, trainer.best_checkpoint_export_subdir),
         trainer.best_checkpoint_eval_metric,
         trainer.best_checkpoint_metric_comp,
     )

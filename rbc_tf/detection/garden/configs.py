@@ -38,18 +38,25 @@ class TrainerConfig(config_definitions.TrainerConfig):
     Attributes:
         train_epochs: passes over the training images. Exactly one of `train_epochs` and
             `train_steps` is set; the other one is 0.
+        preemption_on_demand_checkpoint: on several workers, a checkpoint when one of them is told
+            to end (SIGTERM). Off, because Model Garden's workers then go on instead of ending.
     """
 
     optimizer_config: schedule.OptimizationConfig = dataclasses.field(
         default_factory=schedule.OptimizationConfig
     )
     train_epochs: float = 0.0
+    preemption_on_demand_checkpoint: bool = False
 
 
 @dataclasses.dataclass
 class RuntimeConfig(config_definitions.RuntimeConfig):
     """Attributes:
     num_gpus: -1 for all that the machine has, 0 for the processor.
+    distribution_strategy: 'mirrored', all devices of one machine. With several workers it is
+        'multi_worker_mirrored', whichever of the two is set.
+    worker_hosts: 'host:port,host:port', the chief first.
+    task_index: place of this worker in it.
     """
 
     num_gpus: int = -1

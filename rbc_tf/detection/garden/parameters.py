@@ -8,7 +8,7 @@ import yaml
 from official.core import exp_factory
 from official.modeling import hyperparams
 
-from rbc_tf.detection.garden import configs, experiments
+from rbc_tf.detection.garden import configs, experiments, workers
 
 # What `backbone_checkpoint` says for random weights.
 RANDOM_WEIGHTS = "none"
@@ -25,6 +25,8 @@ class Sources:
         records_dir: sets task.records_dir where not ''.
         backbone_checkpoint: sets task.init_checkpoint where not ''; 'none' = random weights.
         seed: sets seed where not None.
+        worker_hosts: sets runtime.worker_hosts where not '': 'host:port,host:port'.
+        task_index: sets runtime.task_index where not None.
     """
 
     experiment: str
@@ -33,6 +35,8 @@ class Sources:
     records_dir: str = ""
     backbone_checkpoint: str = ""
     seed: int | None = None
+    worker_hosts: str = ""
+    task_index: int | None = None
 
 
 def build(sources: Sources) -> configs.Experiment:
@@ -56,6 +60,7 @@ def build(sources: Sources) -> configs.Experiment:
     except KeyError as error:
         raise ValueError(f"Unknown setting. {error.args[0]}") from error
     _follow(params)
+    workers.cluster(params.runtime)
     _check_input_size(params.task.model)
     params.validate()
     return params
@@ -85,7 +90,7 @@ def _override_from_file(params: configs.Experiment, path: str) -> None:
 
 
 def _shorthands(sources: Sources) -> dict:
-    overrides: dict = {"task": {}}
+    overrides: dict = {"task": {}, "runtime": {}}
     if sources.records_dir:
         overrides["task"]["records_dir"] = sources.records_dir
     if sources.backbone_checkpoint:
@@ -93,6 +98,10 @@ def _shorthands(sources: Sources) -> dict:
         overrides["task"]["init_checkpoint"] = "" if start == RANDOM_WEIGHTS else start
     if sources.seed is not None:
         overrides["seed"] = sources.seed
+    if sources.worker_hosts:
+        overrides["runtime"]["worker_hosts"] = sources.worker_hosts
+    if sources.task_index is not None:
+        overrides["runtime"]["task_index"] = sources.task_index
     return overrides
 
 

@@ -8,7 +8,7 @@ import pathlib
 
 from absl import logging
 
-from rbc_tf.detection.garden import configs, schedule
+from rbc_tf.detection.garden import configs, schedule, workers
 
 # Settings that bound how many regions of an image are learnt from, found or scored.
 _LIMITS = (
@@ -66,7 +66,8 @@ def apply(params: configs.Experiment, splits: tuple[str, ...]) -> None:
     Raises:
         FileNotFoundError: no records.json.
         ValueError: a split is missing or empty, an image holds more boxes than the settings
-            keep, not exactly one of epochs and steps is set, or an input path is.
+            keep, not exactly one of epochs and steps is set, an input path is, or there are
+            fewer training images than workers.
     """
     sizes = read_split_sizes(params.task.records_dir)
     for split in splits:
@@ -76,6 +77,7 @@ def apply(params: configs.Experiment, splits: tuple[str, ...]) -> None:
         params.task.validation_data, params.task.records_dir, params.task.evaluation_split
     )
     if "train" in splits:
+        _check_workers(params, sizes["train"])
         _set_train_steps(params, sizes["train"])
 
 
@@ -95,6 +97,15 @@ def _check_split(params: configs.Experiment, split: str, sizes: dict[str, SplitS
                 f"{limit}: the rest would be dropped without a word. Set {name} to "
                 f"{size.max_boxes} or more."
             )
+
+
+def _check_workers(params: configs.Experiment, train: SplitSize) -> None:
+    num_workers = len(workers.cluster(params.runtime).addresses)
+    if train.num_images < num_workers:
+        raise ValueError(
+            f"{params.task.records_dir} must hold an image of split 'train' for each of "
+            f"{num_workers} workers. Received: {train.num_images} images"
+        )
 
 
 def _set_input_path(data, records_dir: str, split: str) -> None:

@@ -9,7 +9,7 @@ from absl import logging
 from official.core import task_factory
 from official.vision.tasks import maskrcnn
 
-from rbc_tf.detection.garden import backbone, configs, drawing, evaluator
+from rbc_tf.detection.garden import backbone, configs, drawing, evaluator, workers
 
 _DRAWABLE = "drawable"
 
@@ -28,6 +28,16 @@ class RegionDetection(maskrcnn.MaskRCNNTask):
             )
         self.task_config.init_checkpoint = backbone.checkpoint(self.task_config)
         super().initialize(model)
+
+    def build_inputs(self, params, input_context=None, dataset_fn=None) -> tf.data.Dataset:
+        """Shares training images out to the workers; each evaluates on all images by itself.
+
+        Scores cannot be added up: average precision ranks the boxes of all images together.
+        """
+        if input_context is not None and not params.is_training:
+            here = input_context.num_replicas_in_sync // input_context.num_input_pipelines
+            input_context = tf.distribute.InputContext(num_replicas_in_sync=here)
+        return super().build_inputs(params, input_context, dataset_fn)
 
     def build_metrics(self, training: bool = True) -> list[tf_keras.metrics.Metric]:
         self._drawn: list[np.ndarray] = []
@@ -74,7 +84,12 @@ class RegionDetection(maskrcnn.MaskRCNNTask):
             log_dir = os.path.join(self.logging_dir, "validation_images")
             about = drawing.legend(self.task_config.summary_score_threshold)
             drawing.write_summaries(log_dir, self._drawn, int(global_step.numpy()), about)
-        return super().reduce_aggregated_logs(aggregated_logs, global_step)
+        scores = super().reduce_aggregated_logs(aggregated_logs, global_step)
+        # All must agree whether a checkpoint is the best one, as all take part in saving it.
+        names = sorted(scores)
+        values = np.array([scores[name] for name in names], np.float64)
+        agreed = workers.of_chief(values, tf.distribute.get_strategy())
+        return dict(zip(names, agreed, strict=True))
 
     def _draw(self, drawable: dict) -> None:
         wanted = self.task_config.summary_images - len(self._drawn)

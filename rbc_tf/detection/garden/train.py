@@ -4,12 +4,13 @@ import contextlib
 import copy
 import os
 import pathlib
+import tempfile
+from collections.abc import Iterator
 
 import tensorflow as tf
 import tf_keras
 from absl import logging
-from official.common import distribute_utils
-from official.core import base_trainer, task_factory, train_lib, train_utils
+from official.core import base_trainer, task_factory, train_utils
 from official.modeling import performance
 
 from rbc_tf import artifacts
@@ -19,7 +20,9 @@ from rbc_tf.detection.garden import (
     configs,
     parameters,
     records,
+    runner,
     task,  # noqa: F401 (registers the task)
+    workers,
 )
 
 MODES = ("train", "train_and_eval", "eval")
@@ -36,7 +39,8 @@ def run(
     """Trains, evaluates, or both; run again after an interruption, it goes on.
 
     With a seed, two runs from the start agree; a resumed one reads the images in the order of
-    the start again.
+    the start again. On several workers each process calls this with the same settings; if one
+    of them dies, the others end with an error, and all are to be run again.
 
     Args:
         sources: settings; mode 'eval' takes what they leave out from `model_dir`/params.yaml.
@@ -51,12 +55,17 @@ def run(
 
     Raises:
         ValueError, FileNotFoundError, ConnectionError: see `parameters.build`,
-            `records.apply` and `backbone.checkpoint`.
+            `records.apply`, `backbone.checkpoint` and `workers`.
     """
     if mode not in MODES:
         raise ValueError(f"mode must be one of {', '.join(MODES)}. Received: {mode!r}")
     if mode == "eval":
         params = parameters.build(parameters.of_run(sources, model_dir))
+        if workers.cluster(params.runtime).has_peers:
+            raise ValueError(
+                "Mode eval requires a single worker: leave out worker_hosts, and TF_CONFIG. "
+                f"Received: {workers.cluster(params.runtime)}"
+            )
         return evaluate(params, model_dir, evaluation_split, checkpoint_path)
     return _train(parameters.build(sources), mode, model_dir)
 
@@ -109,55 +118,89 @@ def _train(params: configs.Experiment, mode: str, model_dir: str) -> dict[str, f
     # As given, before steps are derived from epochs: what repeats the run.
     given = copy.deepcopy(params)
     records.apply(params, ("train", params.task.evaluation_split) if evaluates else ("train",))
-    latest = tf.train.latest_checkpoint(model_dir)
-    if latest is None:
+    if tf.train.latest_checkpoint(model_dir) is None:
         # Before minutes are spent on building the model.
         backbone.checkpoint(params.task)
-    train_utils.serialize_config(given, model_dir)
-    strategy = _prepare(params)
-    exporter = checkpoints.exporter(params, model_dir)
-    with strategy.scope():
-        detection = task_factory.get_task(params.task, logging_dir=model_dir)
-        trainer = train_utils.create_trainer(
-            params, detection, train=True, evaluate=evaluates, checkpoint_exporter=exporter
-        )
+    members = workers.cluster(params.runtime)
+    with (
+        _said_once(),
+        workers.lost_ones_reported(members, model_dir),
+        _output_dir(members, model_dir) as output_dir,
+    ):
+        strategy = _prepare(params)
+        workers.check_batches(params, strategy)
+        workers.check_same_settings(params, strategy)
+        workers.note_batch_norm(params, strategy)
+        workers.share_seed(params.task.train_data, strategy)
+        if members.is_chief:
+            workers.forget(given.runtime)
+            train_utils.serialize_config(given, model_dir)
+        return _run(params, strategy, evaluates, model_dir, output_dir)
+
+
+def _run(
+    params: configs.Experiment,
+    strategy: tf.distribute.Strategy,
+    evaluates: bool,
+    model_dir: str,
+    output_dir: str,
+) -> dict[str, float]:
+    # Only now: all workers of an earlier start have ended, and none of this one writes yet.
+    latest = tf.train.latest_checkpoint(model_dir)
     finished = latest is not None and checkpoints.step(latest) >= params.trainer.train_steps
-    with _said_once():
-        train_lib.run_experiment(
-            distribution_strategy=strategy,
-            task=detection,
-            mode=mode,
-            params=params,
-            model_dir=model_dir,
-            trainer=trainer,
-            # A run killed between its last checkpoint and its last evaluation still owes that.
-            run_post_eval=finished and evaluates,
+    exporter = checkpoints.exporter(params, model_dir, output_dir)
+    with strategy.scope():
+        detection = task_factory.get_task(params.task, logging_dir=output_dir)
+        trainer = train_utils.create_trainer(
+            params,
+            detection,
+            train=True,
+            evaluate=evaluates,
+            checkpoint_exporter=exporter,
+            trainer_cls=runner.Trainer,
         )
+    runner.Runner(
+        run_dir=model_dir,
+        output_dir=output_dir,
+        distribution_strategy=strategy,
+        task=detection,
+        mode="train_and_eval" if evaluates else "train",
+        params=params,
+        trainer=trainer,
+        # A run killed between its last checkpoint and its last evaluation still owes that.
+        run_post_eval=finished and evaluates,
+    ).run()
     best = exporter.best_ckpt_logs or {}
     return {name: float(best[name]) for name in _SCORES if name in best}
+
+
+@contextlib.contextmanager
+def _output_dir(members: workers.Cluster, model_dir: str) -> Iterator[str]:
+    """`model_dir` for the chief; a folder that is thrown away for the others."""
+    if members.is_chief:
+        yield model_dir
+        return
+    with tempfile.TemporaryDirectory(prefix="rbc_tf_worker_") as folder:
+        yield folder
 
 
 def _prepare(params: configs.Experiment) -> tf.distribute.Strategy:
     """Precision, seeds and devices, which are settings of the whole process."""
     performance.set_mixed_precision_policy(params.runtime.mixed_precision_dtype)
     if params.seed is not None:
-        tf_keras.utils.set_random_seed(params.seed)
+        # Workers draw different numbers; the first weights are the chief's.
+        tf_keras.utils.set_random_seed(params.seed + workers.cluster(params.runtime).index)
         tf.config.experimental.enable_op_determinism()
-    num_gpus = params.runtime.num_gpus
-    if num_gpus < 0:
-        num_gpus = len(tf.config.list_physical_devices("GPU"))
-    logging.info("Devices: %s", f"{num_gpus} GPUs" if num_gpus else "processor only")
-    return distribute_utils.get_distribution_strategy(
-        distribution_strategy=params.runtime.distribution_strategy,
-        all_reduce_alg=params.runtime.all_reduce_alg,
-        num_gpus=num_gpus,
-        tpu_address=params.runtime.tpu,
-    )
+    return workers.strategy(params.runtime)
 
 
 @contextlib.contextmanager
 def _said_once():
-    """Drops the copies of what absl logs: TensorFlow's own handler, and what Orbit prints."""
+    """Drops the copies of what absl logs: TensorFlow's own handler, and what Orbit prints.
+
+    And what TensorFlow says of every variable that workers exchange.
+    """
     tf.get_logger().handlers.clear()
+    tf.get_logger().setLevel("WARNING")
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
         yield
