@@ -9,10 +9,11 @@ from rbc_tf import config as config_lib
 from rbc_tf.cell_types import CellType, CellTypes
 from rbc_tf.classification import fit, out_of_fold
 from rbc_tf.classification.abnormality import BoostingConfig
-from rbc_tf.classification.calibration import CalibrationConfig, fit_calibration
+from rbc_tf.classification.calibration import CalibrationConfig
 from rbc_tf.classification.classifier import Classifier, ClassifierError
 from rbc_tf.classification.fit import ClassifierConfig, fit_classifier
 from rbc_tf.classification.heads import HeadsConfig
+from rbc_tf.classification.held_calibration import fit_held_calibration
 from rbc_tf.classification.out_of_fold import FoldsConfig, draw_folds
 from rbc_tf.evaluation.calibration import expected_calibration_error
 from rbc_tf.features import cache
@@ -24,7 +25,7 @@ HEADS = HeadsConfig(hidden_units=4, learning_rate=0.02, batch_size=16, max_epoch
 CONFIG = ClassifierConfig(HEADS, FoldsConfig(3), BoostingConfig(n_estimators=5))
 
 
-def make_table(count=120, groups=12, seed=0):
+def make_table(count=360, groups=12, seed=0):
     """Type t is present where feature t is above 0; two thirds of the groups are for training."""
     rng = np.random.default_rng(seed)
     features = rng.normal(size=(count, DIM)).astype(np.float32)
@@ -204,9 +205,10 @@ def test_calibration_is_that_of_the_validation_outputs(finished):
     table = make_table()
     validation = table.select(table.splits == "validation")
     outputs = classifier.outputs(validation.features)
-    expected = fit_calibration(outputs, validation.labels, CalibrationConfig())
+    held = fit_held_calibration(outputs, validation.labels, validation.groups, CalibrationConfig())
+    expected = held.calibration
     assert classifier.calibration == expected
-    assert min(abs(np.log(expected.temperatures))) > 0.01  # or the next lines would say nothing
+    assert max(abs(np.log(expected.temperatures))) > 0.01  # or the next lines would say nothing
 
     probabilities, abnormal = classifier.predict(validation.features)
     np.testing.assert_array_equal(probabilities, expected.apply(outputs))
@@ -223,6 +225,8 @@ def test_calibration_is_that_of_the_validation_outputs(finished):
     assert report["present"] + report["absent"] == report["threshold_patches"] == len(truth)
     assert report["temperature_fitted"]
     assert report["threshold_fitted"]
+    assert report["temperature_held"] == held.temperature_held[1]
+    assert report["threshold_held"] == held.threshold_held[1]
     assert report["ece_before"] == expected_calibration_error(outputs[:, 1], truth)
     assert report["ece_after"] == expected_calibration_error(probabilities[:, 1], truth)
 

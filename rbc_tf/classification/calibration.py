@@ -108,14 +108,41 @@ def fit_calibration(
         labels: int8 [N, T]; unknown ones count for nothing (see `rows_for_thresholds` too).
         config: the objective.
     """
+    temperatures = fit_temperatures(outputs, labels)
+    plain = (PLAIN_THRESHOLD,) * labels.shape[1]
+    probabilities = Calibration(temperatures, plain).apply(outputs)
+    return Calibration(temperatures, fit_thresholds(probabilities, labels, config.objective))
+
+
+def fit_temperatures(outputs: np.ndarray, labels: np.ndarray) -> tuple[float, ...]:
+    """The temperatures of `fit_calibration`, of outputs [N, T] and labels int8 [N, T]."""
     fitted = has_both_classes(labels)
-    temperatures = tuple(
+    return tuple(
         _fit_temperature(outputs[:, t], labels[:, t]) if fitted[t] else 1.0
         for t in range(labels.shape[1])
     )
-    plain = (PLAIN_THRESHOLD,) * labels.shape[1]
-    probabilities = Calibration(temperatures, plain).apply(outputs)
-    return Calibration(temperatures, _fit_thresholds(probabilities, labels, config.objective))
+
+
+def fit_thresholds(
+    probabilities: np.ndarray, labels: np.ndarray, objective: str
+) -> tuple[float, ...]:
+    """The thresholds of `fit_calibration`, on calibrated probabilities [N, T]."""
+    if objective == EXACT_MATCH:
+        rows = rows_for_thresholds(labels, objective)
+        return _thresholds_for_exact_match(probabilities[rows], labels[rows])
+    thresholds = [PLAIN_THRESHOLD] * labels.shape[1]
+    if objective == F1:
+        for t in np.flatnonzero(has_both_classes(labels)):
+            thresholds[t] = _threshold_for_f1(probabilities[:, t], labels[:, t])
+    return tuple(thresholds)
+
+
+def cross_entropies(
+    outputs: np.ndarray, labels: np.ndarray, temperatures: np.ndarray
+) -> np.ndarray:
+    """float64 [N, T], of outputs [N, T] at temperatures [T]; 0 where the label is unknown."""
+    margins = np.where(labels == PRESENT, 1.0, -1.0) * _logits(outputs) / temperatures
+    return np.where(labels == UNKNOWN, 0.0, np.logaddexp(0, -margins))
 
 
 def has_both_classes(labels: np.ndarray) -> np.ndarray:
@@ -139,40 +166,26 @@ def _is_number(value) -> bool:
 
 def _scaled(outputs: np.ndarray, temperatures: np.ndarray) -> np.ndarray:
     """float32, sigmoid(logit(outputs) / temperatures); outputs as they are where that is 1."""
-    logits = special.logit(np.clip(outputs.astype(np.float64), LOWEST_OUTPUT, HIGHEST_OUTPUT))
-    scaled = special.expit(logits / temperatures).astype(np.float32)
+    scaled = special.expit(_logits(outputs) / temperatures).astype(np.float32)
     return np.where(temperatures == 1, outputs, scaled)
+
+
+def _logits(outputs: np.ndarray) -> np.ndarray:
+    return special.logit(np.clip(outputs.astype(np.float64), LOWEST_OUTPUT, HIGHEST_OUTPUT))
 
 
 def _fit_temperature(outputs: np.ndarray, labels: np.ndarray) -> float:
     """The temperature of highest likelihood of the known labels of one type."""
     known = labels != UNKNOWN
-    signs = np.where(labels[known] == PRESENT, 1.0, -1.0)
-    logits = special.logit(
-        np.clip(outputs[known].astype(np.float64), LOWEST_OUTPUT, HIGHEST_OUTPUT)
-    )
-    margins = signs * logits
+    outputs, labels = outputs[known], labels[known]
 
     def loss(log_temperature):
-        return np.logaddexp(0, -margins * math.exp(-log_temperature)).mean()
+        return cross_entropies(outputs, labels, math.exp(log_temperature)).mean()
 
     # Convex in 1 / T, so one minimum only, in the logarithm of T too.
     bounds = (math.log(LOWEST_TEMPERATURE), math.log(HIGHEST_TEMPERATURE))
     found = optimize.minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-6})
     return math.exp(found.x)
-
-
-def _fit_thresholds(
-    probabilities: np.ndarray, labels: np.ndarray, objective: str
-) -> tuple[float, ...]:
-    if objective == EXACT_MATCH:
-        rows = rows_for_thresholds(labels, objective)
-        return _thresholds_for_exact_match(probabilities[rows], labels[rows])
-    thresholds = [PLAIN_THRESHOLD] * labels.shape[1]
-    if objective == F1:
-        for t in np.flatnonzero(has_both_classes(labels)):
-            thresholds[t] = _threshold_for_f1(probabilities[:, t], labels[:, t])
-    return tuple(thresholds)
 
 
 def _threshold_for_f1(probabilities: np.ndarray, labels: np.ndarray) -> float:

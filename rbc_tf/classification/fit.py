@@ -19,14 +19,13 @@ from rbc_tf.classification.abnormality import (
 )
 from rbc_tf.classification.calibration import (
     PLAIN,
-    Calibration,
     CalibrationConfig,
-    fit_calibration,
     has_both_classes,
     rows_for_thresholds,
 )
 from rbc_tf.classification.classifier import RECORD_FILE, Classifier, ClassifierError, load_record
 from rbc_tf.classification.heads import HeadsConfig, predict
+from rbc_tf.classification.held_calibration import HeldCalibration, fit_held_calibration
 from rbc_tf.classification.out_of_fold import FoldsConfig, draw_folds, out_of_fold_probabilities
 from rbc_tf.classification.training import train_heads
 from rbc_tf.evaluation.calibration import expected_calibration_error
@@ -67,14 +66,14 @@ def train_classifier(
     held_out = out_of_fold_probabilities(train, names, config.heads, folds)
     abnormality = fit_abnormality(held_out, train.labels, cell_types, config.boosting)
     outputs = predict(trained.model, validation.features)
-    calibration = fit_calibration(outputs, validation.labels, config.calibration)
+    held = fit_held_calibration(outputs, validation.labels, validation.groups, config.calibration)
     record = {
         "config": dataclasses.asdict(config),
         "heads": [dataclasses.asdict(report) for report in trained.reports],
         "calibration": {
             "objective": config.calibration.objective,
             "types": _calibration_reports(
-                calibration, outputs, validation.labels, names, config.calibration.objective
+                held, outputs, validation.labels, names, config.calibration.objective
             ),
         },
         "abnormality": _abnormality_report(
@@ -85,7 +84,7 @@ def train_classifier(
         ),
         "versions": artifacts.versions(),
     }
-    return Classifier(cell_types, trained.model, calibration, abnormality, record)
+    return Classifier(cell_types, trained.model, held.calibration, abnormality, record)
 
 
 def fit_classifier(
@@ -163,7 +162,7 @@ def _hash_of_labels(table: FeatureTable, cell_types: CellTypes) -> str:
 
 
 def _calibration_reports(
-    calibration: Calibration,
+    held: HeldCalibration,
     outputs: np.ndarray,
     labels: np.ndarray,
     names: Sequence[str],
@@ -171,12 +170,14 @@ def _calibration_reports(
 ) -> list[dict]:
     """Per type: on what temperature and threshold were chosen, and what the former does there.
 
-    `threshold_patches` counts the patches that thresholds are chosen on. `ece` is the expected
-    calibration error over patches of which the type is known; None where there is none.
+    `threshold_patches` counts the patches that thresholds are chosen on; `temperature_held` and
+    `threshold_held` say whether what was tuned did better on groups left out, and so is used.
+    `ece` is the expected calibration error over patches of which the type is known; None where
+    there is none.
     """
     rows = rows_for_thresholds(labels, objective)
     fitted, threshold_fitted = has_both_classes(labels), has_both_classes(labels[rows])
-    probabilities = calibration.apply(outputs)
+    probabilities = held.calibration.apply(outputs)
     reports = []
     for t, name in enumerate(names):
         known = labels[:, t] != UNKNOWN
@@ -194,6 +195,8 @@ def _calibration_reports(
                 "absent": int((truth == ABSENT).sum()),
                 "temperature_fitted": bool(fitted[t]),
                 "threshold_fitted": bool(threshold_fitted[t]) and objective != PLAIN,
+                "temperature_held": held.temperature_held[t],
+                "threshold_held": held.threshold_held[t],
                 "threshold_patches": int((known & rows).sum()),
                 "ece_before": _ece(outputs[known, t], truth),
                 "ece_after": _ece(probabilities[known, t], truth),

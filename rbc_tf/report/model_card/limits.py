@@ -96,6 +96,17 @@ def _calibration(record: Mapping, manifest: Mapping) -> Iterator[str]:
             "Threshold 0.5 for want of completely labelled validation regions to choose one on: "
             f"{', '.join(untuned)}."
         )
+    for what, plain_value in (("temperature", "1"), ("threshold", "0.5")):
+        dropped = [
+            report["name"]
+            for report in reports
+            if report[f"{what}_fitted"] and not report.get(f"{what}_held", True)
+        ]
+        if dropped:
+            yield (
+                f"The {what} stays {plain_value}, since a tuned one did no better on validation "
+                f"groups left out: {', '.join(dropped)}."
+            )
 
 
 def _verdict(report: Mapping) -> Iterator[str]:
