@@ -52,7 +52,8 @@ class TrainerConfig(config_definitions.TrainerConfig):
 @dataclasses.dataclass
 class RuntimeConfig(config_definitions.RuntimeConfig):
     """Attributes:
-    num_gpus: -1 for all that the machine has, 0 for the processor.
+    num_gpus: -1 for all that the machine has, 0 for the processor. One of several workers uses
+        all that it sees (CUDA_VISIBLE_DEVICES).
     distribution_strategy: 'mirrored', all devices of one machine. With several workers it is
         'multi_worker_mirrored', whichever of the two is set.
     worker_hosts: 'host:port,host:port', the chief first.

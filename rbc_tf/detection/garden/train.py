@@ -188,8 +188,9 @@ def _prepare(params: configs.Experiment) -> tf.distribute.Strategy:
     """Precision, seeds and devices, which are settings of the whole process."""
     performance.set_mixed_precision_policy(params.runtime.mixed_precision_dtype)
     if params.seed is not None:
-        # Workers draw different numbers; the first weights are the chief's.
-        tf_keras.utils.set_random_seed(params.seed + workers.cluster(params.runtime).index)
+        # The same for all workers, though they then draw the same numbers: by it the files are
+        # shuffled that they share.
+        tf_keras.utils.set_random_seed(params.seed)
         tf.config.experimental.enable_op_determinism()
     return workers.strategy(params.runtime)
 

@@ -135,28 +135,41 @@ def strategy(runtime: configs.RuntimeConfig) -> tf.distribute.Strategy:
     """How the run is spread over devices and workers; with several it waits for all of them.
 
     Must come before TensorFlow computes anything where there are several workers.
+
+    Raises:
+        ConnectionError: the workers do not find together.
     """
     members = cluster(runtime)
-    name = runtime.distribution_strategy
-    if members.has_peers:
-        name = _MULTI_WORKER
-        logging.info(
-            "Worker %s of %s; waiting for all of %s",
-            members.index,
-            len(members.addresses),
-            ", ".join(members.addresses),
-        )
     distribute_utils.configure_cluster(runtime.worker_hosts, runtime.task_index)
     num_gpus = runtime.num_gpus
     if num_gpus < 0:
         num_gpus = len(tf.config.list_physical_devices("GPU"))
     logging.info("Devices: %s", f"{num_gpus} GPUs" if num_gpus else "processor only")
-    return distribute_utils.get_distribution_strategy(
-        distribution_strategy=name,
-        all_reduce_alg=runtime.all_reduce_alg,
-        num_gpus=num_gpus,
-        tpu_address=runtime.tpu,
-    )
+    with _waiting_for(members):
+        return distribute_utils.get_distribution_strategy(
+            distribution_strategy=(
+                _MULTI_WORKER if members.has_peers else runtime.distribution_strategy
+            ),
+            all_reduce_alg=runtime.all_reduce_alg,
+            num_gpus=num_gpus,
+            tpu_address=runtime.tpu,
+        )
+
+
+@contextlib.contextmanager
+def _waiting_for(members: Cluster) -> Iterator[None]:
+    if not members.has_peers:
+        yield
+        return
+    everyone = ", ".join(members.addresses)
+    logging.info("Worker %s waits for all of %s", members.index, everyone)
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise ConnectionError(
+            f"Worker {members.index} requires {members.addresses[members.index]} to be a free port "
+            f"of this machine, and all of {everyone} to be started: {error.message}"
+        ) from error
 
 
 def check_same_settings(params: configs.Experiment, spread: tf.distribute.Strategy) -> None:
@@ -165,12 +178,15 @@ def check_same_settings(params: configs.Experiment, spread: tf.distribute.Strate
     Where files lie may differ from machine to machine.
     """
     settings = params.as_dict()
-    forget_in = {"task": ("records_dir", "init_checkpoint"), "runtime": ("task_index",)}
-    for part, names in forget_in.items():
-        for name in names:
-            del settings[part][name]
-    for data in ("train_data", "validation_data"):
-        del settings["task"][data]["input_path"]
+    task, runtime = settings["task"], settings["runtime"]
+    for part, own in (
+        (task, ("records_dir", "init_checkpoint")),
+        (task["train_data"], ("input_path",)),
+        (task["validation_data"], ("input_path",)),
+        (runtime, ("worker_hosts", "task_index")),
+    ):
+        for name in own:
+            del part[name]
     # 48 bits, which float64 holds exactly.
     digest = int(artifacts.sha256_of_json(settings)[:12], 16)
     if digest != of_chief(np.array([digest], np.float64), spread)[0]:
