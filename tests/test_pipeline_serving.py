@@ -262,7 +262,7 @@ class _OtherChain(Chain):
 
     def classify(self, image, boxes):
         probabilities, abnormal = super().classify(image, boxes)
-        return probabilities + np.float32(0.01), abnormal
+        return probabilities + np.float32(0.01), abnormal * np.nan
 
 
 def test_what_differs_is_found(bundle, served, tmp_path, monkeypatch):
@@ -273,6 +273,7 @@ def test_what_differs_is_found(bundle, served, tmp_path, monkeypatch):
     found = verify.compare(bundle, served, images)
     assert not found.is_equal
     assert found.differences["probabilities"] == pytest.approx(0.01, abs=1e-4)
+    assert np.isnan(found.differences["abnormal_probability"])
     assert found.differences["boxes"] < 1e-4
     assert (found.num_images, found.num_regions) == (1, 5)
     assert "at most 60 x 80 pixels" in found.refused["large.png"]

@@ -1,4 +1,4 @@
-"""Loads a SavedModel and answers requests with TensorFlow alone; `verify` runs it as a process.
+"""Loads a SavedModel and answers requests with TensorFlow alone; `bare_process` runs it.
 
     python -P bare_tensorflow.py MODEL_DIR
 

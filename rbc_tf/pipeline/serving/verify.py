@@ -1,12 +1,8 @@
 """Holds an exported SavedModel, run by TensorFlow alone, against the chain step by step."""
 
-import contextlib
 import dataclasses
 import json
-import os
 import pathlib
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 
@@ -17,7 +13,7 @@ from rbc_tf import image_io
 from rbc_tf.detection import tiling
 from rbc_tf.pipeline.bundle import Bundle
 from rbc_tf.pipeline.chain import Chain
-from rbc_tf.pipeline.serving import bare_tensorflow, export, graph
+from rbc_tf.pipeline.serving import bare_process, export, graph
 
 # How far numbers may lie apart. On one machine those of the first three were equal bit by bit;
 # what remains is that libraries sum in another order on another machine or for another shape.
@@ -89,8 +85,7 @@ def compare(
     # Images that the chain would cut are refused by the model, or taken whole.
     chain = Chain(bundle, tiling.TilingConfig(tiling.NONE))
     tally = _Tally()
-    with _bare_process(model_dir) as process, tempfile.TemporaryDirectory() as scratch:
-        loaded = process.listen()
+    with bare_process.start(model_dir) as process, tempfile.TemporaryDirectory() as scratch:
         for name, path in tqdm.tqdm(images.items(), desc="verify", unit="image"):
             pixels = image_io.read_image(path)
             answers = [process.ask(*asked) for asked in _requests(path, pixels, scratch)]
@@ -99,7 +94,7 @@ def compare(
                 tally.refused[name] = _reason(errors[0])
             else:
                 tally.add(name, _expected(chain, pixels), answers)
-    return tally.comparison(loaded["load_seconds"], process.modules)
+    return tally.comparison(process.load_seconds, process.modules)
 
 
 def told(found: Comparison) -> str:
@@ -180,7 +175,8 @@ class _Tally:
         for answer in answers:
             for output in self._differences if count else ():
                 apart = np.abs(answer[output][0, :count] - expected[output]).max()
-                self._differences[output] = max(self._differences[output], float(apart))
+                # NumPy's maximum keeps what is no number, Python's may not.
+                self._differences[output] = float(np.maximum(self._differences[output], apart))
             for output in _DECISIONS:
                 wrong = answer[output][0, :count] != expected[output]
                 self._decisions_apart += int(wrong.sum())
@@ -196,52 +192,3 @@ class _Tally:
             load_seconds,
             tuple(sorted(modules & set(_OURS))),
         )
-
-
-class _Process:
-    """A `bare_tensorflow` process that is asked one file at a time."""
-
-    def __init__(self, process: subprocess.Popen, log: pathlib.Path):
-        self._process, self._log = process, log
-        self.modules = set()
-
-    def listen(self) -> dict:
-        line = self._process.stdout.readline()
-        if not line:
-            raise ValueError(
-                "The exported model cannot be run by TensorFlow alone. It says: "
-                f"{self._log.read_text(errors='replace')[-2000:]}"
-            )
-        return json.loads(line)
-
-    def ask(self, signature: str, name: str, path: str, output: str) -> dict | str:
-        """The answer by output, or the reason why there is none."""
-        request = {"signature": signature, "input": name, "path": path, "output": output}
-        with contextlib.suppress(BrokenPipeError):  # `listen` tells why
-            self._process.stdin.write(json.dumps(request) + "\n")
-            self._process.stdin.flush()
-        reply = self.listen()
-        if "error" in reply:
-            return reply["error"]
-        self.modules.update(reply["modules"])
-        with np.load(output) as values:
-            return dict(values)
-
-
-@contextlib.contextmanager
-def _bare_process(model_dir: pathlib.Path) -> Iterator[_Process]:
-    with tempfile.TemporaryDirectory() as scratch:
-        log = pathlib.Path(scratch) / "log"
-        with (
-            log.open("w") as errors,
-            subprocess.Popen(
-                # -P: the folder of the file is no place to import from.
-                [sys.executable, "-P", bare_tensorflow.__file__, str(model_dir)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
-            ) as process,
-        ):
-            yield _Process(process, log)
