@@ -206,7 +206,7 @@ def test_analysis_on_beam(run_dir, smears, analyzed, tmp_path):
         "analyze_beam.py",
         "--direct_running_mode",
         "multi_processing",
-        "--direct_num_workers=2",
+        "--direct_num_workers=1",
         f"--bundle_dir={run_dir / 'bundle'}",
         f"--input={smears}",
         f"--output_dir={tmp_path}",

@@ -67,7 +67,8 @@ def analyze(
         skipped = _run(handler, bundle, input_path, folder, frozenset(given_up), options)
         reasons = given_up | _dead_letters(folder)
         failed = _without_result(images, reasons, folder.done())
-        analyzed = len(images) - len(failed) - skipped
+        # A runner that repeats work may count it again.
+        analyzed = max(0, len(images) - len(failed) - skipped)
         return tables.finish(
             bundle, images, failed, analyzed, folder, report_image_size, _read_image
         )
