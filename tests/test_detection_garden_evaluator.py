@@ -1,7 +1,5 @@
 """Average precision over all detections, derived by hand."""
 
-import itertools
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -77,7 +75,9 @@ def _grid(count: int) -> np.ndarray:
 def _evaluate(images, scale=(1.0, 1.0), source_ids=None) -> dict:
     """Scores images of (true boxes, detected boxes, scores)."""
     evaluator = UncappedEvaluator(_MAX)
-    for source_id, (truth, found, scores) in zip(source_ids or itertools.count(), images):
+    for source_id, (truth, found, scores) in zip(
+        source_ids or range(len(images)), images, strict=True
+    ):
         info = np.zeros((1, 4, 2), np.float32)
         info[:, 2] = scale
         evaluator.update_state(
