@@ -40,6 +40,14 @@ def test_images_without_detections_count_as_missed():
     assert scores["AR"] == pytest.approx(0.5)
 
 
+def test_an_image_that_comes_again_counts_once():
+    boxes, nothing = _grid(4), np.zeros((0, 4), np.float32)
+    right, missed = (boxes, boxes, [0.9, 0.8, 0.7, 0.6]), (boxes, nothing, [])
+    scores = _evaluate([right, missed, missed], source_ids=[7, 8, 7])
+    # As of the first two; with the third, recall would be 1 / 3.
+    assert scores["AR"] == pytest.approx(0.5)
+
+
 def test_nothing_detected_at_all_is_0():
     scores = _evaluate([(_grid(2), np.zeros((0, 4), np.float32), [])])
     assert scores == {"AP": 0.0, "AP50": 0.0, "AP75": 0.0, "AR": 0.0}
@@ -64,10 +72,12 @@ def _grid(count: int) -> np.ndarray:
     return np.concatenate([places, places + 10], axis=1).astype(np.float32)
 
 
-def _evaluate(images, scale=(1.0, 1.0)) -> dict:
+def _evaluate(images, scale=(1.0, 1.0), source_ids=None) -> dict:
     """Scores images of (true boxes, detected boxes, scores)."""
     evaluator = UncappedEvaluator(_MAX)
-    for source_id, (truth, found, scores) in enumerate(images):
+    for source_id, (truth, found, scores) in zip(
+        source_ids or range(len(images)), images, strict=True
+    ):
         info = np.zeros((1, 4, 2), np.float32)
         info[:, 2] = scale
         evaluator.update_state(

@@ -17,7 +17,15 @@ import tensorflow as tf
 import tiny_detector
 from official.core import task_factory
 
-from rbc_tf.detection.garden import checkpoints, configs, experiments, parameters, train, workers
+from rbc_tf.detection.garden import (
+    checkpoints,
+    configs,
+    experiments,
+    parameters,
+    records,
+    train,
+    workers,
+)
 
 _ROOT = pathlib.Path(__file__).parents[1]
 _HOSTS = "a.lab:2222,b.lab:2222,[fe80::1]:2222"
@@ -173,6 +181,28 @@ def test_training_images_are_shared_out_and_every_worker_evaluates_all(tmp_path,
         assert sizes == [2, 2]
     # Two passes' worth of images, none of them twice.
     assert len(set(images[0] + images[1])) == 4
+
+
+def test_no_device_is_left_without_an_image_to_evaluate(records_dir):
+    params = parameters.build(
+        parameters.Sources(
+            experiments.FPN, params_override=json.dumps(_settings()), records_dir=records_dir
+        )
+    )
+    records.apply(params, ("validation",))
+    detection = task_factory.get_task(params.task)
+    for devices, batch, expected in (
+        (1, 2, [[0, 1], [2]]),
+        (2, 2, [[0], [1], [2], [0]]),  # the second device gets the first image again
+        (2, 4, [[0, 1], [2]]),
+        (4, 4, [[0], [1], [2], [0]]),
+        (2, 8, [[0, 1, 2], [0, 1, 2]]),
+    ):
+        params.task.validation_data.global_batch_size = batch
+        context = tf.distribute.InputContext(num_replicas_in_sync=devices)
+        data = detection.build_inputs(params.task.validation_data, context)
+        ids = [labels["groundtruths"]["source_id"].numpy().tolist() for _, labels in data]
+        assert ids == expected
 
 
 def _grey(value: int) -> tuple[np.ndarray, np.ndarray]:

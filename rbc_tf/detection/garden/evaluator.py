@@ -13,7 +13,8 @@ class UncappedEvaluator(coco_evaluator.COCOEvaluator):
 
     pycocotools prints its summary for exactly 100 detections (and -1 for any other number), so
     the figures are taken from the curves that it accumulates. Images without any detection
-    count: their regions are missed.
+    count: their regions are missed. An image that comes again, which fills up the last batch of
+    several devices, counts once.
     """
 
     def __init__(self, max_detections: int):
@@ -26,16 +27,32 @@ class UncappedEvaluator(coco_evaluator.COCOEvaluator):
 
         0 where nothing was detected. Raises ValueError where there is no true box at all.
         """
-        truth = coco_utils.convert_groundtruths_to_coco_dataset(self._groundtruths)
+        truth = coco_utils.convert_groundtruths_to_coco_dataset(_once(self._groundtruths))
         if not truth["annotations"]:
             raise ValueError("The evaluated images must hold at least one region. Received none")
         truth = coco_utils.COCOWrapper(eval_type="box", gt_dataset=truth)
-        found = coco_utils.convert_predictions_to_coco_annotations(self._predictions)
+        found = coco_utils.convert_predictions_to_coco_annotations(_once(self._predictions))
         evaluation = cocoeval.COCOeval(truth, truth.loadRes(predictions=found), iouType="bbox")
         evaluation.params.maxDets = [self.max_num_eval_detections]
         evaluation.evaluate()
         evaluation.accumulate()
         return _figures(evaluation)
+
+
+def _once(batches: dict[str, list[np.ndarray]]) -> dict[str, list[np.ndarray]]:
+    """Batches of images by field, without those whose source_id came before."""
+    seen: set = set()
+    kept = []
+    for ids in batches["source_id"]:
+        first = []
+        for source_id in ids.tolist():
+            first.append(source_id not in seen)
+            seen.add(source_id)
+        kept.append(np.array(first, bool))
+    return {
+        name: [values[first] for values, first in zip(arrays, kept, strict=True)]
+        for name, arrays in batches.items()
+    }
 
 
 def _figures(evaluation: cocoeval.COCOeval) -> dict[str, np.float32]:

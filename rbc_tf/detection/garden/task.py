@@ -1,5 +1,6 @@
 """Model Garden's Faster R-CNN task without its limit of 100 objects an image."""
 
+import math
 import os
 
 import numpy as np
@@ -9,7 +10,7 @@ from absl import logging
 from official.core import task_factory
 from official.vision.tasks import maskrcnn
 
-from rbc_tf.detection.garden import backbone, configs, drawing, evaluator, workers
+from rbc_tf.detection.garden import backbone, configs, drawing, evaluator, records, workers
 
 _DRAWABLE = "drawable"
 
@@ -34,10 +35,19 @@ class RegionDetection(maskrcnn.MaskRCNNTask):
 
         Scores cannot be added up: average precision ranks the boxes of all images together.
         """
-        if input_context is not None and not params.is_training:
-            here = input_context.num_replicas_in_sync // input_context.num_input_pipelines
-            input_context = tf.distribute.InputContext(num_replicas_in_sync=here)
-        return super().build_inputs(params, input_context, dataset_fn)
+        if input_context is None or params.is_training:
+            return super().build_inputs(params, input_context, dataset_fn)
+        here = input_context.num_replicas_in_sync // input_context.num_input_pipelines
+        alone = tf.distribute.InputContext(num_replicas_in_sync=here)
+        batches = super().build_inputs(params, alone, dataset_fn)
+        if here == 1:
+            return batches
+        # The network cannot take a batch of no image, so a device without one gets some again;
+        # the evaluator counts them once.
+        sizes = records.read_split_sizes(self.task_config.records_dir)
+        num_images = sizes[self.task_config.evaluation_split].num_images
+        num_batches = math.ceil(num_images / (params.global_batch_size // here))
+        return batches.repeat().take(math.ceil(num_batches / here) * here)
 
     def build_metrics(self, training: bool = True) -> list[tf_keras.metrics.Metric]:
         self._drawn: list[np.ndarray] = []
