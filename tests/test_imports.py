@@ -63,9 +63,10 @@ def _room(name):
 
 
 def _one_room(folder):
-    """The room of a folder; inner folders are part of theirs, but for Model Garden's."""
-    inner = folder.startswith(("data/", "report/", "pipeline/"))
-    return folder.split("/")[0] if inner else folder
+    """The room of a folder; inner folders without a rule of their own are part of theirs."""
+    while folder not in _MAY_IMPORT and "/" in folder:
+        folder = folder.rpartition("/")[0]
+    return folder
 
 
 _FILES = sorted(_PACKAGE.rglob("*.py"))
