@@ -3,8 +3,13 @@ import os
 # Before TensorFlow is loaded: without a GPU it reports that at length.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import hypothesis
 import keras
 import pytest
+
+# On a loaded machine an example can take any time.
+hypothesis.settings.register_profile("rbc_tf", deadline=None)
+hypothesis.settings.load_profile("rbc_tf")
 
 
 def _tiny_network(patch_size, weights=None):

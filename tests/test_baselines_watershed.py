@@ -91,7 +91,7 @@ def test_order_of_input_memory_is_no_matter():
 circles = st.tuples(st.integers(0, 59), st.integers(0, 79), st.integers(1, 16))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(circles, max_size=8))
 def test_cells_share_out_the_mask(drawn):
     mask = discs(*drawn, shape=(60, 80)) if drawn else np.zeros((60, 80), bool)

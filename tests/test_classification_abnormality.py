@@ -82,7 +82,7 @@ def test_equals_scikit_learn(settings):
     depth=st.integers(1, 4),
     trees=st.integers(1, 8),
 )
-@hypothesis.settings(max_examples=15, deadline=None)
+@hypothesis.settings(max_examples=15)
 def test_equals_scikit_learn_whatever_the_trees(seed, types, depth, trees):
     rng = np.random.default_rng(seed)
     values = rng.random((40, types)).astype(np.float32)

@@ -17,7 +17,7 @@ def _outputs(count):
     return np.random.default_rng(0).random((count, len(_NAMES))).astype(np.float32)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     outputs=st.lists(st.floats(0, 1, width=32), min_size=1, max_size=20),
     temperature=st.floats(0.1, 10),

@@ -40,7 +40,7 @@ def _breadth_first(mask, connectivity):
     return found
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, max_side=14)),
     st.sampled_from([4, 8]),

@@ -164,7 +164,7 @@ def test_a_low_score_seen_better_elsewhere_is_dropped():
     assert len(merged) == 0
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(seed=st.integers(0, 2**32 - 1), count=st.integers(0, 60))
 def test_an_ideal_detector_finds_each_region_exactly_once(seed, count):
     random = np.random.default_rng(seed)
@@ -182,7 +182,7 @@ def _regions(random, count, height, width, largest):
     return np.unique(np.concatenate([low, low + extent], axis=1), axis=0).astype(float).tolist()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_long_regions_apart_from_one_another_are_joined(seed):
     random = np.random.default_rng(seed)

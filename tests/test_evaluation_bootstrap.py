@@ -21,7 +21,7 @@ def draw(seed, count=40, num_groups=6):
     return scores, truth, groups, folds, kinds
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 10_000))
 def test_weighted_area_is_scikit_learns(seed):
     scores, truth, *_ = draw(seed)
@@ -63,7 +63,7 @@ def test_few_rows_have_shares_and_no_area(count):
     )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 10_000))
 def test_shares_are_weighted_means_of_what_counts(seed):
     rng = np.random.default_rng(seed)

@@ -187,7 +187,7 @@ def test_matches_know_their_images():
     assert matches.num_images == 3
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 2**31))
 def test_scores_stay_in_their_bounds(seed):
     rng = np.random.default_rng(seed)

@@ -71,7 +71,7 @@ def test_light_and_stain_stay_within_their_limits():
 
 
 @hypothesis.given(st.integers(0, 3), st.integers(0, 2**31))
-@hypothesis.settings(max_examples=25, deadline=None)
+@hypothesis.settings(max_examples=25)
 def test_values_stay_grey_values_and_the_input_as_it_was(count, seed):
     patches = np.random.default_rng(seed).integers(0, 256, (count, 8, 8, 3), dtype=np.uint8)
     before = patches.copy()

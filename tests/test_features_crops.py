@@ -173,7 +173,7 @@ def test_grey_image_is_refused():
     places=st.lists(st.floats(-30, 80, width=32), min_size=4, max_size=4),
     mode=st.sampled_from(crops.MODES),
 )
-@hypothesis.settings(max_examples=40, deadline=None)
+@hypothesis.settings(max_examples=40)
 def test_every_finite_box_gives_pixels_of_the_image_or_fill(places, mode):
     window = 30.0 if mode == "fixed_scale" else None
     patch = cut(np.full((50, 50, 3), 100, np.uint8), places, mode=mode, size=32, window=window)

@@ -29,7 +29,7 @@ def test_loss_by_hand():
 
 
 @hypothesis.given(st.integers(0, 2**31))
-@hypothesis.settings(max_examples=20, deadline=None)
+@hypothesis.settings(max_examples=20)
 def test_loss_without_weights_and_unknowns_is_that_of_keras(seed):
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 2, (5, 3)).astype(np.float32)

@@ -149,7 +149,7 @@ _ROWS = st.tuples(
 )
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     st.lists(st.lists(_ROWS, max_size=4, unique_by=lambda r: r[:2]), min_size=1, max_size=3),
     st.sampled_from(("coco", "geojson")),
