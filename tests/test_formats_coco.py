@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
@@ -52,7 +52,6 @@ def _write(folder, images, predicted):
     return folder / coco.DATASET, folder / coco.RESULTS
 
 
-@settings(deadline=None)
 @given(_images(predicted=True))
 def test_predictions_as_pycocotools_reads_them(tmp_path_factory, images):
     dataset, results = _write(tmp_path_factory.mktemp("coco"), images, predicted=True)
@@ -98,7 +97,6 @@ def test_the_results_score_fully_against_themselves(tmp_path, capsys):
     assert not mask[:, 41:].any()
 
 
-@settings(deadline=None)
 @given(_images(predicted=False))
 def test_the_truth_comes_back(tmp_path_factory, images):
     dataset, results = _write(tmp_path_factory.mktemp("coco"), images, predicted=False)

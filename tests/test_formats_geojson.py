@@ -4,7 +4,7 @@ import json
 
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rbc_tf.formats import geojson
@@ -40,7 +40,6 @@ def _read(path):
     return images
 
 
-@settings(deadline=None)
 @given(st.lists(_regions(), max_size=4), st.lists(_CELLS, max_size=3))
 def test_what_is_written_comes_back(tmp_path_factory, regions, cells):
     folder = tmp_path_factory.mktemp("geojson")

@@ -5,7 +5,7 @@ import zipfile
 
 import numpy as np
 import roifile
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rbc_tf.formats import imagej
@@ -27,7 +27,6 @@ def _edges():
     )
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(_edges(), _edges()), min_size=1, max_size=4))
 def test_boxes_as_roifile_reads_them(tmp_path_factory, edges):
     boxes = [(ymin, xmin, ymax, xmax) for (ymin, ymax), (xmin, xmax) in edges]

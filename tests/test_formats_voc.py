@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rbc_tf.data import regions
@@ -87,7 +87,6 @@ def test_a_file_of_the_challenge(tmp_path):
     )
 
 
-@settings(deadline=None)
 @given(
     st.tuples(st.integers(1, 20), st.integers(1, 30)),
     st.tuples(st.integers(1, 20), st.integers(1, 30)),
