@@ -21,7 +21,8 @@ from rbc_tf.classification.calibration import (
     PLAIN,
     Calibration,
     CalibrationConfig,
-    fit_calibration,
+    fit_temperatures,
+    fit_thresholds,
     has_both_classes,
 )
 from rbc_tf.evaluation.calibration import expected_calibration_error
@@ -30,7 +31,10 @@ from rbc_tf.evaluation.multilabel import exact_match
 
 def _fit(outputs, labels, objective=EXACT_MATCH):
     outputs, labels = np.asarray(outputs, np.float32), np.asarray(labels, np.int8)
-    return fit_calibration(outputs, labels, CalibrationConfig(objective))
+    temperatures = fit_temperatures(outputs, labels)
+    plain = Calibration(temperatures, (0.5,) * labels.shape[1])
+    thresholds = fit_thresholds(plain.apply(outputs), labels, objective)
+    return Calibration(temperatures, thresholds)
 
 
 def _random(seed, count=60, types=3, unknown=0.0):

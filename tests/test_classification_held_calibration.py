@@ -9,20 +9,20 @@ from rbc_tf.classification.calibration import (
     OBJECTIVES,
     PLAIN,
     CalibrationConfig,
-    fit_calibration,
+    fit_temperatures,
 )
 from rbc_tf.classification.held_calibration import fit_held_calibration
 
 
 def _fit(parts, objective=EXACT_MATCH):
-    """From one (outputs, labels) per group."""
+    """The calibration from one (outputs, labels) per group, and the temperatures of all."""
     outputs = np.concatenate([np.asarray(outputs, np.float32) for outputs, _ in parts])
     labels = np.concatenate([np.asarray(labels, np.int8) for _, labels in parts])
     groups = np.repeat([f"slide{g}" for g in range(len(parts))], [len(o) for o, _ in parts])
     config = CalibrationConfig(objective)
     return (
         fit_held_calibration(outputs, labels, groups, config),
-        fit_calibration(outputs, labels, config),
+        fit_temperatures(outputs, labels),
     )
 
 
@@ -41,7 +41,7 @@ def test_a_temperature_that_all_groups_want_is_used():
     held, tuned = _fit([_OVERCONFIDENT] * 3)
     assert held.temperature_held == (True,)
     assert held.calibration.temperatures == pytest.approx((2,), abs=1e-4)
-    assert held.calibration.temperatures == tuned.temperatures
+    assert held.calibration.temperatures == tuned
 
 
 def test_a_temperature_that_groups_contradict_is_not_used():
@@ -50,7 +50,7 @@ def test_a_temperature_that_groups_contradict_is_not_used():
     # (0.1, the lowest), 0.9 becomes 1 - 3e-10, which is wrong once in four: far worse.
     assert held.temperature_held == (False,)
     assert held.calibration.temperatures == (1.0,)
-    assert tuned.temperatures[0] != pytest.approx(1, abs=0.01)
+    assert tuned[0] != pytest.approx(1, abs=0.01)
 
 
 # The type is there above 0.3 in one group, above 0.7 in another.
@@ -113,6 +113,6 @@ def test_unknown_labels_and_many_groups(seed):
         parts.append((rng.random((12, 3)), labels))
     held, tuned = _fit(parts)
     for t in range(3):
-        expected = tuned.temperatures[t] if held.temperature_held[t] else 1.0
+        expected = tuned[t] if held.temperature_held[t] else 1.0
         assert held.calibration.temperatures[t] == expected
         assert held.threshold_held[t] or held.calibration.thresholds[t] == 0.5

@@ -15,6 +15,8 @@ A *threshold* on that probability, by one of three objectives:
                   present nearly everywhere, which is what F1 rewards (Lipton et al., "Optimal
                   Thresholding of Classifiers to Maximize F1 Measure", ECML 2014)
     plain         0.5, the paper's
+
+Which of them are used is for `held_calibration` to say.
 """
 
 import dataclasses
@@ -95,27 +97,15 @@ class Calibration:
         return Calibration(self.temperatures, (PLAIN_THRESHOLD,) * len(self.temperatures))
 
 
-def fit_calibration(
-    outputs: np.ndarray, labels: np.ndarray, config: CalibrationConfig
-) -> Calibration:
-    """Temperatures of highest likelihood, then thresholds on the calibrated probabilities.
+def fit_temperatures(outputs: np.ndarray, labels: np.ndarray) -> tuple[float, ...]:
+    """The temperature of highest likelihood for each type.
 
-    A type keeps the temperature 1 and the threshold 0.5 where no patch that counts has it, or
-    none lacks it (see `has_both_classes`).
+    A type keeps 1 where no patch has it, or none lacks it (see `has_both_classes`).
 
     Args:
         outputs: float [N, T] of the networks for patches that they did not learn from.
-        labels: int8 [N, T]; unknown ones count for nothing (see `rows_for_thresholds` too).
-        config: the objective.
+        labels: int8 [N, T]; unknown ones count for nothing.
     """
-    temperatures = fit_temperatures(outputs, labels)
-    plain = (PLAIN_THRESHOLD,) * labels.shape[1]
-    probabilities = Calibration(temperatures, plain).apply(outputs)
-    return Calibration(temperatures, fit_thresholds(probabilities, labels, config.objective))
-
-
-def fit_temperatures(outputs: np.ndarray, labels: np.ndarray) -> tuple[float, ...]:
-    """The temperatures of `fit_calibration`, of outputs [N, T] and labels int8 [N, T]."""
     fitted = has_both_classes(labels)
     return tuple(
         _fit_temperature(outputs[:, t], labels[:, t]) if fitted[t] else 1.0
@@ -126,7 +116,15 @@ def fit_temperatures(outputs: np.ndarray, labels: np.ndarray) -> tuple[float, ..
 def fit_thresholds(
     probabilities: np.ndarray, labels: np.ndarray, objective: str
 ) -> tuple[float, ...]:
-    """The thresholds of `fit_calibration`, on calibrated probabilities [N, T]."""
+    """The threshold that serves the objective best for each type.
+
+    A type keeps 0.5 where no patch that counts has it, or none lacks it.
+
+    Args:
+        probabilities: float [N, T], calibrated, for patches that the networks did not learn from.
+        labels: int8 [N, T]; see `rows_for_thresholds` for which count.
+        objective: one of OBJECTIVES.
+    """
     if objective == EXACT_MATCH:
         rows = rows_for_thresholds(labels, objective)
         return _thresholds_for_exact_match(probabilities[rows], labels[rows])
