@@ -22,6 +22,15 @@ _MAY_IMPORT = {
     "report": {"evaluation"},
     "pipeline": {"data", "detection", "features", "classification", "evaluation", "report"},
     "pipeline/fleet": {"detection", "pipeline", "report"},
+    "benchmark": {
+        "data",
+        "detection",
+        "features",
+        "classification",
+        "evaluation",
+        "report",
+        "pipeline",
+    },
     "studies": {
         "data",
         "detection",

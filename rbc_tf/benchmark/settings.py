@@ -1,0 +1,19 @@
+"""What a stage of the benchmark is told."""
+
+import dataclasses
+import pathlib
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Attributes:
+    repetitions: counted calls of each contender.
+    scratch_dir: where a stage may write; it is deleted afterwards.
+    quick: small sizes alone: to try the benchmark, not to measure.
+    bundle_dir: a bundle, for the stages that need trained parts; None where none was given.
+    """
+
+    repetitions: int
+    scratch_dir: pathlib.Path
+    quick: bool = False
+    bundle_dir: pathlib.Path | None = None

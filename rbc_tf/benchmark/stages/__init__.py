@@ -1,0 +1,1 @@
+"""One module per stage: `measure(settings)` returns its measurements."""
