@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 
 from rbc_tf import image_io
 from rbc_tf.cell_types import PAPER
-from rbc_tf.data import count_agreement, examples, regions
+from rbc_tf.data import cell_count, count_agreement, examples, outlines, regions
 from rbc_tf.types import Cell, Region, Sample
 
 _FOUR = ((-1, 0), (1, 0), (0, -1), (0, 1))
@@ -19,7 +20,12 @@ _EIGHT = (*_FOUR, (-1, -1), (-1, 1), (1, -1), (1, 1))
 
 
 def _breadth_first(mask, connectivity):
-    """The paper's search: (ymin, xmin, ymax, xmax, area) of each region in scan order."""
+    """(ymin, xmin, ymax, xmax, area) of each region in scan order."""
+    return [list(row[:5]) for row in _breadth_first_pixels(mask, connectivity)]
+
+
+def _breadth_first_pixels(mask, connectivity):
+    """The paper's search: (ymin, xmin, ymax, xmax, area, pixels) of each region in scan order."""
     seen, found = np.zeros_like(mask), []
     for start in zip(*np.nonzero(mask), strict=True):
         if seen[start]:
@@ -36,7 +42,8 @@ def _breadth_first(mask, connectivity):
                     seen[near] = True
                     queue.append(near)
         (ys, xs) = zip(*pixels, strict=True)
-        found.append([min(ys), min(xs), max(ys) + 1, max(xs) + 1, len(pixels)])
+        box = (min(ys), min(xs), max(ys) + 1, max(xs) + 1)
+        found.append((*(int(edge) for edge in box), len(pixels), set(pixels)))
     return found
 
 
@@ -54,6 +61,105 @@ def test_equal_to_breadth_first_search(mask, connectivity, min_area):
         ys, xs = np.nonzero(labels == row)
         assert (ys.min(), xs.min(), ys.max() + 1, xs.max() + 1) == (ymin, xmin, ymax, xmax)
         assert len(ys) == area
+
+
+def _slow_regions(mask, cells, config):
+    """What `find_regions_in_mask` answers, each region by itself, pixel by pixel."""
+    found, pixels = [], []
+    for ymin, xmin, ymax, xmax, area, region in _breadth_first_pixels(mask, config.connectivity):
+        if area >= config.min_area:
+            found.append((ymin, xmin, ymax, xmax, area))
+            pixels.append(region)
+    counts = _slow_counts(mask.shape, pixels)
+    regions_ = []
+    for (ymin, xmin, ymax, xmax, area), region, count in zip(found, pixels, counts, strict=True):
+        types = [cell.type for cell in cells if (int(cell.y), int(cell.x)) in region]
+        regions_.append(
+            Region(
+                box=(ymin, xmin, ymax, xmax),
+                types=tuple(sorted(set(types))),
+                num_cells=max(count, len(types)),
+                num_points=len(types),
+                complete=len(types) >= count,
+                touches_border=ymin == 0
+                or xmin == 0
+                or ymax == mask.shape[0]
+                or xmax == mask.shape[1],
+                area=area,
+            )
+        )
+    return tuple(regions_)
+
+
+def _slow_counts(shape, regions_pixels):
+    """The number of cells of each region, from all pixels of its border and all its notches."""
+    contours = []
+    for region in regions_pixels:
+        alone = np.zeros(shape, np.uint8)
+        alone[tuple(zip(*region, strict=True))] = 1
+        borders, _ = cv2.findContours(alone, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        contours.append(borders[0])
+    areas = np.array([len(region) for region in regions_pixels], float)
+    hulls = [cv2.contourArea(cv2.convexHull(contour)) for contour in contours]
+    solid = [
+        hull == 0 or cv2.contourArea(contour) / hull > 0.9
+        for contour, hull in zip(contours, hulls, strict=True)
+    ]
+    typical = cell_count.typical_area(areas, np.array(solid, bool))
+    depth = 0.08 * 2 * np.sqrt(typical / np.pi)
+    counts = []
+    for contour, ratio in zip(contours, areas / typical, strict=True):
+        notches = 0
+        hull = cv2.convexHull(contour, returnPoints=False)
+        if len(hull) > 3:
+            defects = cv2.convexityDefects(contour, np.sort(hull, axis=0)[::-1].copy())
+            notches = (
+                0 if defects is None else int((defects.reshape(-1, 4)[:, 3] / 256 > depth).sum())
+            )
+        single = ratio <= (2.3, 1.5, 1.4)[min(notches, 2)]
+        counts.append(1 if single else max(2, int(np.rint(ratio))))
+    return counts
+
+
+@st.composite
+def _drawn_masks(draw):
+    """Discs, rings and arcs upon one another, with holes and specks: what regions can look like."""
+    height, width = draw(st.integers(10, 60)), draw(st.integers(10, 60))
+    mask = np.zeros((height, width), np.uint8)
+    for _ in range(draw(st.integers(1, 9))):
+        centre = draw(st.integers(0, width)), draw(st.integers(0, height))
+        radii = draw(st.integers(1, 12)), draw(st.integers(1, 12))
+        span, value = draw(st.integers(90, 360)), draw(st.sampled_from([1, 1, 1, 0]))
+        thickness = draw(st.sampled_from([-1, -1, 1, 2]))
+        cv2.ellipse(mask, centre, radii, draw(st.integers(0, 180)), 0, span, value, thickness)
+    specks = np.random.default_rng(draw(st.integers(0, 99))).random(mask.shape)
+    return (mask > 0) ^ (specks < draw(st.sampled_from([0.0, 0.0, 0.02])))
+
+
+@settings(max_examples=150, deadline=None)
+@given(_drawn_masks(), st.sampled_from([8, 8, 4]), st.sampled_from([1, 5, 30]), st.randoms())
+def test_equal_to_each_region_by_itself(mask, connectivity, min_area, random):
+    config = regions.RegionConfig(connectivity, min_area)
+    height, width = mask.shape
+    cells = [
+        Cell(random.uniform(0, width - 0.01), random.uniform(0, height - 0.01), random.choice("ab"))
+        for _ in range(12)
+    ]
+    found = regions.find_regions_in_mask(mask, cells, config)
+    assert found == _slow_regions(mask, cells, config)
+
+
+@pytest.mark.parametrize("connectivity", [4, 8])
+def test_a_point_belongs_to_the_inner_of_nested_regions(connectivity):
+    mask = np.zeros((40, 40), bool)
+    for inset in (2, 6, 10):  # square rings of two pixels around one another
+        mask[inset : 40 - inset, inset : 40 - inset] = True
+        mask[inset + 2 : 38 - inset, inset + 2 : 38 - inset] = False
+    found = outlines.trace(mask, connectivity)
+    points = np.array([[3, 20], [7, 20], [11, 20], [20, 20], [5, 20], [0, 0]])
+    assert found.rows_at(points).tolist() == [0, 1, 2, -1, -1, -1]
+    # 36^2 - 32^2, 28^2 - 24^2, 20^2 - 16^2
+    assert found.areas.tolist() == [272, 208, 144]
 
 
 def _mask_of_discs(discs, size=200):

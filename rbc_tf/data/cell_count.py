@@ -1,5 +1,7 @@
 """How many cells a region holds, judged from its area and outline alone."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -18,26 +20,29 @@ _LARGEST_SINGLE = (2.3, 1.5, 1.4)
 _FEWEST_FOR_TYPICAL = 3
 
 
-def estimate(labels: np.ndarray, stats: np.ndarray) -> np.ndarray:
+def estimate(polygons: Sequence[np.ndarray], areas: np.ndarray) -> np.ndarray:
     """Estimates the number of cells of each region of one image.
 
     The image's typical single cell is the median of its convex regions. A region that is larger
     than one cell of its outline can be holds as many cells as its area has room for.
 
     Args:
-        labels: int32 [H, W], 1 + row of `stats` on each region's pixels.
-        stats: int [N, 5], (ymin, xmin, ymax, xmax, area).
+        polygons: the outer border of each region (see `outlines`).
+        areas: int [N], the number of pixels of each.
 
     Returns:
         int32 [N], at least 1.
     """
-    areas = stats[:, 4].astype(np.float64)
-    contours = [_outline(labels, row, box) for row, box in enumerate(stats[:, :4].tolist(), 1)]
-    solid = np.array([_solidity(c) for c in contours]) > 0.9
+    areas = np.asarray(areas, np.float64)
+    solid = np.array([_solidity(polygon) for polygon in polygons]) > 0.9
     typical = typical_area(areas, solid)
     depth = _NOTCH_DEPTH * 2 * np.sqrt(typical / np.pi)
-    notches = np.array([_count_notches(c, depth) for c in contours], dtype=np.int32)
-    return _combine(areas / typical, notches)
+    ratio = areas / typical
+    notches = np.zeros(len(areas), dtype=np.int32)
+    # Smaller regions are one cell and larger ones are several, whatever their notches.
+    for row in np.flatnonzero((ratio > min(_LARGEST_SINGLE)) & (ratio <= max(_LARGEST_SINGLE))):
+        notches[row] = _count_notches(polygons[row], depth)
+    return _combine(ratio, notches)
 
 
 def typical_area(areas: np.ndarray, solid: np.ndarray) -> float:
@@ -55,14 +60,6 @@ def _combine(ratio: np.ndarray, notches: np.ndarray) -> np.ndarray:
     largest_single = np.array(_LARGEST_SINGLE)[np.minimum(notches, 2)]
     several = np.maximum(np.rint(ratio), 2)
     return np.where(ratio <= largest_single, 1, several).astype(np.int32)
-
-
-def _outline(labels: np.ndarray, row: int, box: list[int]) -> np.ndarray:
-    """int32, the outer contour of one region, point by point."""
-    ymin, xmin, ymax, xmax = box
-    mask = (labels[ymin:ymax, xmin:xmax] == row).astype(np.uint8)
-    contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    return max(contours, key=len)
 
 
 def _solidity(contour: np.ndarray) -> float:

@@ -2,10 +2,8 @@
 
 from collections.abc import Iterable
 
-import numpy as np
-
 from rbc_tf import image_io
-from rbc_tf.data import cell_count, regions
+from rbc_tf.data import regions
 from rbc_tf.types import Sample
 
 # An image counts as labelled nearly throughout from so many labelled cells, and so many per region.
@@ -28,14 +26,14 @@ def count_agreement(
     for sample in samples:
         if sample.regions is not None or len(sample.cells) < _FEWEST_CELLS:
             continue
-        labels, stats = regions.label_regions(image_io.read_mask(sample.mask_path), config)
-        if len(sample.cells) < _FEWEST_CELLS_PER_REGION * len(stats):
+        mask = image_io.read_mask(sample.mask_path)
+        # Without cells, what the shape alone tells.
+        estimated = regions.find_regions_in_mask(mask, config=config)
+        labelled = regions.find_regions_in_mask(mask, sample.cells, config)
+        if len(sample.cells) < _FEWEST_CELLS_PER_REGION * len(labelled):
             continue
-        rows = [labels[int(cell.y), int(cell.x)] for cell in sample.cells]
-        labelled = np.bincount(rows, minlength=len(stats) + 1)[1:]
-        height, width = labels.shape
-        inside = (stats[:, :2] > 0).all(axis=1) & (stats[:, 2:4] < (height, width)).all(axis=1)
-        looked_at = inside & (labelled > 0)
-        agreed += int((cell_count.estimate(labels, stats) == labelled)[looked_at].sum())
-        total += int(looked_at.sum())
+        for told, region in zip(estimated, labelled, strict=True):
+            if region.num_points and not region.touches_border:
+                agreed += told.num_cells == region.num_points
+                total += 1
     return agreed, total

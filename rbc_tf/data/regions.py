@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from rbc_tf import image_io
-from rbc_tf.data import cell_count
+from rbc_tf.data import cell_count, outlines
 from rbc_tf.types import Cell, Region, Sample
 
 
@@ -31,7 +31,9 @@ class RegionConfig:
 
 
 def label_regions(mask: np.ndarray, config: RegionConfig) -> tuple[np.ndarray, np.ndarray]:
-    """Connected components of a mask; the same regions as a breadth-first search finds.
+    """Connected components of a mask as a map; the same as a breadth-first search finds.
+
+    Where a map is not needed, `outlines.trace` is several times as fast.
 
     Args:
         mask: bool [H, W].
@@ -42,17 +44,14 @@ def label_regions(mask: np.ndarray, config: RegionConfig) -> tuple[np.ndarray, n
         stats int32 [N, 5], (ymin, xmin, ymax, xmax, area) of each region, in the order in which
         a scan row by row first meets them.
     """
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(
-        mask.astype(np.uint8), connectivity=config.connectivity
-    )
-    left, top, width, height, area = stats[1:count].T
-    stats = np.stack([top, left, top + height, left + width, area], axis=1)
-    first_pixel = _first_pixels(labels, count)
-    order = np.argsort(first_pixel, kind="stable")
-    order = order[stats[order, 4] >= config.min_area]
+    found = outlines.trace(mask, config.connectivity)
+    kept = found.areas >= config.min_area
+    count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=config.connectivity)
+    y, x = found.first_pixels[kept].T
     renumber = np.zeros(count, dtype=np.int32)
-    renumber[order + 1] = np.arange(1, len(order) + 1)
-    return renumber[labels], stats[order]
+    renumber[labels[y, x]] = np.arange(1, len(y) + 1)
+    stats = np.concatenate([found.boxes, found.areas[:, None]], axis=1)[kept]
+    return renumber[labels], stats.astype(np.int32)
 
 
 def find_regions_in_mask(
@@ -68,25 +67,28 @@ def find_regions_in_mask(
         cells: labelled cells of the image; one that lies on no region is passed over.
         config: connectivity and the smallest area.
     """
-    labels, stats = label_regions(mask, config)
+    found = outlines.trace(mask, config.connectivity)
+    rows = np.flatnonzero(found.areas >= config.min_area)
+    types = _types_by_row(found, cells)
+    estimates = cell_count.estimate([found.polygons[row] for row in rows], found.areas[rows])
     height, width = mask.shape
-    types = [[] for _ in stats]
-    for cell in cells:
-        row = labels[int(cell.y), int(cell.x)] - 1
-        if row >= 0:
-            types[row].append(cell.type)
-    estimates = cell_count.estimate(labels, stats)
     regions = []
-    for (ymin, xmin, ymax, xmax, area), found, estimate in zip(
-        stats.tolist(), types, estimates.tolist(), strict=True
+    for row, box, area, estimate in zip(
+        rows.tolist(),
+        found.boxes[rows].tolist(),
+        found.areas[rows].tolist(),
+        estimates.tolist(),
+        strict=True,
     ):
+        ymin, xmin, ymax, xmax = box
+        labelled = types[row]
         regions.append(
             Region(
-                box=(ymin, xmin, ymax, xmax),
-                types=tuple(sorted(set(found))),
-                num_cells=max(estimate, len(found)),
-                num_points=len(found),
-                complete=len(found) >= estimate,
+                box=tuple(box),
+                types=tuple(sorted(set(labelled))),
+                num_cells=max(estimate, len(labelled)),
+                num_points=len(labelled),
+                complete=len(labelled) >= estimate,
                 touches_border=ymin == 0 or xmin == 0 or ymax == height or xmax == width,
                 area=area,
             )
@@ -101,11 +103,11 @@ def find_regions(sample: Sample, config: RegionConfig = RegionConfig()) -> tuple
     return find_regions_in_mask(image_io.read_mask(sample.mask_path), sample.cells, config)
 
 
-def _first_pixels(labels: np.ndarray, count: int) -> np.ndarray:
-    """int64 [count - 1], the first flat index at which each label above 0 occurs."""
-    flat = labels.ravel()
-    # Only where a run of equal labels begins can a label occur for the first time.
-    starts = np.flatnonzero(np.diff(flat, prepend=-1))
-    first = np.full(count, flat.size, dtype=np.int64)
-    np.minimum.at(first, flat[starts], starts)
-    return first[1:]
+def _types_by_row(found: outlines.Outlines, cells: Sequence[Cell]) -> list[list[str]]:
+    """The types of the cells in each component, in the cells' order."""
+    types = [[] for _ in found.polygons]
+    points = np.array([(int(cell.y), int(cell.x)) for cell in cells], dtype=np.int64)
+    for cell, row in zip(cells, found.rows_at(points.reshape(-1, 2)).tolist(), strict=True):
+        if row >= 0:
+            types[row].append(cell.type)
+    return types
