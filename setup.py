@@ -29,7 +29,8 @@ setup(
         "numpy>=1.26",
         # tf-models-official requires the headless build. `opencv-python` would overwrite the
         # same cv2 folder and needs a display library, so it must never be installed beside it.
-        "opencv-python-headless>=4.9",
+        # 4.12 is the first whose PNG filter can be chosen.
+        "opencv-python-headless>=4.12",
         "pillow>=10",  # reads headers before decoding, and reports truncated files
         "PyYAML>=6",
         "roifile>=2026.2.10",  # writes ImageJ's ROIs

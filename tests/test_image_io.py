@@ -117,6 +117,11 @@ def test_masks_have_two_values(tmp_path, pixels):
     _write(tmp_path / "three.png", grey)
     with pytest.raises(image_io.ImageError, match=r"3 values \(0, 128, 255\)"):
         image_io.read_mask(tmp_path / "three.png")
+    _write(tmp_path / "no_black.png", np.where(grey > 0, np.uint8(255), np.uint8(128)))
+    with pytest.raises(image_io.ImageError, match=r"2 values \(128, 255\)"):
+        image_io.read_mask(tmp_path / "no_black.png")
+    _write(tmp_path / "full.png", np.full((8, 9), 255, np.uint8))
+    assert image_io.read_mask(tmp_path / "full.png").all()
     _write(tmp_path / "colour.png", pixels)
     with pytest.raises(image_io.ImageError, match="coloured"):
         image_io.read_mask(tmp_path / "colour.png")

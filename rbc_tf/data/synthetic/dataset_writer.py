@@ -12,7 +12,7 @@ import numpy as np
 import tqdm
 
 import rbc_tf
-from rbc_tf import artifacts, cell_types
+from rbc_tf import artifacts, cell_types, image_io
 from rbc_tf import config as config_io
 from rbc_tf.data.synthetic.config import SmearConfig
 from rbc_tf.data.synthetic.smear import render_smear, smear_cells
@@ -24,9 +24,6 @@ RECORD_NAME = "synthetic.json"
 _APPEARANCE_VERSION = 1
 
 _IMAGE_SEEDS, _SLIDE_SEEDS = 0, 1
-
-# Little is gained by more compression: noise hardly compresses, and it takes most of the time.
-_PNG_OPTIONS = (cv2.IMWRITE_PNG_COMPRESSION, 1)
 
 
 def write_dataset(
@@ -84,8 +81,8 @@ def _write_image(output_dir, config, seed, images_per_slide, index) -> tuple[Cel
     if image_path.exists() and mask_path.exists():
         return smear_cells(config, image_seed, slide_seed)
     smear = render_smear(config, image_seed, slide_seed)
-    _write_png(mask_path, np.where(smear.mask, 255, 0).astype(np.uint8))
-    _write_png(image_path, cv2.cvtColor(smear.image, cv2.COLOR_RGB2BGR))
+    image_io.write_mask(mask_path, smear.mask)
+    image_io.write_png(image_path, smear.image)
     return smear.cells
 
 
@@ -181,12 +178,6 @@ def _flat(record: dict, prefix: str = "") -> dict:
 
 def _derived_seed(seed: int, purpose: int, index: int) -> int:
     return int(np.random.SeedSequence([seed, purpose, index]).generate_state(1, np.uint64)[0])
-
-
-def _write_png(path, pixels):
-    with artifacts.atomic_path(path) as temporary:
-        if not cv2.imwrite(str(temporary), pixels, _PNG_OPTIONS):
-            raise OSError(f"{path} could not be written.")
 
 
 def _check_at_least(name: str, value, low: int):

@@ -82,10 +82,8 @@ def photograph(
     shape = haemoglobin.shape
     haemoglobin = haemoglobin + slide.plasma * (1.0 + 0.25 * _slow_field(rng, shape))
     light = _light(slide, shape)
-    image = np.empty((*shape, 3), dtype=np.float32)
-    for channel in range(3):
-        density = haemoglobin * slide.eosin[channel] + basophilia * slide.azure[channel]
-        image[..., channel] = light * np.exp(-density) * slide.white[channel]
+    channels = zip(slide.eosin, slide.azure, slide.white, strict=True)
+    image = cv2.merge([_passed(light, haemoglobin, basophilia, *channel) for channel in channels])
     blur = slide.blur * sharpness_scale * rng.uniform(0.85, 1.25)
     image = cv2.GaussianBlur(image, (0, 0), max(0.3, blur))
     return _developed(image, slide.noise, rng)
@@ -93,6 +91,17 @@ def photograph(
 
 def _varied(rng, density, strength, deviation) -> np.ndarray:
     return np.float32(np.array(density) * strength * np.exp(rng.normal(0, deviation, 3)))
+
+
+def _passed(light, haemoglobin, basophilia, eosin, azure, white) -> np.ndarray:
+    """float32 [H, W], the light that comes through in one channel."""
+    passed = haemoglobin * eosin
+    passed += basophilia * azure
+    np.negative(passed, out=passed)
+    np.exp(passed, out=passed)
+    passed *= light
+    passed *= white
+    return passed
 
 
 def _light(slide, shape) -> np.ndarray:
@@ -112,6 +121,7 @@ def _slow_field(rng, shape) -> np.ndarray:
 def _developed(image, noise, rng) -> np.ndarray:
     """The camera's noise, whose variance grows with the light, and its 8 bits."""
     grain = rng.standard_normal(image.shape, dtype=np.float32)
-    grain *= np.sqrt(np.maximum(image, 0.0) * np.float32(noise**2 / 255.0))
-    grain += image
-    return np.clip(np.rint(grain, out=grain), 0, 255).astype(np.uint8)
+    deviation = np.maximum(image, 0.0)
+    deviation *= np.float32(noise**2 / 255.0)
+    grain *= np.sqrt(deviation, out=deviation)
+    return cv2.add(grain, image, dtype=cv2.CV_8U)  # rounded to even and bounded
