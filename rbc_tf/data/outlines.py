@@ -40,13 +40,18 @@ class Outlines:
         """
         rows = np.full(len(points), -1, dtype=np.int64)
         on_mask = np.flatnonzero(self.mask[points[:, 0], points[:, 1]])
+        if not len(on_mask):
+            return rows
         y, x = points[on_mask].astype(np.int32).T[..., None]
         ymin, xmin, ymax, xmax = self.boxes.astype(np.int32).T
         near = (ymin <= y) & (y < ymax) & (xmin <= x) & (x < xmax)
-        places, candidates = np.nonzero(near)
+        # A pixel of the mask that lies in one box alone is that component's.
+        rows[on_mask] = near.argmax(axis=1)
+        several = near.sum(axis=1) > 1
+        places, candidates = np.nonzero(near[several])
         # Where one component lies in a hole of another, both surround the pixel: the inner one,
         # which has it, is met later by the scan and stays.
-        for point, row in zip(on_mask[places].tolist(), candidates.tolist(), strict=True):
+        for point, row in zip(on_mask[several][places].tolist(), candidates.tolist(), strict=True):
             y, x = points[point].tolist()
             if cv2.pointPolygonTest(self.polygons[row], (x, y), False) >= 0:
                 rows[point] = row
