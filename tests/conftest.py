@@ -1,7 +1,11 @@
 import os
+import tempfile
 
 # Before TensorFlow is loaded: without a GPU it reports that at length.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+# Nothing of the tests stays behind, and nothing of the user's is read.
+os.environ["RBC_TF_CACHE_DIR"] = tempfile.mkdtemp(prefix="rbc_tf_tests_")
 
 import hypothesis
 import keras

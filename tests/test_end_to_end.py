@@ -177,7 +177,7 @@ def analyzed(run_dir, smears, tmp_path_factory):
 
 
 def test_analysis_of_a_folder(run_dir, smears, analyzed, tmp_path):
-    parts = chain.Chain(bundle.load_bundle(run_dir / "bundle"))
+    parts = chain.Chain(bundle.load_bundle(run_dir / "bundle"), precision="auto")
     total = 0
     for source in smears.glob("smear*.png"):
         result = json.loads((analyzed / "images" / f"{source.name}.json").read_text())

@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from rbc_tf import frozen
 from rbc_tf.features import crops
 from rbc_tf.features import resnet as resnet_lib
 from rbc_tf.features.backbone import Backbone, WeightsError, load_backbone
@@ -129,6 +130,18 @@ def test_boxes_are_cut_and_extracted_in_batches(count):
     found = extractor.extract_boxes(image, boxes, crops.CropConfig(size=32))
     assert found.shape == (count, 5)
     np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("count", [0, 1, 5])
+def test_half_precision_gives_nearly_the_same_features(count):
+    if frozen.resolve("auto") == "float32":
+        pytest.skip("the machine computes best in float32")
+    patches = np.random.default_rng(0).uniform(0, 255, (count, 32, 32, 3)).astype(np.float32)
+    extractor = FeatureExtractor(tiny_backbone(), batch_size=2, precision="auto")
+    expected = FeatureExtractor(tiny_backbone()).extract(patches)
+    found = extractor.extract(patches)
+    assert found.shape == (count, 5)
+    np.testing.assert_allclose(found, expected, rtol=0.03, atol=0.03 * abs(expected).max(initial=1))
 
 
 def test_batch_size_is_checked():

@@ -19,7 +19,7 @@ from rbc_tf.types import AnalyzedRegions
 class _Chain:
     """Finds two regions in every image wider than 10 pixels: Oval + Stom, and Oval alone."""
 
-    def __init__(self, loaded, tiling_config=None):
+    def __init__(self, loaded, tiling_config=None, precision="float32"):
         self.manifest = loaded.manifest
         self.seen = []
         _Chain.last = self

@@ -28,7 +28,7 @@ class _Chain:
 
     seen: list[int]
 
-    def __init__(self, loaded, tiling_config):
+    def __init__(self, loaded, tiling_config, precision):
         self.manifest = loaded.manifest
 
     def analyze(self, image):

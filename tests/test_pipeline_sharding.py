@@ -24,7 +24,7 @@ _BROKEN = "broken.jpg"
 class _Chain:
     """Finds one region in every image, as wide as the image."""
 
-    def __init__(self, loaded, tiling_config):
+    def __init__(self, loaded, tiling_config, precision="float32"):
         self.manifest = loaded.manifest
         _Chain.tilings.append(tiling_config)
 

@@ -29,7 +29,9 @@ def main() -> int:
         loaded = loaded.with_plain_thresholds()
     paths = (given.input_path, given.output_dir)
     if _MERGE.value:
-        summary = analyze.merge(loaded, *paths, given.report_image_size, given.tiling_config)
+        summary = analyze.merge(
+            loaded, *paths, given.report_image_size, given.tiling_config, given.precision
+        )
     else:
         summary = analyze.analyze(
             loaded,
@@ -39,6 +41,7 @@ def main() -> int:
             given.tiling_config,
             sharding.Shard(_SHARD_INDEX.value, _NUM_SHARDS.value),
             given.retry_failed,
+            given.precision,
         )
     print(summary.text())
     return 1 if summary.failed else 0

@@ -8,7 +8,7 @@ import dataclasses
 
 from absl import flags
 
-from rbc_tf import artifacts, command
+from rbc_tf import artifacts, command, frozen
 from rbc_tf.data import dataset
 from rbc_tf.pipeline import bundle, chain, evaluate, held_out
 from rbc_tf.report import tables
@@ -19,6 +19,12 @@ _SPLIT = flags.DEFINE_enum("split", "test", dataset.SPLITS, "What is scored.")
 _OUTPUT_FILE = flags.DEFINE_string("output_file", None, "JSON file for the scores.")
 _FIGURES_DIR = flags.DEFINE_string(
     "figures_dir", None, "Folder for the reliability curves, as SVG and PNG."
+)
+_PRECISION = flags.DEFINE_enum(
+    "precision",
+    frozen.FLOAT32,
+    frozen.PRECISIONS,
+    "Numbers that the networks compute with; tools/analyze.py takes auto by default.",
 )
 _RECORD = flags.DEFINE_bool(
     "record",
@@ -33,7 +39,7 @@ def main() -> None:
     scored = bundle.load_bundle(_BUNDLE_DIR.value)
     if _RECORD.value:
         held_out.check_unseen(scored, loaded, _SPLIT.value)  # before minutes of work
-    parts = chain.Chain(scored)
+    parts = chain.Chain(scored, precision=_PRECISION.value)
     scores = evaluate.evaluate(
         parts,
         loaded.in_split(_SPLIT.value),

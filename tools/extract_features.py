@@ -10,7 +10,7 @@ there already are kept.
 
 from absl import flags
 
-from rbc_tf import command
+from rbc_tf import command, frozen
 from rbc_tf.data.regions import RegionConfig
 from rbc_tf.features import crops, extract
 
@@ -48,6 +48,13 @@ _MIN_AREA = flags.DEFINE_integer(
 )
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 32, "Patches per run of the network.")
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of random weights.")
+_PRECISION = flags.DEFINE_enum(
+    "precision",
+    frozen.FLOAT32,
+    frozen.PRECISIONS,
+    "Numbers that the network computes with; auto: float16 on a GPU, bfloat16 on processors that "
+    "have it, else float32. Tools that fill the same folder themselves expect float32.",
+)
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace features made of something else.")
 
 
@@ -72,6 +79,7 @@ def main() -> None:
         regions=RegionConfig(connectivity=_CONNECTIVITY.value, min_area=_MIN_AREA.value),
         batch_size=_BATCH_SIZE.value,
         seed=_SEED.value,
+        precision=_PRECISION.value,
     )
     table = extract.extract_features(
         _DATASET_DIR.value, _FEATURES_DIR.value, config, _OVERWRITE.value

@@ -1,11 +1,13 @@
 """An exported detector: images in, boxes of regions out."""
 
+import functools
 import json
 import pathlib
 
 import numpy as np
 import tensorflow as tf
 
+from rbc_tf import artifacts, frozen
 from rbc_tf.detection import graph
 from rbc_tf.types import Detections
 
@@ -16,20 +18,27 @@ class DetectorPredictor:
     Attributes:
         score_threshold: detections below it are dropped.
         provenance: what detector.json says.
-        signature: the function of the SavedModel, images to boxes in pixels of its own scale.
+        precision: 'float32', 'bfloat16' or 'float16', in which it computes.
     """
 
-    def __init__(self, export_dir: str | pathlib.Path, score_threshold: float = 0.5):
+    def __init__(
+        self,
+        export_dir: str | pathlib.Path,
+        score_threshold: float = 0.5,
+        precision: str = frozen.FLOAT32,
+    ):
         """Loads the model.
 
         Args:
             export_dir: folder of the SavedModel.
             score_threshold: detections below it are dropped; 0 keeps all, as precision-recall
                 curves need them.
+            precision: one of `frozen.PRECISIONS`.
 
         Raises:
             FileNotFoundError: the folder holds no SavedModel.
-            ValueError: the SavedModel is not a detector, or the threshold is not in [0, 1].
+            ValueError: the SavedModel is not a detector, the threshold is not in [0, 1], or the
+                machine does not have the precision.
         """
         if not 0 <= score_threshold <= 1:
             raise ValueError(f"`score_threshold` must be in [0, 1]. Received: {score_threshold}")
@@ -39,11 +48,24 @@ class DetectorPredictor:
                 f"A detector must be a folder with saved_model.pb. Received: {folder}"
             )
         self.score_threshold = score_threshold
+        self.precision = frozen.resolve(precision)
         self.provenance = _read_provenance(folder)
+        self._folder = folder
+        if self.precision == frozen.FLOAT32:
+            signature = self.signature
+            self._answer = lambda images: signature(inputs=tf.constant(images))
+        else:
+            key = f"detector {_sha256_of_model(folder)}"
+            self._answer = frozen.load_or_freeze(key, lambda: self.signature, self.precision)
+
+    @functools.cached_property
+    def signature(self):
+        """The function of the SavedModel, images to boxes in pixels of its own scale."""
         # Kept, because the signature does not own the variables of the model.
-        self._model = tf.saved_model.load(str(folder))
-        self.signature = self._model.signatures.get("serving_default")
-        _check_signature(self.signature, folder)
+        self._model = tf.saved_model.load(str(self._folder))
+        signature = self._model.signatures.get("serving_default")
+        _check_signature(signature, self._folder)
+        return signature
 
     def predict(self, image: np.ndarray) -> Detections:
         """Regions of one image uint8 [H, W, 3] RGB of any size, best score first.
@@ -63,13 +85,19 @@ class DetectorPredictor:
         _check_images(images)
         if len(images) == 0:
             return []
-        answer = self.signature(inputs=graph.limit_aspect(images))
+        answer = self._answer(graph.limit_aspect(images).numpy())
         height, width = images.shape[1:3]
         return [self._detections(answer, row, height, width) for row in range(len(images))]
 
     def _detections(self, answer: dict, row: int, height: int, width: int) -> Detections:
         found = graph.in_source_pixels(answer, row, height, width, self.score_threshold)
         return Detections(*(values.numpy() for values in found))
+
+
+def _sha256_of_model(folder: pathlib.Path) -> str:
+    """Of the graph and the weights, wherever the folder lies."""
+    files = [folder / "saved_model.pb", *sorted((folder / "variables").glob("*"))]
+    return artifacts.sha256_of_json({file.name: artifacts.sha256_of_file(file) for file in files})
 
 
 def _read_provenance(folder: pathlib.Path) -> dict:

@@ -8,7 +8,7 @@ import numpy as np
 from absl import logging
 from tqdm import tqdm
 
-from rbc_tf import artifacts, boxes, image_io
+from rbc_tf import artifacts, boxes, frozen, image_io
 from rbc_tf import config as config_lib
 from rbc_tf.cell_types import CellTypes
 from rbc_tf.data import dataset as dataset_lib
@@ -32,6 +32,8 @@ class ExtractionConfig:
         regions: how regions are found in masks.
         batch_size: patches per run of the network; changes speed only.
         seed: of random weights; unused otherwise.
+        precision: one of `frozen.PRECISIONS`. Features in half precision are others, by some
+            thousandths, and are not mixed with those in float32.
     """
 
     weights: str
@@ -39,6 +41,7 @@ class ExtractionConfig:
     regions: RegionConfig = dataclasses.field(default_factory=RegionConfig)
     batch_size: int = 32
     seed: int = 0
+    precision: str = frozen.FLOAT32
 
 
 class ExtractionError(ValueError):
@@ -102,6 +105,9 @@ def extract_features(
         "weights_sha256": backbone.weights_sha256,
         "feature_dim": backbone.feature_dim,
     }
+    extractor = FeatureExtractor(backbone, config.batch_size, config.precision)
+    if extractor.precision != frozen.FLOAT32:
+        settings["precision"] = extractor.precision
     cache = FeatureCache(features_dir)
     entries = {task.sample.name: task.entry for task in tasks}
     # Of a path the name will do: features and bundles travel.
@@ -113,7 +119,6 @@ def extract_features(
     )
     cache.prepare(fingerprint, overwrite)
     cache.keep_backbone(backbone)
-    extractor = FeatureExtractor(backbone, config.batch_size)
     failures |= _fill(cache, tasks, crop, extractor)
     if failures:
         raise ExtractionError(failures)

@@ -4,6 +4,7 @@ import dataclasses
 
 from absl import flags
 
+from rbc_tf import frozen
 from rbc_tf.detection import tiling
 from rbc_tf.report.html import page
 
@@ -22,6 +23,7 @@ class AnalysisFlags:
     tiling_config: tiling.TilingConfig
     retry_failed: bool
     overwrite: bool
+    precision: str
 
 
 def define() -> None:
@@ -54,6 +56,13 @@ def define() -> None:
         "Size in pixels up to which a region is in one tile as a whole (larger ones are joined); "
         "by default that of the largest region of the training, at most a third of a tile.",
     )
+    flags.DEFINE_enum(
+        "precision",
+        frozen.AUTO,
+        frozen.PRECISIONS,
+        "Numbers that the networks compute with; auto: float16 on a GPU, bfloat16 on processors "
+        "that have it, else float32.",
+    )
     flags.DEFINE_bool("retry_failed", True, "Try again images that failed in an earlier run.")
     flags.DEFINE_bool("overwrite", False, "Analyse again what is done already.")
 
@@ -70,4 +79,5 @@ def values() -> AnalysisFlags:
         tiling_config=tiling.TilingConfig(given.tile_size, given.tile_overlap),
         retry_failed=given.retry_failed,
         overwrite=given.overwrite,
+        precision=given.precision,
     )

@@ -11,9 +11,9 @@ import pathlib
 import tqdm
 from absl import logging
 
-from rbc_tf import artifacts, image_io
+from rbc_tf import artifacts, frozen, image_io
 from rbc_tf.detection.tiling import TilingConfig
-from rbc_tf.pipeline import image_analysis, run_record, sharding, tables
+from rbc_tf.pipeline import image_analysis, overlap, run_record, sharding, tables
 from rbc_tf.pipeline.bundle import Bundle
 from rbc_tf.pipeline.chain import Chain
 from rbc_tf.pipeline.results_folder import RUN, ResultsFolder, result_name
@@ -31,6 +31,7 @@ def analyze(
     tiling_config: TilingConfig = TilingConfig(),
     shard: Shard = Shard(),
     retry_failed: bool = True,
+    precision: str = frozen.AUTO,
 ) -> RunSummary:
     """Analyses one image, or every image in a folder and its subfolders.
 
@@ -46,10 +47,12 @@ def analyze(
         tiling_config: how large images are cut for detection.
         shard: the share of the images to do. A share makes no report.
         retry_failed: try again what failed in an earlier run; otherwise it is listed as it was.
+        precision: one of `frozen.PRECISIONS`.
 
     Raises:
         ValueError: there is no image, `output_dir` holds results of another bundle, at other
-            thresholds or with other tiles, or a share is to overwrite those of the others.
+            thresholds, with other tiles or in another precision, the machine does not have the
+            precision, or a share is to overwrite those of the others.
         OSError: `output_dir` cannot be written.
     """
     if overwrite and shard.count > 1:
@@ -57,13 +60,14 @@ def analyze(
     folder = ResultsFolder(output_dir)
     images = find_images(pathlib.Path(input_path), pathlib.Path(output_dir))
     images = {name: path for name, path in images.items() if shard.holds(name)}
-    run_record.prepare(folder, bundle, tiling_config, overwrite)
+    precision = frozen.resolve(precision)
+    run_record.prepare(folder, bundle, tiling_config, precision, overwrite)
     done = set() if overwrite else {name for name in images if _is_done(folder, name, images[name])}
     failed = {} if retry_failed else sharding.earlier_failures(folder)
     failed = {name: failed[name] for name in images if name in failed and name not in done}
     todo = {name: images[name] for name in images if name not in done and name not in failed}
     if todo:
-        failed |= _analyze_images(bundle, tiling_config, todo, folder)
+        failed |= _analyze_images(Chain(bundle, tiling_config, precision), todo, folder)
     analyzed = len(images) - len(done) - len(failed)
     if shard.count == 1:
         return tables.finish(bundle, images, failed, analyzed, folder, report_image_size)
@@ -78,6 +82,7 @@ def merge(
     output_dir: str | pathlib.Path,
     report_image_size: int | None = page.DEFAULT_IMAGE_SIZE,
     tiling_config: TilingConfig = TilingConfig(),
+    precision: str = frozen.AUTO,
 ) -> RunSummary:
     """Makes the tables and the report from the results of all shards, and analyses nothing.
 
@@ -85,14 +90,14 @@ def merge(
 
     Raises:
         ValueError: there is no image or no result, or those of another bundle, at other
-            thresholds or with other tiles.
+            thresholds, with other tiles or in another precision.
         OSError: `output_dir` cannot be written.
     """
     folder = ResultsFolder(output_dir)
     if folder.read(RUN) is None:
         raise ValueError(f"{folder}: holds no results to merge (it has no {RUN})")
     images = find_images(pathlib.Path(input_path), pathlib.Path(output_dir))
-    run_record.prepare(folder, bundle, tiling_config)
+    run_record.prepare(folder, bundle, tiling_config, frozen.resolve(precision))
     known = sharding.earlier_failures(folder)
     failed = {
         name: known.get(name, f"{path}: {sharding.NOT_ANALYSED}")
@@ -131,20 +136,21 @@ def _is_done(folder: ResultsFolder, name: str, path: pathlib.Path) -> bool:
 
 
 def _analyze_images(
-    bundle: Bundle,
-    tiling_config: TilingConfig,
-    images: dict[str, pathlib.Path],
-    folder: ResultsFolder,
+    chain: Chain, images: dict[str, pathlib.Path], folder: ResultsFolder
 ) -> dict[str, str]:
     """Analyses the images; returns {name: reason} of those that failed."""
-    chain = Chain(bundle, tiling_config)
+    steps = overlap.overlapped(
+        images.items(),
+        read=lambda item: image_analysis.decode(*item, image_io.read_bytes(item[1])),
+        work=lambda image: image_analysis.analyze(chain, image),
+        write=lambda image, result: image_analysis.write(
+            folder, image, result, chain.manifest.cell_types
+        ),
+        expected=image_io.ImageError,
+    )
     failed = {}
-    for name, path in tqdm.tqdm(images.items(), desc="analyze", unit="image"):
-        try:
-            image = image_analysis.decode(name, path, image_io.read_bytes(path))
-            result = image_analysis.analyze(chain, image)
-            image_analysis.write(folder, image, result, bundle.manifest.cell_types)
-        except image_io.ImageError as error:
+    for (name, _), error in tqdm.tqdm(steps, desc="analyze", unit="image", total=len(images)):
+        if error is not None:
             logging.error("%s", error)
             failed[name] = str(error)
             folder.delete(result_name(name))

@@ -1,10 +1,12 @@
 """The chain on one image: boxes, patches, features, probabilities, verdict."""
 
 import dataclasses
+from concurrent import futures
 
 import numpy as np
 from absl import logging
 
+from rbc_tf import frozen
 from rbc_tf.classification.classifier import Classifier
 from rbc_tf.detection import tiling
 from rbc_tf.detection.predictor import DetectorPredictor
@@ -25,17 +27,20 @@ class Parts:
 
 def load_parts(bundle: bundles.Bundle) -> Parts:
     """Loads what lies in a bundle; raises BundleError where its parts do not belong together."""
-    manifest = bundle.manifest
+    return Parts(
+        DetectorPredictor(bundle.path / bundles.DETECTOR, score_threshold=0.0),
+        backbone.load_backbone(str(bundle.path / bundles.BACKBONE), bundle.manifest.crop.size),
+        _load_classifier(bundle),
+    )
+
+
+def _load_classifier(bundle: bundles.Bundle) -> Classifier:
     classifier = Classifier.load(bundle.path / bundles.CLASSIFIER)
-    if classifier.cell_types != manifest.cell_types:
+    if classifier.cell_types != bundle.manifest.cell_types:
         raise bundles.BundleError(
             f"{bundle.path}: the classifier knows other cell types than {bundles.MANIFEST}"
         )
-    return Parts(
-        DetectorPredictor(bundle.path / bundles.DETECTOR, score_threshold=0.0),
-        backbone.load_backbone(str(bundle.path / bundles.BACKBONE), manifest.crop.size),
-        dataclasses.replace(classifier, calibration=manifest.calibration),
-    )
+    return dataclasses.replace(classifier, calibration=bundle.manifest.calibration)
 
 
 class Chain:
@@ -46,23 +51,35 @@ class Chain:
         classifier: features to probabilities, with the temperatures of the manifest.
         backbone_record: what a fine-tuned backbone says of its making; {} for others.
         tiles: how large images are cut for detection; None where every image is taken whole.
+        precision: 'float32', 'bfloat16' or 'float16', in which detector and backbone compute.
     """
 
     def __init__(
-        self, bundle: bundles.Bundle, tiling_config: tiling.TilingConfig = tiling.TilingConfig()
+        self,
+        bundle: bundles.Bundle,
+        tiling_config: tiling.TilingConfig = tiling.TilingConfig(),
+        precision: str = frozen.FLOAT32,
     ):
+        """Loads the parts; `precision` is one of `frozen.PRECISIONS`.
+
+        Raises BundleError where they do not belong together, ValueError where the machine does
+        not have the precision.
+        """
         self.manifest = bundle.manifest
-        parts = load_parts(bundle)
-        self._detector = parts.detector
+        self.precision = frozen.resolve(precision)
+        path, size = bundle.path / bundles.BACKBONE, bundle.manifest.crop.size
+        self.classifier = _load_classifier(bundle)
+        with futures.ThreadPoolExecutor() as both:
+            extractor = both.submit(FeatureExtractor.from_file, path, size, self.precision)
+            self._detector = DetectorPredictor(bundle.path / bundles.DETECTOR, 0.0, self.precision)
+            self._extractor = extractor.result()
         self.tiles = tiling_config.resolve(self._detector.provenance)
         if self.tiles is None and tiling_config.size == tiling.AUTO:
             logging.info(
                 "The detector does not say how large the images of its training were: every image "
                 "is detected whole, however large. Export it again, or give the size of tiles"
             )
-        self._extractor = FeatureExtractor(parts.backbone)
-        self.backbone_record = parts.backbone.record
-        self.classifier = parts.classifier
+        self.backbone_record = backbone.read_record(path)
         self._thresholds = np.array(bundle.manifest.thresholds)
 
     def analyze(self, image: np.ndarray) -> AnalyzedRegions:

@@ -10,10 +10,17 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 import tqdm
 
-from rbc_tf import image_io
+from rbc_tf import frozen, image_io
 from rbc_tf.pipeline import results
 from rbc_tf.pipeline.bundle import Bundle
-from rbc_tf.pipeline.results_folder import REGIONS, REPORT, SUMMARY, ResultsFolder, result_name
+from rbc_tf.pipeline.results_folder import (
+    REGIONS,
+    REPORT,
+    RUN,
+    SUMMARY,
+    ResultsFolder,
+    result_name,
+)
 from rbc_tf.pipeline.sharding import Shard
 from rbc_tf.report.html import page
 from rbc_tf.report.html.overview import Run
@@ -125,6 +132,7 @@ def write_tables(
             "thresholds": dict(zip(cell_types.names, manifest.thresholds, strict=True)),
             "threshold_objective": manifest.threshold_objective,
             "backbone": manifest.backbone,
+            "precision": (folder.read_json(RUN) or {}).get("precision", frozen.FLOAT32),
             "failed": failed,
         },
     )

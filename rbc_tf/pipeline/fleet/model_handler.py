@@ -5,6 +5,7 @@ from typing import Any
 
 from apache_beam.ml.inference.base import ModelHandler, PredictionResult
 
+from rbc_tf import frozen
 from rbc_tf.detection.tiling import TilingConfig
 from rbc_tf.pipeline import bundle as bundles
 from rbc_tf.pipeline import image_analysis
@@ -25,6 +26,7 @@ class ChainHandler(ModelHandler[SourceImage, PredictionResult, Chain]):
         bundle_sha256: str,
         tiling_config: TilingConfig = TilingConfig(),
         plain_thresholds: bool = False,
+        precision: str = frozen.FLOAT32,
     ):
         """Loads nothing yet.
 
@@ -33,6 +35,7 @@ class ChainHandler(ModelHandler[SourceImage, PredictionResult, Chain]):
             bundle_sha256: the hash that it must have there too.
             tiling_config: how large images are cut for detection.
             plain_thresholds: take 0.5 for every type.
+            precision: 'float32', 'bfloat16' or 'float16', which every worker must have.
         """
         # The chain takes one image after the other: larger batches would only take memory.
         super().__init__(min_batch_size=1, max_batch_size=1)
@@ -40,6 +43,7 @@ class ChainHandler(ModelHandler[SourceImage, PredictionResult, Chain]):
         self._bundle_sha256 = bundle_sha256
         self._tiling_config = tiling_config
         self._plain_thresholds = plain_thresholds
+        self._precision = precision
 
     def load_model(self) -> Chain:
         """Raises BundleError where the worker finds no bundle, or another one."""
@@ -51,7 +55,7 @@ class ChainHandler(ModelHandler[SourceImage, PredictionResult, Chain]):
                 )
             if self._plain_thresholds:
                 bundle = bundle.with_plain_thresholds()
-            return Chain(bundle, self._tiling_config)
+            return Chain(bundle, self._tiling_config, self._precision)
 
     def run_inference(
         self,

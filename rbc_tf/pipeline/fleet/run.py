@@ -10,7 +10,7 @@ from apache_beam.metrics import MetricsFilter
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
-from rbc_tf import image_io
+from rbc_tf import frozen, image_io
 from rbc_tf.detection.tiling import TilingConfig
 from rbc_tf.pipeline import run_record, sharding, tables
 from rbc_tf.pipeline.bundle import Bundle
@@ -34,6 +34,7 @@ def analyze(
     tiling_config: TilingConfig = TilingConfig(),
     retry_failed: bool = True,
     plain_thresholds: bool = False,
+    precision: str = frozen.AUTO,
 ) -> RunSummary:
     """Analyses one image, or every image in a folder and its subfolders, with Beam.
 
@@ -48,10 +49,11 @@ def analyze(
         tiling_config: how large images are cut for detection.
         retry_failed: try again what failed in an earlier run; otherwise it is listed as it was.
         plain_thresholds: take 0.5 for every type instead of the bundle's thresholds.
+        precision: one of `frozen.PRECISIONS`; workers must have what this machine makes of it.
 
     Raises:
         ValueError: there is no image or no bundle, or `output_dir` holds results of another
-            bundle, at other thresholds or with other tiles.
+            bundle, at other thresholds, with other tiles or in another precision.
         OSError: `output_dir` cannot be written.
         RuntimeError: a worker failed (its own error, where it is this process); what is done so
             far stays, and another run goes on from there.
@@ -61,9 +63,12 @@ def analyze(
             bundle = bundle.with_plain_thresholds()
         folder = remote.results_folder(output_dir)
         images = remote.find_images(input_path, output_dir)
-        run_record.prepare(folder, bundle, tiling_config, overwrite)
+        precision = frozen.resolve(precision)
+        run_record.prepare(folder, bundle, tiling_config, precision, overwrite)
         given_up = {} if retry_failed else sharding.earlier_failures(folder)
-        handler = ChainHandler(bundle_dir, bundle.sha256, tiling_config, plain_thresholds)
+        handler = ChainHandler(
+            bundle_dir, bundle.sha256, tiling_config, plain_thresholds, precision
+        )
         skipped = _run(handler, bundle, input_path, folder, frozenset(given_up), options)
         reasons = given_up | _dead_letters(folder)
         failed = _without_result(images, reasons, folder.done())

@@ -126,6 +126,7 @@ def _bundle_rows(run: Run) -> Iterable[str]:
         ("Made with", ", ".join(filter(None, (f"rbc_tf {version}" if version else "", others)))),
         ("SHA-256 of its manifest", run.bundle_sha256),
         ("Weights of the features", run.backbone),
+        ("Networks computed in", run.summary.get("precision", "")),
         ("Thresholds of the types chosen for", run.threshold_objective.replace("_", " ")),
     ):
         if value:

@@ -1,0 +1,188 @@
+"""A network frozen for inference in half precision, where the machine computes that faster.
+
+Weights become constants, and TensorFlow's graph optimiser (Grappler) fuses operations and moves
+products and convolutions to half precision; what is sensitive, it leaves in float32. That takes
+seconds for a large network, so the graph is kept in a cache folder and later starts only read it.
+"""
+
+import hashlib
+import os
+import pathlib
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+from google.protobuf import message
+from tensorflow.core.protobuf import config_pb2, meta_graph_pb2, rewriter_config_pb2
+from tensorflow.python.framework import convert_to_constants
+from tensorflow.python.grappler import tf_optimizer
+
+from rbc_tf import artifacts
+
+AUTO, FLOAT32, BFLOAT16, FLOAT16 = "auto", "float32", "bfloat16", "float16"
+PRECISIONS = (AUTO, FLOAT32, BFLOAT16, FLOAT16)
+
+# Where frozen graphs are kept; '' keeps none.
+CACHE_VARIABLE = "RBC_TF_CACHE_DIR"
+_KEPT_GRAPHS = 12
+
+# Raise it whenever a graph is frozen otherwise.
+_FORMAT = 1
+
+_SIGNATURE = "frozen"
+_CPU_INFO = pathlib.Path("/proc/cpuinfo")
+
+
+def resolve(precision: str) -> str:
+    """'float32', 'bfloat16' or 'float16': what a setting comes to on this machine.
+
+    'auto' is float16 on a GPU, bfloat16 on a processor that has instructions for it (AVX512-BF16,
+    AMX-BF16), and float32 elsewhere.
+
+    Raises:
+        ValueError: the precision is unknown, or the machine has no instructions for it.
+    """
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}. Received: {precision}")
+    has_gpu = bool(tf.config.list_physical_devices("GPU"))
+    has_bfloat16 = bool({"avx512_bf16", "amx_bf16"} & processor_features())
+    if precision == AUTO:
+        if has_gpu:
+            return FLOAT16
+        return BFLOAT16 if has_bfloat16 else FLOAT32
+    if precision == BFLOAT16 and not has_bfloat16:
+        raise ValueError("bfloat16 requires a processor with AVX512-BF16 or AMX-BF16. It has none")
+    if precision == FLOAT16 and not has_gpu:
+        raise ValueError("float16 requires a GPU. TensorFlow sees none")
+    return precision
+
+
+def processor_features() -> frozenset[str]:
+    """Names of the instruction sets of the processor; empty where the system does not say."""
+    try:
+        lines = _CPU_INFO.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return frozenset()
+    flags = next((line for line in lines if line.startswith("flags")), ":")
+    return frozenset(flags.partition(":")[2].split())
+
+
+class FrozenFunction:
+    """Arrays in, arrays by name out; may be called from several threads at once."""
+
+    def __init__(self, meta_graph: meta_graph_pb2.MetaGraphDef):
+        graph = tf.Graph()
+        with graph.as_default():
+            tf.import_graph_def(meta_graph.graph_def, name="")
+        # The graph has been optimised: once is enough.
+        options = config_pb2.ConfigProto()
+        options.graph_options.rewrite_options.disable_meta_optimizer = True
+        # A session, because its settings are its own: those of `tf.function` are the process's.
+        session = tf.compat.v1.Session(graph=graph, config=options)
+        signature = meta_graph.signature_def[_SIGNATURE]
+        self._names = sorted(signature.outputs)
+        inputs = [signature.inputs[name].name for name in sorted(signature.inputs)]
+        self._run = session.make_callable(
+            [signature.outputs[name].name for name in self._names], feed_list=inputs
+        )
+
+    def __call__(self, *inputs: np.ndarray) -> dict[str, np.ndarray]:
+        return dict(zip(self._names, self._run(*inputs), strict=True))
+
+
+def load_or_freeze(
+    key: str, function: Callable[[], tf.types.experimental.ConcreteFunction], precision: str
+) -> FrozenFunction:
+    """The frozen form of a function: from the cache, or made now.
+
+    Args:
+        key: says which network it is, whatever folder it lies in.
+        function: makes it; only called where the cache does not have it. It answers one tensor
+            (named 'output') or several by name.
+        precision: 'bfloat16' or 'float16'.
+    """
+    path = _cache_path(key, precision)
+    cached = None if path is None else _read(path)
+    if cached is not None:
+        return FrozenFunction(cached)
+    logging.info("Preparing a network for %s; later starts will find it done.", precision)
+    meta_graph = freeze(function(), precision)
+    if path is not None:
+        _keep(path, meta_graph)
+    return FrozenFunction(meta_graph)
+
+
+def freeze(
+    function: tf.types.experimental.ConcreteFunction, precision: str
+) -> meta_graph_pb2.MetaGraphDef:
+    """The optimised graph of a function, its weights as constants."""
+    frozen = convert_to_constants.convert_variables_to_constants_v2(function)
+    outputs = function.structured_outputs
+    names = sorted(outputs) if isinstance(outputs, dict) else ["output"]
+    meta_graph = tf.compat.v1.train.export_meta_graph(
+        graph_def=frozen.graph.as_graph_def(), graph=frozen.graph
+    )
+    _set_fetches(meta_graph, [tensor.name for tensor in frozen.outputs])
+    optimised = tf_optimizer.OptimizeGraph(_options(precision), meta_graph)
+    kept = [tensor.op.name for tensor in [*frozen.inputs, *frozen.outputs]]
+    pruned = tf.compat.v1.graph_util.extract_sub_graph(optimised, kept)
+    result = meta_graph_pb2.MetaGraphDef(graph_def=pruned)
+    signature = result.signature_def[_SIGNATURE]
+    for place, tensor in enumerate(frozen.inputs):
+        signature.inputs[f"{place:03d}"].name = tensor.name
+    for name, tensor in zip(names, frozen.outputs, strict=True):
+        signature.outputs[name].name = tensor.name
+    return result
+
+
+def _set_fetches(meta_graph: meta_graph_pb2.MetaGraphDef, names: Sequence[str]) -> None:
+    # Where Grappler looks for what must be kept.
+    meta_graph.collection_def["train_op"].node_list.value.extend(names)
+
+
+def _options(precision: str) -> config_pb2.ConfigProto:
+    options = config_pb2.ConfigProto()
+    rewrite = options.graph_options.rewrite_options
+    rewrite.min_graph_nodes = -1
+    on = rewriter_config_pb2.RewriterConfig.ON
+    if precision == BFLOAT16:
+        rewrite.auto_mixed_precision_onednn_bfloat16 = on
+    else:
+        rewrite.auto_mixed_precision = on
+    return options
+
+
+def _cache_path(key: str, precision: str) -> pathlib.Path | None:
+    """Where a graph is kept: another one for each network, precision, processor and TensorFlow."""
+    folder = os.environ.get(CACHE_VARIABLE)
+    if folder == "":
+        return None
+    if folder is None:
+        home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+        folder = pathlib.Path(home).expanduser() / "rbc_tf"
+    parts = (key, precision, tf.version.VERSION, str(_FORMAT), *sorted(processor_features()))
+    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return pathlib.Path(folder) / f"{digest}.graph"
+
+
+def _read(path: pathlib.Path) -> meta_graph_pb2.MetaGraphDef | None:
+    """None where nothing is kept, or what is kept cannot be read."""
+    try:
+        content = path.read_bytes()
+        os.utime(path)
+        return meta_graph_pb2.MetaGraphDef.FromString(content)
+    except (OSError, message.DecodeError):
+        return None
+
+
+def _keep(path: pathlib.Path, meta_graph: meta_graph_pb2.MetaGraphDef) -> None:
+    """Adds to the cache, and drops what has not been used for longest; a full disk is no error."""
+    try:
+        with artifacts.atomic_path(path) as temporary:
+            temporary.write_bytes(meta_graph.SerializeToString())
+        kept = sorted(path.parent.glob("*.graph"), key=lambda old: old.stat().st_mtime_ns)
+        for old in kept[:-_KEPT_GRAPHS]:
+            old.unlink(missing_ok=True)
+    except OSError as error:
+        logging.warning("%s: a prepared network cannot be kept there (%s)", path.parent, error)
