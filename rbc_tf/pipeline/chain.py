@@ -104,6 +104,10 @@ class Chain:
         """float32 [N, D], what the classifier is given for boxes [N, 4] of an image."""
         return self._extractor.extract_boxes(image, boxes, self.manifest.crop)
 
+    def features_of_patches(self, patches: np.ndarray) -> np.ndarray:
+        """float32 [N, D] of patches float32 [N, size, size, 3] RGB, cut as `manifest.crop` says."""
+        return self._extractor.extract(patches)
+
     def labels(self, probabilities: np.ndarray) -> np.ndarray:
         """bool [N, T], the types said to be present: those above their threshold."""
         return probabilities > self._thresholds

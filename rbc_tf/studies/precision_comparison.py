@@ -11,7 +11,20 @@ from rbc_tf.data import regions
 from rbc_tf.evaluation import detection
 from rbc_tf.pipeline.bundle import Bundle
 from rbc_tf.pipeline.chain import Chain
+from rbc_tf.report.text_table import Table
 from rbc_tf.types import Detections, Sample
+
+_COLUMNS = (
+    "precision",
+    "features",
+    "probability, mean",
+    "largest",
+    "labels",
+    "sets of labels",
+    "verdicts",
+    "AP50",
+    "AP75",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +89,33 @@ def compare(
             answers = _answers(chain, samples, truths)
             compared.append(_comparison(chain.precision, answers, reference, truths))
     return compared
+
+
+def table(compared: Sequence[Comparison]) -> Table:
+    """One row for each precision."""
+    first = compared[0]
+    return Table(
+        f"{first.num_images} images, {first.num_patches} regions, beside float32",
+        _COLUMNS,
+        tuple(_row(each) for each in compared),
+        (
+            "features: |f - f32| / |f32|, mean; labels, sets, verdicts: share that is said "
+            "otherwise; all but AP on the true regions.",
+        ),
+    )
+
+
+def _row(each: Comparison) -> tuple[str, ...]:
+    differences = (
+        each.feature_difference,
+        *each.probability_difference,
+        each.labels_changed,
+        each.label_sets_changed,
+        each.verdicts_changed,
+        each.ap50,
+        each.ap75,
+    )
+    return (each.precision, *(f"{value:.4f}" for value in differences))
 
 
 def _answers(chain: Chain, samples: Sequence[Sample], truths: Sequence[np.ndarray]) -> _Answers:

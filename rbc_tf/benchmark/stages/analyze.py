@@ -1,0 +1,119 @@
+"""A folder of images of 1920x1080 through the whole chain, files included.
+
+Beside it stand detection and features alone, of the same images and regions: what more it takes is
+reading, cropping, drawing and writing.
+"""
+
+import pathlib
+import resource
+import time
+
+from rbc_tf import frozen, image_io
+from rbc_tf.benchmark.measurement import Measurement
+from rbc_tf.benchmark.settings import Settings
+from rbc_tf.benchmark.stages.detection import smear
+from rbc_tf.features import crops
+from rbc_tf.pipeline import bundle, image_analysis, overlap
+from rbc_tf.pipeline.chain import Chain
+from rbc_tf.pipeline.results_folder import ResultsFolder
+
+RBC_TF, ONE_AFTER_THE_OTHER = "rbc_tf", "rbc_tf, nothing overlapped"
+NETWORKS = "detection and features alone"
+
+_SIZES, _QUICK_SIZES = (1, 4, 16, 64), (1, 2)
+
+
+def measure(settings: Settings) -> list[Measurement]:
+    """The networks are loaded before; the report is not part of it.
+
+    Raises ValueError where there is no bundle.
+    """
+    if settings.bundle_dir is None:
+        raise ValueError("The stage 'analyze' needs --bundle_dir")
+    chain = Chain(bundle.load_bundle(settings.bundle_dir), precision=frozen.AUTO)
+    sizes = _QUICK_SIZES if settings.quick else _SIZES
+    paths = _write_images(settings, max(sizes))
+    folder = ResultsFolder(settings.scratch_dir / "results")
+    _analyze(chain, paths[:1], folder, overlapped=True)
+    measured = []
+    for size in sizes:
+        # What lasts minutes need not be repeated often to be known well.
+        repetitions = settings.repetitions if size <= 4 else 2
+        seconds = {RBC_TF: [], ONE_AFTER_THE_OTHER: [], NETWORKS: []}
+        for _ in range(repetitions):
+            seconds[RBC_TF].append(_timed(_analyze, chain, paths[:size], folder, True))
+            if size <= 16:
+                seconds[ONE_AFTER_THE_OTHER].append(
+                    _timed(_analyze, chain, paths[:size], folder, False)
+                )
+                seconds[NETWORKS].append(_networks_alone(chain, paths[:size]))
+        facts = {
+            "precision": chain.precision,
+            "regions": sum(_regions(folder, path) for path in paths[:size]),
+            "peak_megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        }
+        measured += [
+            Measurement("analyze", name, size, "image", tuple(times), facts=facts)
+            for name, times in seconds.items()
+            if times
+        ]
+    return measured
+
+
+def _write_images(settings: Settings, count: int) -> list[pathlib.Path]:
+    paths = []
+    for seed in range(count):
+        path = settings.scratch_dir / "images" / f"{seed:03d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Eight smears in turn: each is new to nobody but the disk.
+        path.write_bytes(image_io.encode_png(smear(settings.quick, seed % 8), path.name))
+        paths.append(path)
+    return paths
+
+
+def _timed(function, *arguments) -> float:
+    start = time.perf_counter()
+    function(*arguments)
+    return time.perf_counter() - start
+
+
+def _analyze(
+    chain: Chain, paths: list[pathlib.Path], folder: ResultsFolder, overlapped: bool
+) -> None:
+    def read(path):
+        return image_analysis.decode(path.name, path, image_io.read_bytes(path))
+
+    def write(image, result):
+        image_analysis.write(folder, image, result, chain.manifest.cell_types)
+
+    def work(image):
+        return image_analysis.analyze(chain, image)
+
+    if overlapped:
+        for _, error in overlap.overlapped(paths, read, work, write, image_io.ImageError):
+            if error is not None:
+                raise error
+        return
+    for path in paths:
+        image = read(path)
+        write(image, work(image))
+
+
+def _networks_alone(chain: Chain, paths: list[pathlib.Path]) -> float:
+    """Seconds of detection and of features from patches that are cut already."""
+    total = 0.0
+    for path in paths:
+        image = image_io.read_image(path)
+        start = time.perf_counter()
+        found = chain.detect(image)
+        total += time.perf_counter() - start
+        kept = found.boxes[found.scores >= chain.manifest.score_threshold]
+        patches = crops.cut_patches(image, kept, chain.manifest.crop).numpy()
+        start = time.perf_counter()
+        chain.features_of_patches(patches)
+        total += time.perf_counter() - start
+    return total
+
+
+def _regions(folder: ResultsFolder, path: pathlib.Path) -> int:
+    return folder.read_json(f"images/{path.name}.json")["num_regions"]

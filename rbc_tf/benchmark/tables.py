@@ -1,0 +1,54 @@
+"""The measurements as tables: times, and how they stand to ours."""
+
+from collections.abc import Sequence
+
+from rbc_tf.benchmark.measurement import Measurement
+from rbc_tf.report.text_table import Table
+
+_OURS = "rbc_tf"
+
+
+def tables(measured: Sequence[Measurement]) -> list[Table]:
+    """One for each stage, in their order; ratios are of medians at the same size."""
+    peak = ceiling(measured)
+    stages = dict.fromkeys(measurement.stage for measurement in measured)
+    return [
+        _table(stage, [one for one in measured if one.stage == stage], peak) for stage in stages
+    ]
+
+
+def ceiling(measured: Sequence[Measurement]) -> float | None:
+    """GFLOP per second of the fastest matrix product of the machine; None where not measured."""
+    rates = [one.rate for one in measured if one.stage == "machine" and one.rate]
+    return max(rates, default=None)
+
+
+def _table(stage: str, rows: Sequence[Measurement], peak: float | None) -> Table:
+    ours = {one.size: one.median for one in rows if one.contender == _OURS}
+    with_rate = any(one.gflop for one in rows)
+    header = [f"size ({rows[0].unit})", "contender", "median", "fastest", "times ours"]
+    if with_rate:
+        header += ["GFLOP/s", "of peak"]
+    lines = []
+    for one in rows:
+        ratio = f"{one.median / ours[one.size]:.2f}" if one.size in ours else ""
+        line = [f"{one.size:,}", one.contender, _time(one.median), _time(min(one.seconds)), ratio]
+        if with_rate:
+            share = f"{100 * one.rate / peak:.0f} %" if one.rate and peak else ""
+            line += [f"{one.rate:.0f}" if one.rate else "", share]
+        lines.append(tuple(line))
+    notes = tuple(_fact(one) for one in rows if one.facts and one.contender == _OURS)
+    return Table(stage, tuple(header), tuple(lines), notes)
+
+
+def _time(seconds: float) -> str:
+    return f"{1000 * seconds:.2f} ms" if seconds < 1 else f"{seconds:.2f} s"
+
+
+def _fact(one: Measurement) -> str:
+    told = ", ".join(f"{name} {_value(value)}" for name, value in one.facts.items())
+    return f"{one.size:,} {one.unit}s: {told.replace('_', ' ')}"
+
+
+def _value(value) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

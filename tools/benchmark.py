@@ -1,0 +1,45 @@
+"""Measures the speed of each stage beside what one would otherwise do; takes some 20 minutes.
+
+python tools/benchmark.py --bundle_dir=demo_run/bundle --output_dir=benchmark
+
+Prints tables and writes benchmark.json and benchmark.png. The machine should do nothing else. Some
+stages alone, into the same files: --stages=features,detection
+"""
+
+import pathlib
+
+from absl import flags
+
+from rbc_tf import command
+from rbc_tf.benchmark import plot, run, tables
+from rbc_tf.benchmark.settings import Settings
+from rbc_tf.report import text_table
+
+_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder for benchmark.json and .png.")
+_BUNDLE_DIR = flags.DEFINE_string(
+    "bundle_dir", None, f"A bundle, for the stages {', '.join(run.NEED_BUNDLE)}."
+)
+_STAGES = flags.DEFINE_list("stages", None, f"Of {', '.join(run.STAGES)}; by default all.")
+_REPETITIONS = flags.DEFINE_integer(
+    "repetitions", 5, "Counted calls of each contender.", lower_bound=1
+)
+_QUICK = flags.DEFINE_bool("quick", False, "Small sizes, to try the benchmark.")
+
+
+def main() -> None:
+    output_dir = pathlib.Path(_OUTPUT_DIR.value)
+    settings = Settings(
+        repetitions=_REPETITIONS.value,
+        scratch_dir=output_dir,
+        quick=_QUICK.value,
+        bundle_dir=pathlib.Path(_BUNDLE_DIR.value) if _BUNDLE_DIR.value else None,
+    )
+    all_stages = [s for s in run.STAGES if settings.bundle_dir or s not in run.NEED_BUNDLE]
+    measured = run.run(_STAGES.value or all_stages, settings, output_dir)
+    for table in tables.tables(measured):
+        print(text_table.console(table), end="\n\n")
+    plot.write(measured, output_dir / "benchmark.png")
+
+
+if __name__ == "__main__":
+    command.run(main, required=("output_dir",))
