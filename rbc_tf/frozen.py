@@ -78,6 +78,7 @@ class FrozenFunction:
         # The graph has been optimised: once is enough.
         options = config_pb2.ConfigProto()
         options.graph_options.rewrite_options.disable_meta_optimizer = True
+        options.graph_options.optimizer_options.opt_level = config_pb2.OptimizerOptions.L0
         # A session, because its settings are its own: those of `tf.function` are the process's.
         session = tf.compat.v1.Session(graph=graph, config=options)
         signature = meta_graph.signature_def[_SIGNATURE]

@@ -74,7 +74,7 @@ def test_a_stage_that_fails_says_why(tmp_path):
 
 def test_machine_in_a_process_of_its_own(tmp_path):
     measured = run._in_own_process("machine", Settings(2, tmp_path, quick=True))
-    assert [one.contender for one in measured][0] == "float32"
+    assert measured[0].contender == "float32"
     assert all(len(one.seconds) == 2 for one in measured)
     assert measured[-1].facts["gigabytes_per_second"] > 0
 

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from rbc_tf import artifacts
 from rbc_tf.benchmark.measurement import Measurement
+from rbc_tf.benchmark.tables import plural
 
 _COLUMNS = 2
 
@@ -48,6 +49,6 @@ def _panel(axes, name: str, rows: Sequence[Measurement]) -> None:
             zorder=3 if ours else 2,
         )
     axes.set(xscale="log", yscale="log", title=name, ylabel="seconds")
-    axes.set_xlabel(f"{rows[0].unit}s" if rows[0].unit != "step" else "steps")
+    axes.set_xlabel(plural(rows[0].unit))
     axes.grid(which="major", alpha=0.3)
     axes.legend(fontsize=7, frameon=False)

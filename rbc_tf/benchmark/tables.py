@@ -47,7 +47,12 @@ def _time(seconds: float) -> str:
 
 def _fact(one: Measurement) -> str:
     told = ", ".join(f"{name} {_value(value)}" for name, value in one.facts.items())
-    return f"{one.size:,} {one.unit}s: {told.replace('_', ' ')}"
+    return f"{one.size:,} {plural(one.unit)}: {told.replace('_', ' ')}"
+
+
+def plural(unit: str) -> str:
+    """'patches' of 'patch'."""
+    return f"{unit}es" if unit.endswith("ch") else f"{unit}s"
 
 
 def _value(value) -> str:

@@ -1,6 +1,7 @@
 """ResNet-50 on patches of 224x224, from pixels to 2048 values; with random weights, as fast.
 
-Beside it stands Keras' own `predict`, in batches and one by one, and OpenVINO where it is installed.
+Beside it stands Keras' own `predict`, in batches and one by one, and OpenVINO where it is
+installed.
 """
 
 import importlib.util
@@ -59,10 +60,9 @@ def measure(settings: Settings) -> list[Measurement]:
                 )
             )
         difference = _difference(fast.extract(patches), plain.extract(patches))
+        told = {"precision": fast.precision, "difference": difference}
         for name, seconds in compare(contenders, settings.repetitions).items():
-            facts = (
-                {"precision": fast.precision, "difference": difference} if name == RBC_TF else {}
-            )
+            facts = told if name == RBC_TF else {}
             work = size * gflop
             measured.append(
                 Measurement("features", name, size, "patch", seconds, gflop=work, facts=facts)

@@ -22,6 +22,8 @@ RBC_TF, KERAS = "rbc_tf", "Keras fit, one per type and fold"
 _FOLDS, _EPOCHS, _DIM = 5, 3, 2048
 _PATCHES = 1024
 _TYPES, _QUICK_TYPES = (2, 6, 12, 24), (2,)
+# Dozens of models one after the other take minutes.
+_TYPES_AGAINST_KERAS = (2, 12)
 _GROWTH, _QUICK_GROWTH = (500, 5_000, 20_000, 100_000), (64,)
 
 
@@ -36,18 +38,17 @@ def measure(settings: Settings) -> list[Measurement]:
 
 def _against_keras(settings: Settings, types: int) -> list[Measurement]:
     patches, dim = (64, 32) if settings.quick else (_PATCHES, _DIM)
-    folds = [
-        make_table(patches, dim, types, seed) for seed in range(1 if settings.quick else _FOLDS)
-    ]
+    num_folds = 1 if settings.quick else _FOLDS
+    folds = [make_table(patches, dim, types, seed) for seed in range(num_folds)]
     config = HeadsConfig(max_epochs=_EPOCHS, patience=_EPOCHS)
-    contenders = [
-        Contender(RBC_TF, lambda: [_train(table, types, config) for table in folds]),
-        Contender(KERAS, lambda: [_fit_each(table, types, config) for table in folds]),
-    ]
+    contenders = [Contender(RBC_TF, lambda: [_train(table, types, config) for table in folds])]
+    if types in _TYPES_AGAINST_KERAS:
+        contenders.append(
+            Contender(KERAS, lambda: [_fit_each(table, types, config) for table in folds])
+        )
     # Forward, and back to the weights: the features need no gradient. Validation is left out.
     gflop = len(folds) * _EPOCHS * types * patches * 2 * 2 * dim * config.hidden_units / 1e9
-    # Dozens of models one after the other take minutes.
-    seconds = compare(contenders, min(settings.repetitions, 2 if types > 6 else 3))
+    seconds = compare(contenders, min(settings.repetitions, 1 if types > 6 else 3))
     facts = {"folds": len(folds), "epochs": _EPOCHS, "patches": patches}
     return [
         Measurement("heads", name, types, "type", times, gflop=gflop, facts=facts)
