@@ -18,8 +18,18 @@ from rbc_tf.benchmark.measurement import Measurement
 from rbc_tf.benchmark.settings import Settings
 
 MACHINE = "machine"
-STAGES = (MACHINE, "regions", "smears", "images", "features", "heads", "detection", "analyze")
-STAGES += ("start",)
+STAGES = (
+    MACHINE,
+    "regions",
+    "smears",
+    "images",
+    "features",
+    "heads",
+    "training_step",
+    "detection",
+    "analyze",
+    "start",
+)
 NEED_BUNDLE = ("detection", "analyze", "start")
 
 JSON_FILE = "benchmark.json"

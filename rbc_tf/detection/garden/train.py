@@ -97,7 +97,7 @@ def evaluate(
 
 
 def _scored(params: configs.Experiment, checkpoint_path: str) -> dict:
-    with _prepare(params).scope():
+    with prepare(params).scope():
         # No logging folder: images in TensorBoard belong to training.
         detection = task_factory.get_task(params.task, logging_dir="")
         trainer = base_trainer.Trainer(
@@ -127,7 +127,7 @@ def _train(params: configs.Experiment, mode: str, model_dir: str) -> dict[str, f
         workers.lost_ones_reported(members, model_dir),
         _output_dir(members, model_dir) as output_dir,
     ):
-        strategy = _prepare(params)
+        strategy = prepare(params)
         workers.check_batches(params, strategy)
         workers.check_same_settings(params, strategy)
         workers.note_batch_norm(params, strategy)
@@ -184,7 +184,7 @@ def _output_dir(members: workers.Cluster, model_dir: str) -> Iterator[str]:
         yield folder
 
 
-def _prepare(params: configs.Experiment) -> tf.distribute.Strategy:
+def prepare(params: configs.Experiment) -> tf.distribute.Strategy:
     """Precision, seeds and devices, which are settings of the whole process."""
     performance.set_mixed_precision_policy(params.runtime.mixed_precision_dtype)
     if params.seed is not None:
