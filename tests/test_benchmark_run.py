@@ -7,7 +7,7 @@ import pytest
 from rbc_tf.benchmark import plot, run, tables
 from rbc_tf.benchmark.measurement import Measurement
 from rbc_tf.benchmark.settings import Settings
-from rbc_tf.benchmark.stages import features, heads
+from rbc_tf.benchmark.stages import features
 from rbc_tf.features import resnet
 
 _ROWS = [
@@ -79,14 +79,12 @@ def test_machine_in_a_process_of_its_own(tmp_path):
     assert measured[-1].facts["gigabytes_per_second"] > 0
 
 
-def test_quick_features_and_heads(tmp_path, tiny_resnet50):
+def test_quick_features(tmp_path, tiny_resnet50):
     settings = Settings(1, pathlib.Path(tmp_path), quick=True)
     measured = features.measure(settings)
     assert {one.size for one in measured} == {1, 3}
     ours = [one for one in measured if one.contender == features.RBC_TF]
     assert all(0 <= one.facts["difference"] < 0.03 for one in ours)
-    contenders = {one.contender for one in heads.measure(settings)}
-    assert contenders == {heads.RBC_TF, heads.KERAS}
 
 
 def test_boxes_of_the_features_stage_lie_in_the_image():

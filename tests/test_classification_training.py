@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 from sklearn import metrics
 
+from rbc_tf.classification import head_scores, network_steps, training
 from rbc_tf.classification import heads as heads_lib
-from rbc_tf.classification import training
 from rbc_tf.classification.heads import HeadsConfig, build_heads, load_heads, predict
 from rbc_tf.classification.training import train_heads
 from rbc_tf.types import FeatureTable
@@ -144,6 +144,33 @@ def test_the_same_inputs_give_the_same_weights():
         np.testing.assert_array_equal(left, right)
 
 
+@pytest.mark.parametrize("block_bytes", [20, 60])
+def test_blocks_of_the_hidden_kernel_change_nothing(block_bytes, monkeypatch):
+    """Of one row each, and of eight rows in two."""
+    train, validation = noisy_table(60, 0), noisy_table(30, 1)
+    whole = train_heads(train, validation, NAMES, CONFIG)
+    monkeypatch.setattr(network_steps, "_BLOCK_BYTES", block_bytes)
+    found = train_heads(train, validation, NAMES, CONFIG)
+    assert [r.epoch for r in found.reports] == [r.epoch for r in whole.reports]
+    for left, right in zip(weights_of(found.model), weights_of(whole.model), strict=True):
+        np.testing.assert_allclose(left, right, rtol=1e-4, atol=1e-6)
+
+
+def test_an_error_in_one_network_ends_the_training(monkeypatch):
+    """And the others end with their epoch, not with their last one."""
+    epochs = []
+
+    def write(curves, name, epoch, *parts):
+        epochs.append(epoch)
+        raise OSError("disk full")
+
+    monkeypatch.setattr(training.Curves, "write", write)
+    config = dataclasses.replace(CONFIG, max_epochs=1000, patience=1000)
+    with pytest.raises(OSError, match="disk full"):
+        train_heads(noisy_table(60, 0), noisy_table(30, 1), NAMES, config)
+    assert max(epochs) == 1
+
+
 def test_heads_learn():
     trained = train_heads(noisy_table(400, 0, noise=0), noisy_table(100, 1, noise=0), NAMES, CONFIG)
     test = noisy_table(200, 2, unknown=0, noise=0)
@@ -157,7 +184,7 @@ def test_kept_weights_are_those_of_the_lowest_validation_loss():
     trained = train_heads(train, validation, NAMES, CONFIG)
     probabilities = predict(trained.model, validation.features).astype(float)
     logits = np.log(probabilities / (1 - probabilities))
-    losses = training.masked_losses(validation.labels, logits)
+    losses = head_scores.masked_losses(validation.labels, logits)
     for report, loss in zip(trained.reports, losses, strict=True):
         assert report.validation_loss == pytest.approx(loss, rel=1e-3)
         # A run cut off at that epoch ends with the same weights.
@@ -175,7 +202,7 @@ def test_masked_losses_by_hand():
     logits = np.array([[0.0, 0.0, 5.0], [np.log(3), 9.0, 5.0]])
     # Type 0: -ln 0.5 and -ln(1 - 3/4), so (ln 2 + ln 4) / 2 = 1.5 ln 2.
     # Type 1: the unknown row left out, ln 2. Type 2: nothing known.
-    found = training.masked_losses(labels, logits)
+    found = head_scores.masked_losses(labels, logits)
     np.testing.assert_allclose(found, [1.5 * np.log(2), np.log(2), np.nan])
 
 

@@ -17,6 +17,7 @@ from absl import flags
 from rbc_tf import command
 from rbc_tf import config as config_lib
 from rbc_tf.classification.fit import ClassifierConfig
+from rbc_tf.classification.training import one_core_per_operation
 from rbc_tf.features.extract import ExtractionConfig, extract_features
 from rbc_tf.studies.cross_validation import CrossValidationConfig
 from rbc_tf.studies.cross_validation_report import BootstrapConfig, make_table1
@@ -59,6 +60,8 @@ def main() -> None:
             raise ValueError("--weights must be given with --dataset_dir. Received: none")
         extraction = ExtractionConfig(_WEIGHTS.value)
         extract_features(_DATASET_DIR.value, _FEATURES_DIR.value, extraction)
+    else:  # extraction works image by image and needs all cores for each
+        one_core_per_operation()
     config = CrossValidationConfig(
         OuterFoldsConfig(_NUM_FOLDS.value, _FOLDS_BY.value, _SEED.value),
         config_lib.load_layers(ClassifierConfig, _CONFIG_FILE.value, _PARAMS_OVERRIDE.value),

@@ -13,6 +13,7 @@ from absl import flags
 from rbc_tf import command
 from rbc_tf import config as config_lib
 from rbc_tf.classification import fit
+from rbc_tf.classification.training import one_core_per_operation
 from rbc_tf.report import tables
 from rbc_tf.studies import validation_logs
 
@@ -28,6 +29,7 @@ _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Train again where a classifi
 
 
 def main() -> None:
+    one_core_per_operation()
     config = config_lib.load_layers(
         fit.ClassifierConfig, _CONFIG_FILE.value, _PARAMS_OVERRIDE.value
     )
