@@ -27,7 +27,7 @@ def test_ratios_and_share_of_the_ceiling_by_hand():
         ("32", "predict", "2.00 s", "2.00 s", "4.00", "40", "20 %"),
         ("64", "rbc_tf", "1.00 s", "1.00 s", "1.00", "160", "80 %"),
     )
-    assert of_features.notes == ("32 patches: a b 3",)
+    assert of_features.notes == ("rbc_tf, 32 patches: a b 3",)
 
 
 def test_plot_has_only_what_grows(tmp_path):

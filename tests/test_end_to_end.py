@@ -17,6 +17,8 @@ import pytest
 from PIL import Image
 
 from rbc_tf import image_io
+from rbc_tf.benchmark.settings import Settings
+from rbc_tf.benchmark.stages import analyze, detection, many_images, start
 from rbc_tf.cell_types import PAPER
 from rbc_tf.pipeline import bundle, chain
 
@@ -258,3 +260,62 @@ def test_a_damaged_bundle_is_one_line_of_error(run_dir, tmp_path):
     )
     assert "backbone.keras has been changed" in printed
     assert "Traceback" not in printed
+
+
+def _settings(run_dir, tmp_path):
+    return Settings(
+        repetitions=1,
+        scratch_dir=tmp_path,
+        quick=True,
+        bundle_dir=run_dir / "bundle",
+        dataset_dir=run_dir / "smears",
+        detectors=(("same", str(run_dir / "exported")),),
+    )
+
+
+def test_benchmark_of_detection(run_dir, tmp_path):
+    measured = detection.measure(_settings(run_dir, tmp_path))
+    names = [one.contender for one in measured]
+    assert names[0] == "rbc_tf"
+    assert names[-1] == "same, 128x128, float32"
+    by_name = {one.contender: one for one in measured}
+    # The same detector in the same precision: the same score on the same four images.
+    ours = by_name.get("rbc_tf, 128x128, float32", measured[0])
+    assert ours.facts["ap50"] == by_name["same, 128x128, float32"].facts["ap50"]
+    assert {one.facts["test_images"] for one in measured} == {4}
+    assert len({one.gflop for one in measured}) == 1
+    assert measured[0].gflop > 0.1
+
+
+def test_benchmark_of_analysis(run_dir, tmp_path):
+    measured = analyze.measure(_settings(run_dir, tmp_path))
+    assert [one.size for one in measured] == [1, 1, 1, 2, 2, 2]
+    assert measured[0].facts["regions"] <= measured[3].facts["regions"]
+    growth = many_images.measure(_settings(run_dir, tmp_path / "many"))
+    assert [one.size for one in growth] == [1, 2]
+    assert growth[0].seconds < growth[1].seconds
+    regions = [one.facts["regions"] for one in growth]
+    assert regions == [measured[0].facts["regions"], measured[3].facts["regions"]]
+
+
+def test_benchmark_of_the_start_runs_the_tool(run_dir, tmp_path):
+    settings = _settings(run_dir, tmp_path)
+    start.run(start.commands(settings)[start.RBC_TF])
+    assert (tmp_path / "started" / "summary.json").is_file()
+
+
+def test_precisions_are_held_against_float32(run_dir, tmp_path):
+    printed = _run(
+        "compare_precisions.py",
+        f"--bundle_dir={run_dir / 'bundle'}",
+        f"--dataset_dir={run_dir / 'smears'}",
+        "--num_images=3",
+        f"--output_file={tmp_path / 'compared.json'}",
+    )
+    assert "3 images" in printed
+    compared = json.loads((tmp_path / "compared.json").read_text())
+    assert compared[0]["precision"] == "float32"
+    assert compared[0]["feature_difference"] == compared[0]["label_sets_changed"] == 0
+    for other in compared[1:]:  # none where the machine has float32 alone
+        assert 0 < other["feature_difference"] < 0.05
+        assert other["num_patches"] == compared[0]["num_patches"] > 0

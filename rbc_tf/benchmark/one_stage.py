@@ -12,7 +12,7 @@ from rbc_tf.benchmark.settings import Settings
 def main(name: str, told: str) -> None:
     """Prints the measurements as one line of JSON."""
     values = json.loads(told)
-    for key in ("scratch_dir", "bundle_dir"):
+    for key in ("scratch_dir", "bundle_dir", "dataset_dir"):
         values[key] = None if values[key] is None else pathlib.Path(values[key])
     stage = importlib.import_module(f"rbc_tf.benchmark.stages.{name}")
     measured = stage.measure(Settings(**values))

@@ -29,8 +29,9 @@ STAGES = (
     "detection",
     "analyze",
     "start",
+    "many_images",
 )
-NEED_BUNDLE = ("detection", "analyze", "start")
+NEED_BUNDLE = ("detection", "analyze", "start", "many_images")
 
 JSON_FILE = "benchmark.json"
 

@@ -37,7 +37,7 @@ def _table(stage: str, rows: Sequence[Measurement], peak: float | None) -> Table
             share = f"{100 * one.rate / peak:.0f} %" if one.rate and peak else ""
             line += [f"{one.rate:.0f}" if one.rate else "", share]
         lines.append(tuple(line))
-    notes = tuple(_fact(one) for one in rows if one.facts and one.contender == _OURS)
+    notes = tuple(_fact(one) for one in rows if one.facts)
     return Table(stage, tuple(header), tuple(lines), notes)
 
 
@@ -47,7 +47,8 @@ def _time(seconds: float) -> str:
 
 def _fact(one: Measurement) -> str:
     told = ", ".join(f"{name} {_value(value)}" for name, value in one.facts.items())
-    return f"{one.size:,} {plural(one.unit)}: {told.replace('_', ' ')}"
+    unit = one.unit if one.size == 1 else plural(one.unit)
+    return f"{one.contender}, {one.size:,} {unit}: {told.replace('_', ' ')}"
 
 
 def plural(unit: str) -> str:

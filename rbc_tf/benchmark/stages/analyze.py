@@ -5,22 +5,24 @@ reading, cropping, drawing and writing.
 """
 
 import pathlib
-import resource
 import time
+from collections.abc import Iterator, Sequence
 
 from rbc_tf import frozen, image_io
+from rbc_tf.benchmark import arithmetic
 from rbc_tf.benchmark.measurement import Measurement
 from rbc_tf.benchmark.settings import Settings
 from rbc_tf.benchmark.stages.detection import smear
+from rbc_tf.benchmark.stages.features import gflop_per_patch
 from rbc_tf.features import crops
 from rbc_tf.pipeline import bundle, image_analysis, overlap
-from rbc_tf.pipeline.chain import Chain
+from rbc_tf.pipeline.chain import Chain, load_parts
 from rbc_tf.pipeline.results_folder import ResultsFolder
 
 RBC_TF, ONE_AFTER_THE_OTHER = "rbc_tf", "rbc_tf, nothing overlapped"
 NETWORKS = "detection and features alone"
 
-_SIZES, _QUICK_SIZES = (1, 4, 16, 64), (1, 2)
+_SIZES, _QUICK_SIZES = (1, 8), (1, 2)
 
 
 def measure(settings: Settings) -> list[Measurement]:
@@ -28,39 +30,51 @@ def measure(settings: Settings) -> list[Measurement]:
 
     Raises ValueError where there is no bundle.
     """
-    if settings.bundle_dir is None:
-        raise ValueError("The stage 'analyze' needs --bundle_dir")
-    chain = Chain(bundle.load_bundle(settings.bundle_dir), precision=frozen.AUTO)
+    chain = load_chain(settings, "analyze")
     sizes = _QUICK_SIZES if settings.quick else _SIZES
-    paths = _write_images(settings, max(sizes))
+    paths = write_images(settings, max(sizes))
     folder = ResultsFolder(settings.scratch_dir / "results")
-    _analyze(chain, paths[:1], folder, overlapped=True)
+    for _ in analyze(chain, paths[:1], folder, overlapped=True):
+        pass
+    per_image, per_region = arithmetic_of(settings)
     measured = []
     for size in sizes:
         # What lasts minutes need not be repeated often to be known well.
-        repetitions = settings.repetitions if size <= 4 else 2
+        repetitions = settings.repetitions if size == 1 else min(settings.repetitions, 3)
         seconds = {RBC_TF: [], ONE_AFTER_THE_OTHER: [], NETWORKS: []}
         for _ in range(repetitions):
-            seconds[RBC_TF].append(_timed(_analyze, chain, paths[:size], folder, True))
-            if size <= 16:
-                seconds[ONE_AFTER_THE_OTHER].append(
-                    _timed(_analyze, chain, paths[:size], folder, False)
-                )
-                seconds[NETWORKS].append(_networks_alone(chain, paths[:size]))
-        facts = {
-            "precision": chain.precision,
-            "regions": sum(_regions(folder, path) for path in paths[:size]),
-            "peak_megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-        }
+            seconds[RBC_TF].append(_timed(chain, paths[:size], folder, True))
+            seconds[ONE_AFTER_THE_OTHER].append(_timed(chain, paths[:size], folder, False))
+            seconds[NETWORKS].append(_networks_alone(chain, paths[:size]))
+        regions = sum(num_regions(folder, path) for path in paths[:size])
+        facts = {"precision": chain.precision, "regions": regions}
+        work = size * per_image + regions * per_region
         measured += [
-            Measurement("analyze", name, size, "image", tuple(times), facts=facts)
+            Measurement("analyze", name, size, "image", tuple(times), work, facts)
             for name, times in seconds.items()
-            if times
         ]
     return measured
 
 
-def _write_images(settings: Settings, count: int) -> list[pathlib.Path]:
+def load_chain(settings: Settings, stage: str) -> Chain:
+    """As the tools use it by default; raises ValueError where there is no bundle."""
+    if settings.bundle_dir is None:
+        raise ValueError(f"The stage '{stage}' needs --bundle_dir")
+    return Chain(bundle.load_bundle(settings.bundle_dir), precision=frozen.AUTO)
+
+
+def arithmetic_of(settings: Settings) -> tuple[float, float]:
+    """GFLOP of detection in an image and of the features of a region."""
+    loaded = bundle.load_bundle(settings.bundle_dir)
+    parts = load_parts(loaded)
+    image = smear(settings.quick)[None]
+    return (
+        arithmetic.gflop(parts.detector.signature, image),
+        gflop_per_patch(parts.backbone.model),
+    )
+
+
+def write_images(settings: Settings, count: int) -> list[pathlib.Path]:
     paths = []
     for seed in range(count):
         path = settings.scratch_dir / "images" / f"{seed:03d}.png"
@@ -71,15 +85,11 @@ def _write_images(settings: Settings, count: int) -> list[pathlib.Path]:
     return paths
 
 
-def _timed(function, *arguments) -> float:
-    start = time.perf_counter()
-    function(*arguments)
-    return time.perf_counter() - start
+def analyze(
+    chain: Chain, paths: Sequence[pathlib.Path], folder: ResultsFolder, overlapped: bool
+) -> Iterator[pathlib.Path]:
+    """Analyses images and writes their results; yields each path when its files are there."""
 
-
-def _analyze(
-    chain: Chain, paths: list[pathlib.Path], folder: ResultsFolder, overlapped: bool
-) -> None:
     def read(path):
         return image_analysis.decode(path.name, path, image_io.read_bytes(path))
 
@@ -90,13 +100,26 @@ def _analyze(
         return image_analysis.analyze(chain, image)
 
     if overlapped:
-        for _, error in overlap.overlapped(paths, read, work, write, image_io.ImageError):
+        for path, error in overlap.overlapped(paths, read, work, write, image_io.ImageError):
             if error is not None:
                 raise error
+            yield path
         return
     for path in paths:
         image = read(path)
         write(image, work(image))
+        yield path
+
+
+def num_regions(folder: ResultsFolder, path: pathlib.Path) -> int:
+    return folder.read_json(f"images/{path.name}.json")["num_regions"]
+
+
+def _timed(chain, paths, folder, overlapped: bool) -> float:
+    start = time.perf_counter()
+    for _ in analyze(chain, paths, folder, overlapped):
+        pass
+    return time.perf_counter() - start
 
 
 def _networks_alone(chain: Chain, paths: list[pathlib.Path]) -> float:
@@ -113,7 +136,3 @@ def _networks_alone(chain: Chain, paths: list[pathlib.Path]) -> float:
         chain.features_of_patches(patches)
         total += time.perf_counter() - start
     return total
-
-
-def _regions(folder: ResultsFolder, path: pathlib.Path) -> int:
-    return folder.read_json(f"images/{path.name}.json")["num_regions"]

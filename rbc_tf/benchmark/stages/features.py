@@ -15,9 +15,11 @@ from rbc_tf.benchmark.settings import Settings
 from rbc_tf.benchmark.timing import Contender, compare
 from rbc_tf.data.synthetic import SmearConfig, render_smear
 from rbc_tf.features import backbone, crops
+from rbc_tf.features.cache import FeatureCache
 from rbc_tf.features.extractor import FeatureExtractor
 
-RBC_TF, WITH_CROPS, FLOAT32 = "rbc_tf", "rbc_tf, cropping included", "rbc_tf, float32"
+RBC_TF, FLOAT32 = "rbc_tf", "rbc_tf, float32"
+TO_FILE = "rbc_tf, from image to TFRecord"
 PREDICT, ONE_BY_ONE = "Keras predict, batches of 32", "Keras predict, one by one"
 OPENVINO = "OpenVINO"
 
@@ -32,6 +34,7 @@ def measure(settings: Settings) -> list[Measurement]:
     fast = FeatureExtractor(network, precision=frozen.AUTO)
     plain = FeatureExtractor(network)
     smear = render_smear(SmearConfig(height=4 * side, width=6 * side, num_cells=20), seed=0).image
+    cache = FeatureCache(settings.scratch_dir / "features")
     measured = []
     for size in _QUICK_SIZES if settings.quick else _SIZES:
         boxes = _boxes(size, side, smear.shape)
@@ -40,8 +43,10 @@ def measure(settings: Settings) -> list[Measurement]:
         contenders = [
             Contender(RBC_TF, lambda patches=patches: fast.extract(patches)),
             Contender(
-                WITH_CROPS,
-                lambda boxes=boxes, config=config: fast.extract_boxes(smear, boxes, config),
+                TO_FILE,
+                lambda boxes=boxes, config=config: cache.write_shard(
+                    "smear", boxes, fast.extract_boxes(smear, boxes, config)
+                ),
             ),
             Contender(FLOAT32, lambda patches=patches: plain.extract(patches)),
             Contender(

@@ -20,6 +20,16 @@ def measure(settings: Settings) -> list[Measurement]:
 
     Raises ValueError where there is no bundle.
     """
+    contenders = [
+        Contender(name, lambda arguments=arguments: run(arguments))
+        for name, arguments in commands(settings).items()
+    ]
+    seconds = compare(contenders, settings.repetitions)
+    return [Measurement("start", name, 1, "image", times) for name, times in seconds.items()]
+
+
+def commands(settings: Settings) -> dict[str, list[str]]:
+    """Arguments of Python by contender; raises ValueError where there is no bundle."""
     if settings.bundle_dir is None:
         raise ValueError("The stage 'start' needs --bundle_dir")
     image = settings.scratch_dir / "smear.png"
@@ -32,14 +42,13 @@ def measure(settings: Settings) -> list[Measurement]:
         "--overwrite",
         "--noreport",
     ]
-    contenders = [
-        Contender(RBC_TF, lambda: _run(analyze)),
-        Contender(FLOAT32, lambda: _run([*analyze, "--precision=float32"])),
-        Contender(IMPORT, lambda: _run(["-c", "import tensorflow"])),
-    ]
-    seconds = compare(contenders, settings.repetitions)
-    return [Measurement("start", name, 1, "image", times) for name, times in seconds.items()]
+    return {
+        RBC_TF: analyze,
+        FLOAT32: [*analyze, "--precision=float32"],
+        IMPORT: ["-c", "import tensorflow"],
+    }
 
 
-def _run(arguments: list[str]) -> None:
+def run(arguments: list[str]) -> None:
+    """Raises CalledProcessError where Python ends with an error."""
     subprocess.run([sys.executable, *arguments], check=True, capture_output=True)

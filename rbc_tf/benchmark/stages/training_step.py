@@ -22,21 +22,36 @@ _BFLOAT16 = "runtime.mixed_precision_dtype=bfloat16"
 _QUICK = "task.model.input_size=[64,128,3],task.model.backbone.resnet.model_id=18"
 
 
+_CONTENDERS = {
+    RBC_TF: ((_OURS,), ()),
+    STOCK: ((_OURS, _STOCK), ()),
+    STOCK_BFLOAT16: ((_OURS, _STOCK), (_BFLOAT16,)),
+}
+
+
 def measure(settings: Settings) -> list[Measurement]:
     """Each contender is a process, with as many windows of steps as there are repetitions."""
     records = _records(settings)
-    contenders = {
-        RBC_TF: ((_OURS,), []),
-        STOCK: ((_OURS, _STOCK), []),
-        STOCK_BFLOAT16: ((_OURS, _STOCK), [_BFLOAT16]),
-    }
-    measured = []
-    for name, (files, overrides) in contenders.items():
-        override = ",".join([*overrides, *([_QUICK] if settings.quick else [])])
-        steps = 1 if settings.quick else _STEPS
-        seconds = _in_own_process(records, steps, settings.repetitions, override, files)
-        measured.append(Measurement("training_step", name, 1, "step", tuple(seconds)))
-    return measured
+    return [
+        Measurement("training_step", name, 1, "step", time_steps(settings, records, name))
+        for name in _CONTENDERS
+    ]
+
+
+def time_steps(settings: Settings, records: pathlib.Path, contender: str) -> tuple[float, ...]:
+    """Seconds of a step, once for each repetition; the precision is a matter of the process.
+
+    Raises RuntimeError, with what it printed, where the process fails.
+    """
+    files, overrides = _CONTENDERS[contender]
+    override = ",".join([*overrides, *([_QUICK] if settings.quick else [])])
+    steps = 1 if settings.quick else _STEPS
+    command = [sys.executable, "-m", "rbc_tf.detection.garden.step_timing", str(records)]
+    command += [str(steps), str(settings.repetitions), override, *map(str, files)]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True)
+    if ended.returncode != 0:
+        raise RuntimeError(f"Timing the steps of {contender} failed:\n{ended.stderr[-3000:]}")
+    return tuple(json.loads(ended.stdout.strip().splitlines()[-1]))
 
 
 def _records(settings: Settings) -> pathlib.Path:
@@ -53,12 +68,3 @@ def _records(settings: Settings) -> pathlib.Path:
         dataset.load_dataset(folder), settings.scratch_dir / "records", num_shards=1
     )
     return settings.scratch_dir / "records"
-
-
-def _in_own_process(records, steps: int, windows: int, override: str, files) -> list[float]:
-    command = [sys.executable, "-m", "rbc_tf.detection.garden.step_timing", str(records)]
-    command += [str(steps), str(windows), override, *map(str, files)]
-    ended = subprocess.run(command, check=False, capture_output=True, text=True)
-    if ended.returncode != 0:
-        raise RuntimeError(f"Timing the steps of {files[-1].name} failed:\n{ended.stderr[-3000:]}")
-    return json.loads(ended.stdout.strip().splitlines()[-1])
