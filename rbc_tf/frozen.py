@@ -10,15 +10,13 @@ import os
 import pathlib
 from collections.abc import Callable, Sequence
 
-import numpy as np
 import tensorflow as tf
 from absl import logging
-from google.protobuf import message
 from tensorflow.core.protobuf import config_pb2, meta_graph_pb2, rewriter_config_pb2
 from tensorflow.python.framework import convert_to_constants
 from tensorflow.python.grappler import tf_optimizer
 
-from rbc_tf import artifacts
+from rbc_tf.frozen_graph import FrozenFunction, FrozenGraph
 
 AUTO, FLOAT32, BFLOAT16, FLOAT16 = "auto", "float32", "bfloat16", "float16"
 PRECISIONS = (AUTO, FLOAT32, BFLOAT16, FLOAT16)
@@ -28,9 +26,8 @@ CACHE_VARIABLE = "RBC_TF_CACHE_DIR"
 _KEPT_GRAPHS = 12
 
 # Raise it whenever a graph is frozen otherwise.
-_FORMAT = 1
+_FORMAT = 2
 
-_SIGNATURE = "frozen"
 _CPU_INFO = pathlib.Path("/proc/cpuinfo")
 
 
@@ -68,30 +65,6 @@ def processor_features() -> frozenset[str]:
     return frozenset(flags.partition(":")[2].split())
 
 
-class FrozenFunction:
-    """Arrays in, arrays by name out; may be called from several threads at once."""
-
-    def __init__(self, meta_graph: meta_graph_pb2.MetaGraphDef):
-        graph = tf.Graph()
-        with graph.as_default():
-            tf.import_graph_def(meta_graph.graph_def, name="")
-        # The graph has been optimised: once is enough.
-        options = config_pb2.ConfigProto()
-        options.graph_options.rewrite_options.disable_meta_optimizer = True
-        options.graph_options.optimizer_options.opt_level = config_pb2.OptimizerOptions.L0
-        # A session, because its settings are its own: those of `tf.function` are the process's.
-        session = tf.compat.v1.Session(graph=graph, config=options)
-        signature = meta_graph.signature_def[_SIGNATURE]
-        self._names = sorted(signature.outputs)
-        inputs = [signature.inputs[name].name for name in sorted(signature.inputs)]
-        self._run = session.make_callable(
-            [signature.outputs[name].name for name in self._names], feed_list=inputs
-        )
-
-    def __call__(self, *inputs: np.ndarray) -> dict[str, np.ndarray]:
-        return dict(zip(self._names, self._run(*inputs), strict=True))
-
-
 def load_or_freeze(
     key: str, function: Callable[[], tf.types.experimental.ConcreteFunction], precision: str
 ) -> FrozenFunction:
@@ -106,17 +79,15 @@ def load_or_freeze(
     path = _cache_path(key, precision)
     cached = None if path is None else _read(path)
     if cached is not None:
-        return FrozenFunction(cached)
+        return cached
     logging.info("Preparing a network for %s; later starts will find it done.", precision)
-    meta_graph = freeze(function(), precision)
+    graph = freeze(function(), precision)
     if path is not None:
-        _keep(path, meta_graph)
-    return FrozenFunction(meta_graph)
+        _keep(path, graph)
+    return FrozenFunction(graph)
 
 
-def freeze(
-    function: tf.types.experimental.ConcreteFunction, precision: str
-) -> meta_graph_pb2.MetaGraphDef:
+def freeze(function: tf.types.experimental.ConcreteFunction, precision: str) -> FrozenGraph:
     """The optimised graph of a function, its weights as constants."""
     frozen = convert_to_constants.convert_variables_to_constants_v2(function)
     outputs = function.structured_outputs
@@ -128,13 +99,11 @@ def freeze(
     optimised = tf_optimizer.OptimizeGraph(_options(precision), meta_graph)
     kept = [tensor.op.name for tensor in [*frozen.inputs, *frozen.outputs]]
     pruned = tf.compat.v1.graph_util.extract_sub_graph(optimised, kept)
-    result = meta_graph_pb2.MetaGraphDef(graph_def=pruned)
-    signature = result.signature_def[_SIGNATURE]
-    for place, tensor in enumerate(frozen.inputs):
-        signature.inputs[f"{place:03d}"].name = tensor.name
-    for name, tensor in zip(names, frozen.outputs, strict=True):
-        signature.outputs[name].name = tensor.name
-    return result
+    return FrozenGraph(
+        pruned.SerializeToString(),
+        [tensor.name for tensor in frozen.inputs],
+        dict(zip(names, (tensor.name for tensor in frozen.outputs), strict=True)),
+    )
 
 
 def _set_fetches(meta_graph: meta_graph_pb2.MetaGraphDef, names: Sequence[str]) -> None:
@@ -167,21 +136,20 @@ def _cache_path(key: str, precision: str) -> pathlib.Path | None:
     return pathlib.Path(folder) / f"{digest}.graph"
 
 
-def _read(path: pathlib.Path) -> meta_graph_pb2.MetaGraphDef | None:
+def _read(path: pathlib.Path) -> FrozenFunction | None:
     """None where nothing is kept, or what is kept cannot be read."""
     try:
-        content = path.read_bytes()
+        found = FrozenFunction(FrozenGraph.load(path))
         os.utime(path)
-        return meta_graph_pb2.MetaGraphDef.FromString(content)
-    except (OSError, message.DecodeError):
+        return found
+    except (OSError, ValueError, tf.errors.InvalidArgumentError):
         return None
 
 
-def _keep(path: pathlib.Path, meta_graph: meta_graph_pb2.MetaGraphDef) -> None:
+def _keep(path: pathlib.Path, graph: FrozenGraph) -> None:
     """Adds to the cache, and drops what has not been used for longest; a full disk is no error."""
     try:
-        with artifacts.atomic_path(path) as temporary:
-            temporary.write_bytes(meta_graph.SerializeToString())
+        graph.save(path)
         kept = sorted(path.parent.glob("*.graph"), key=lambda old: old.stat().st_mtime_ns)
         for old in kept[:-_KEPT_GRAPHS]:
             old.unlink(missing_ok=True)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rbc_tf import frozen
+from rbc_tf import frozen, frozen_graph
 
 _BFLOAT16 = {"avx512_bf16", "amx_bf16"} & frozen.processor_features()
 needs_bfloat16 = pytest.mark.skipif(not _BFLOAT16, reason="the processor has no bfloat16")
@@ -100,7 +100,8 @@ def test_outputs_by_name():
     def both(x):
         return {"twice": 2 * x, "less": x - 1}
 
-    run = frozen.FrozenFunction(frozen.freeze(both.get_concrete_function(), frozen.BFLOAT16))
+    graph = frozen.freeze(both.get_concrete_function(), frozen.BFLOAT16)
+    run = frozen_graph.FrozenFunction(graph)
     answer = run(np.array([1, 4], np.float32))
     assert {name: values.tolist() for name, values in answer.items()} == {
         "twice": [2, 8],
@@ -123,8 +124,24 @@ def test_a_prepared_network_is_read_and_not_made_again(tmp_path):
     np.testing.assert_array_equal(first["output"], again["output"])
     with pytest.raises(AssertionError, match="made again"):
         frozen.load_or_freeze("another", _refuse, frozen.BFLOAT16)
+
+
+@needs_bfloat16
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: b"damaged",
+        lambda content: b"[1, 2]\n",
+        lambda content: content[:-1],
+        lambda content: content[:-100] + bytes(100),
+    ],
+    ids=["no JSON", "other JSON", "cut off", "no graph"],
+)
+def test_a_damaged_file_is_made_again(tmp_path, damage):
+    make = lambda: _function(_network()).get_concrete_function()  # noqa: E731
+    frozen.load_or_freeze("net", make, frozen.BFLOAT16)
     (kept,) = (tmp_path / "cache").glob("*.graph")
-    kept.write_bytes(b"damaged")
+    kept.write_bytes(damage(kept.read_bytes()))
     with pytest.raises(AssertionError, match="made again"):
         frozen.load_or_freeze("net", _refuse, frozen.BFLOAT16)
 
