@@ -1,8 +1,9 @@
 """A network frozen for inference in half precision, where the machine computes that faster.
 
-Weights become constants, and TensorFlow's graph optimiser (Grappler) fuses operations and moves
-products and convolutions to half precision; what is sensitive, it leaves in float32. That takes
-seconds for a large network, so the graph is kept in a cache folder and later starts only read it.
+Weights become constants, batch norm becomes part of them, and TensorFlow's graph optimiser
+(Grappler) fuses operations and moves products and convolutions to half precision; what is
+sensitive, it leaves in float32. That takes seconds for a large network, so the graph is kept in a
+cache folder and later starts only read it.
 """
 
 import hashlib
@@ -12,10 +13,12 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 from absl import logging
+from tensorflow.core.framework import graph_pb2
 from tensorflow.core.protobuf import config_pb2, meta_graph_pb2, rewriter_config_pb2
 from tensorflow.python.framework import convert_to_constants
 from tensorflow.python.grappler import tf_optimizer
 
+from rbc_tf import convolution_folding
 from rbc_tf.frozen_graph import FrozenFunction, FrozenGraph
 
 AUTO, FLOAT32, BFLOAT16, FLOAT16 = "auto", "float32", "bfloat16", "float16"
@@ -26,7 +29,9 @@ CACHE_VARIABLE = "RBC_TF_CACHE_DIR"
 _KEPT_GRAPHS = 12
 
 # Raise it whenever a graph is frozen otherwise.
-_FORMAT = 2
+_FORMAT = 3
+
+_PROCESSOR = "/job:localhost/replica:0/task:0/device:CPU:0"
 
 _CPU_INFO = pathlib.Path("/proc/cpuinfo")
 
@@ -92,29 +97,48 @@ def freeze(function: tf.types.experimental.ConcreteFunction, precision: str) -> 
     frozen = convert_to_constants.convert_variables_to_constants_v2(function)
     outputs = function.structured_outputs
     names = sorted(outputs) if isinstance(outputs, dict) else ["output"]
-    meta_graph = tf.compat.v1.train.export_meta_graph(
-        graph_def=frozen.graph.as_graph_def(), graph=frozen.graph
-    )
-    _set_fetches(meta_graph, [tensor.name for tensor in frozen.outputs])
-    optimised = tf_optimizer.OptimizeGraph(_options(precision), meta_graph)
     kept = [tensor.op.name for tensor in [*frozen.inputs, *frozen.outputs]]
-    pruned = tf.compat.v1.graph_util.extract_sub_graph(optimised, kept)
+    graph = _optimised(frozen.graph.as_graph_def(), frozen.outputs, _constants_alone())
+    convolution_folding.fold(graph)
+    if precision == BFLOAT16:
+        for node in graph.node:
+            # Convolutions are only fused where the graph says that it is for a processor.
+            node.device = _PROCESSOR
+    graph = _optimised(graph, frozen.outputs, _half_precision(precision))
+    graph = tf.compat.v1.graph_util.extract_sub_graph(graph, kept)
+    _name_kernels(graph)
     return FrozenGraph(
-        pruned.SerializeToString(),
+        graph.SerializeToString(),
         [tensor.name for tensor in frozen.inputs],
         dict(zip(names, (tensor.name for tensor in frozen.outputs), strict=True)),
     )
 
 
-def _set_fetches(meta_graph: meta_graph_pb2.MetaGraphDef, names: Sequence[str]) -> None:
+def _optimised(
+    graph: graph_pb2.GraphDef, outputs: Sequence[tf.Tensor], options: config_pb2.ConfigProto
+) -> graph_pb2.GraphDef:
+    meta_graph = meta_graph_pb2.MetaGraphDef(graph_def=graph)
     # Where Grappler looks for what must be kept.
-    meta_graph.collection_def["train_op"].node_list.value.extend(names)
+    meta_graph.collection_def["train_op"].node_list.value.extend(tensor.name for tensor in outputs)
+    return tf_optimizer.OptimizeGraph(options, meta_graph)
 
 
-def _options(precision: str) -> config_pb2.ConfigProto:
+def _constants_alone() -> config_pb2.ConfigProto:
+    """Only what is constant is computed, so that `convolution_folding` sees its value."""
     options = config_pb2.ConfigProto()
     rewrite = options.graph_options.rewrite_options
     rewrite.min_graph_nodes = -1
+    rewrite.meta_optimizer_iterations = rewriter_config_pb2.RewriterConfig.ONE
+    rewrite.optimizers.extend(["constfold"])
+    return options
+
+
+def _half_precision(precision: str) -> config_pb2.ConfigProto:
+    options = config_pb2.ConfigProto()
+    rewrite = options.graph_options.rewrite_options
+    rewrite.min_graph_nodes = -1
+    # Fuses sums too, where shapes are equal; less than this does not believe the shape of an input.
+    rewrite.remapping = rewriter_config_pb2.RewriterConfig.AGGRESSIVE
     on = rewriter_config_pb2.RewriterConfig.ON
     if precision == BFLOAT16:
         rewrite.auto_mixed_precision_onednn_bfloat16 = on
@@ -123,15 +147,34 @@ def _options(precision: str) -> config_pb2.ConfigProto:
     return options
 
 
+def _name_kernels(graph: graph_pb2.GraphDef) -> None:
+    """Names oneDNN's fused convolution, as TensorFlow does when it runs a graph.
+
+    TensorFlow fuses convolutions in bfloat16 after it has checked a graph, and then replaces them
+    by these: the fused ones that Grappler has left would be refused.
+    """
+    constants = {node.name for node in graph.node if node.op == "Const"}
+    for node in graph.node:
+        if node.op == "_FusedConv2D" and node.attr["T"].type == tf.bfloat16.as_datatype_enum:
+            node.op = "_MklNativeFusedConv2D"
+            node.attr["_kernel"].s = b"MklNameChangeOp"
+            node.attr["is_filter_const"].b = node.input[1].removesuffix(":0") in constants
+
+
 def _cache_path(key: str, precision: str) -> pathlib.Path | None:
-    """Where a graph is kept: another one for each network, precision, processor and TensorFlow."""
+    """Where a graph is kept: another one for each network, precision, processor and TensorFlow.
+
+    And for TensorFlow with oneDNN and without, which decides how operations are fused.
+    """
     folder = os.environ.get(CACHE_VARIABLE)
     if folder == "":
         return None
     if folder is None:
         home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
         folder = pathlib.Path(home).expanduser() / "rbc_tf"
-    parts = (key, precision, tf.version.VERSION, str(_FORMAT), *sorted(processor_features()))
+    with_onednn = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "")
+    tensorflow = (tf.version.VERSION, with_onednn)
+    parts = (key, precision, *tensorflow, str(_FORMAT), *sorted(processor_features()))
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
     return pathlib.Path(folder) / f"{digest}.graph"
 

@@ -1,9 +1,11 @@
+import collections
 import os
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.framework import graph_pb2
 
 from rbc_tf import frozen, frozen_graph
 
@@ -92,6 +94,31 @@ def test_half_precision_answers_nearly_the_same(count):
     np.testing.assert_allclose(answer["output"], expected, rtol=0.03, atol=0.01)
     # Eight bits of mantissa: equal to float32 would mean that nothing was computed in them.
     assert not np.array_equal(answer["output"], expected)
+
+
+@needs_bfloat16
+def test_a_block_of_resnet_is_nothing_but_fused_convolutions():
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8, 8, 32))
+    values = inputs
+    for _ in range(2):
+        values = keras.layers.Conv2D(32, 3, padding="same")(values)
+        values = keras.layers.BatchNormalization()(values)
+        values = keras.layers.Activation("relu")(keras.layers.Add()([inputs, values]))
+    model = keras.Model(inputs, values)
+    for weight in model.weights:  # nothing is zero or one, which would be folded away by itself
+        weight.assign(np.random.default_rng(0).uniform(0.1, 0.5, weight.shape))
+    function = tf.function(
+        lambda x: model(x, training=False), input_signature=[tf.TensorSpec([None, 8, 8, 32])]
+    )
+    graph = frozen.freeze(function.get_concrete_function(), frozen.BFLOAT16)
+    images = np.random.default_rng(0).uniform(0, 1, (3, 8, 8, 32)).astype(np.float32)
+    answer = frozen_graph.FrozenFunction(graph)(images)["output"]
+    np.testing.assert_allclose(answer, model(images).numpy(), rtol=0.03, atol=0.01)
+    nodes = graph_pb2.GraphDef.FromString(graph.serialised).node
+    kinds = collections.Counter(node.op for node in nodes)
+    assert kinds["_MklNativeFusedConv2D"] == 2
+    assert not set(kinds) & {"Mul", "AddV2", "Relu", "BiasAdd", "Conv2D"}
 
 
 @needs_bfloat16
