@@ -4,6 +4,7 @@ Each is measured as it is used by default, and as the SavedModel that Model Gard
 float32. Where there is a dataset, AP50 on its test images stands beside each time.
 """
 
+import dataclasses
 import pathlib
 from collections.abc import Sequence
 
@@ -24,30 +25,37 @@ from rbc_tf.types import Sample
 RBC_TF = "rbc_tf"
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Candidate:
+    name: str
+    predictor: DetectorPredictor
+    gflop: float
+
+
 def measure(settings: Settings) -> list[Measurement]:
     """Raises ValueError where there is no bundle."""
     if settings.bundle_dir is None:
         raise ValueError("The stage 'detection' needs --bundle_dir")
     loaded = bundle.load_bundle(settings.bundle_dir)
     image = smear(settings.quick)
-    predictors = _load([(RBC_TF, loaded.path / bundle.DETECTOR), *settings.detectors])
+    candidates = _load([(RBC_TF, loaded.path / bundle.DETECTOR), *settings.detectors], image)
     contenders = [
-        Contender(name, lambda predictor=predictor: predictor.predict(image))
-        for name, predictor in predictors.items()
+        Contender(each.name, lambda predictor=each.predictor: predictor.predict(image))
+        for each in candidates
     ]
     seconds = compare(contenders, settings.repetitions)
     samples = _test_images(settings)
     return [
         Measurement(
             stage="detection",
-            contender=name,
+            contender=each.name,
             size=1,
             unit="image",
-            seconds=seconds[name],
-            gflop=arithmetic.gflop(predictor.signature, image[None]),
-            facts=_facts(predictor, image, samples),
+            seconds=seconds[each.name],
+            gflop=each.gflop,
+            facts=_facts(each.predictor, image, samples),
         )
-        for name, predictor in predictors.items()
+        for each in candidates
     ]
 
 
@@ -57,15 +65,20 @@ def smear(quick: bool, seed: int = 0) -> np.ndarray:
     return render_smear(SmearConfig(**shape), seed=seed).image
 
 
-def _load(named: Sequence[tuple[str, str | pathlib.Path]]) -> dict[str, DetectorPredictor]:
-    """By the name of the contender; the first, as it is used by default, is 'rbc_tf'."""
-    found = {}
+def _load(named: Sequence[tuple[str, str | pathlib.Path]], image: np.ndarray) -> list[_Candidate]:
+    """The first is named 'rbc_tf', the others by name, input size and precision."""
+    found = []
     for name, folder in named:
-        for precision in dict.fromkeys((frozen.resolve(frozen.AUTO), frozen.FLOAT32)):
-            predictor = DetectorPredictor(folder, score_threshold=0.0, precision=precision)
+        predictors = [
+            DetectorPredictor(folder, score_threshold=0.0, precision=precision)
+            for precision in dict.fromkeys((frozen.resolve(frozen.AUTO), frozen.FLOAT32))
+        ]
+        gflop = arithmetic.gflop(predictors[-1].signature, image[None])
+        for predictor in predictors:
             size = predictor.provenance.get("input_image_size")
             scaled = "x".join(map(str, size)) if size else "size of training"
-            found[f"{name}, {scaled}, {precision}" if found else name] = predictor
+            full_name = f"{name}, {scaled}, {predictor.precision}" if found else RBC_TF
+            found.append(_Candidate(full_name, predictor, gflop))
     return found
 
 
