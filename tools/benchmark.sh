@@ -50,5 +50,5 @@ step "$PYTHON" tools/export_bundle.py --detector_dir="$run/detector_1152" \
 for number in 1 2; do
   step "$PYTHON" tools/benchmark.py --bundle_dir="$run/bundle" --dataset_dir="$run/smears" \
     --detector="rbc_tf=$run/detector_1920" --detector="Model Garden=$run/stock_1152" \
-    --detector="Model Garden=$run/stock_1920" --output_dir="$run/benchmark_$number"
+    --detector="Model Garden=$run/stock_1920" --repetitions=3 --output_dir="$run/benchmark_$number"
 done
