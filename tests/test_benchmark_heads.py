@@ -9,12 +9,14 @@ def test_the_same_networks_as_keras_are_trained(tmp_path):
         ("rbc_tf", 2, "type"),
         ("Keras fit, one per type and fold", 2, "type"),
         ("rbc_tf", 2, "type"),
+        ("Keras fit, one per type and fold", 2, "type"),
+        ("rbc_tf", 2, "type"),
         ("rbc_tf", 3, "type"),
         ("rbc_tf", 40, "patch"),
         ("rbc_tf", 80, "patch"),
     ]
-    stages = ["heads"] * 2 + ["heads by types"] * 2 + ["heads by patches"] * 2
-    assert [row.stage for row in found] == stages
+    stages = ("heads", "heads, more epochs", "heads by types", "heads by patches")
+    assert [row.stage for row in found] == [stage for stage in stages for _ in range(2)]
     # Weights are up to 0.1, and three steps of 1e-5 change them by 3e-5.
     assert found[0].facts["max_weight_difference_after_one_epoch"] < 1e-6
     # Two epochs of 2 x 70 + 20 rows, by 2 folds x 2 types of 64 x 512 weights, twice each.

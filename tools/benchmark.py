@@ -1,4 +1,4 @@
-"""Measures the speed of each stage beside what one would otherwise do; takes some 20 minutes.
+"""Measures the speed of each stage beside what one would otherwise do; takes some 40 minutes.
 
 python tools/benchmark.py --bundle_dir=demo_run/bundle --output_dir=benchmark
 

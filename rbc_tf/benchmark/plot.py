@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from rbc_tf import artifacts
 from rbc_tf.benchmark.measurement import Measurement
@@ -24,7 +25,7 @@ def write(measured: Sequence[Measurement], path: str | pathlib.Path) -> None:
     if not shown:
         raise ValueError("No stage was measured at two sizes")
     rows = -(-len(shown) // _COLUMNS)
-    figure = Figure(figsize=(11, 3.4 * rows), layout="constrained")
+    figure = Figure(figsize=(13, 3.2 * rows), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(rows, _COLUMNS, squeeze=False).ravel()
     for place, (name, of_stage) in zip(axes, shown.items(), strict=False):
@@ -32,7 +33,7 @@ def write(measured: Sequence[Measurement], path: str | pathlib.Path) -> None:
     for place in axes[len(shown) :]:
         place.set_axis_off()
     with artifacts.atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=110)
+        figure.savefig(temporary, format="png", dpi=100)
 
 
 def _panel(axes, name: str, rows: Sequence[Measurement]) -> None:
@@ -48,7 +49,14 @@ def _panel(axes, name: str, rows: Sequence[Measurement]) -> None:
             label=contender,
             zorder=3 if ours else 2,
         )
-    axes.set(xscale="log", yscale="log", title=name, ylabel="seconds")
+    axes.set(xscale="log", yscale="log", title=name.replace("_", " "), ylabel="seconds")
     axes.set_xlabel(plural(rows[0].unit))
-    axes.grid(which="major", alpha=0.3)
-    axes.legend(fontsize=7, frameon=False)
+    sizes = sorted({one.size for one in rows})
+    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_minor_locator(NullLocator())
+    axes.grid(alpha=0.3)
+    # Beside the panel: within, it would hide a line.
+    axes.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))

@@ -13,18 +13,22 @@ from rbc_tf.classification.heads import HEADS_LAYER, HeadsConfig, build_heads
 from rbc_tf.classification.training import one_core_per_operation, train_heads
 from rbc_tf.types import FeatureTable
 
-_STAGE, _BY_TYPES, _BY_PATCHES = "heads", "heads by types", "heads by patches"
+_STAGE, _LONGER = "heads", "heads, more epochs"
+_BY_TYPES, _BY_PATCHES = "heads by types", "heads by patches"
 RBC_TF, KERAS = "rbc_tf", "Keras fit, one per type and fold"
 
 # ResNet-50 gives 2048 features of a patch.
 _FEATURES, _FOLDS, _TYPES = 2048, 5, 12
 _TRAIN, _VALIDATION, _EPOCHS = 1000, 200, 3
+# In few epochs Keras mostly compiles: in these it mostly trains.
+_MORE_EPOCHS, _TYPES_OF_MORE_EPOCHS = 30, 2
 _TYPE_SIZES = (2, 4, 8, 12, 24)
 _PATCH_SIZES = (500, 2000, 10_000, 100_000)
 _TYPES_OF_PATCH_SIZES = 2
 
-# Keras takes minutes for the main rows.
 _MOST_REPETITIONS = 3
+# Keras takes minutes for the main rows.
+_REPETITIONS_OF_ALL = 1
 
 Part = tuple[FeatureTable, FeatureTable]
 
@@ -39,17 +43,19 @@ def measure(settings: Settings) -> list[Measurement]:
     """
     if not settings.quick:  # it lasts for the whole process
         one_core_per_operation()
-    dim, train, validation, folds, types, epochs = (
-        (64, 70, 20, 2, 2, 2)
+    dim, train, validation, folds, types, epochs, more_epochs = (
+        (64, 70, 20, 2, 2, 2, 3)
         if settings.quick
-        else (_FEATURES, _TRAIN, _VALIDATION, _FOLDS, _TYPES, _EPOCHS)
+        else (_FEATURES, _TRAIN, _VALIDATION, _FOLDS, _TYPES, _EPOCHS, _MORE_EPOCHS)
     )
     repetitions = min(settings.repetitions, _MOST_REPETITIONS)
     parts = [
         (_table(train, dim, types, 2 * fold), _table(validation, dim, types, 2 * fold + 1))
         for fold in range(folds)
     ]
-    found = _beside_keras(parts, epochs, repetitions)
+    found = _beside_keras(_STAGE, parts, epochs, _REPETITIONS_OF_ALL)
+    part = tuple(_table(size, dim, _TYPES_OF_MORE_EPOCHS, size) for size in (train, validation))
+    found += _beside_keras(_LONGER, [part], more_epochs, repetitions)
     for size in (2, 3) if settings.quick else _TYPE_SIZES:
         part = _table(train, dim, size, 0), _table(validation, dim, size, 1)
         found.append(_growth(_BY_TYPES, part, size, "type", repetitions))
@@ -60,7 +66,9 @@ def measure(settings: Settings) -> list[Measurement]:
     return found
 
 
-def _beside_keras(parts: list[Part], epochs: int, repetitions: int) -> list[Measurement]:
+def _beside_keras(
+    stage: str, parts: list[Part], epochs: int, repetitions: int
+) -> list[Measurement]:
     config = HeadsConfig(max_epochs=epochs, patience=epochs)
     seconds = compare(
         [
@@ -79,7 +87,7 @@ def _beside_keras(parts: list[Part], epochs: int, repetitions: int) -> list[Meas
     difference = {"max_weight_difference_after_one_epoch": _difference(parts[0], config)}
     return [
         Measurement(
-            stage=_STAGE,
+            stage=stage,
             contender=name,
             size=train.labels.shape[1],
             unit="type",
