@@ -10,6 +10,9 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+# What is asked of OpenCV: outer borders with their holes, by the pixels at which they turn.
+BORDERS = (cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Outlines:
@@ -89,7 +92,7 @@ def trace(mask: np.ndarray, connectivity: int) -> Outlines:
 
 def _trace_8(pixels: np.ndarray) -> tuple[Sequence[np.ndarray], np.ndarray]:
     """Polygons and areas; OpenCV follows borders over corners, which is this connectivity."""
-    borders, hierarchy = cv2.findContours(pixels, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    borders, hierarchy = cv2.findContours(pixels, *BORDERS)
     if not borders:
         return (), np.zeros(0, np.int64)
     owners = hierarchy.reshape(-1, 4)[:, 3]  # of holes; -1 on outer borders
