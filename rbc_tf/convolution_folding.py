@@ -76,16 +76,7 @@ def _affine(node, source: str, nodes, channels: int) -> _Affine | None:
         return None
     (other,) = [name for name in node.input if _tensor(name) != source] or [source]
     values = _constant(nodes, other)
-    if (
-        values is None
-        or values.size not in (1, channels)
-        or values.shape[-1:]
-        not in (
-            (),
-            (1,),
-            (channels,),
-        )
-    ):
+    if values is None or not (values.size == 1 or values.size == channels == values.shape[-1]):
         return None
     values = np.broadcast_to(values.ravel().astype(np.float64), channels)
     if node.op == "Mul":

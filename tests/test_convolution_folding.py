@@ -64,6 +64,13 @@ def _product_per_pixel(images):
     return _convolution(images) * tf.constant(_values((5, 6, 1), 8))
 
 
+def _product_per_column(images):
+    # As many columns as channels: 6 - 2 of a kernel that stays inside.
+    weights = tf.constant(_values((3, 3, 2, _CHANNELS), 0))
+    columns = tf.constant(_values((_CHANNELS, 1), 8))
+    return tf.nn.conv2d(images, weights, 1, "VALID") * columns
+
+
 def _nonlinear_between(images):
     return tf.nn.relu(_convolution(images)) * _per_channel(6)
 
@@ -91,6 +98,7 @@ def _shared_weights(images):
         (_in_training, 0),
         (_statistics_asked_for, 0),
         (_product_per_pixel, 0),
+        (_product_per_column, 0),
         (_nonlinear_between, 0),
         (_with_itself, 0),
     ],
