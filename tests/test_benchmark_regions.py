@@ -14,6 +14,10 @@ def _boxes(name, result):
     if name == stage.OPENCV_STATS:
         left, top, width, height, _ = result[2][1:].T
         return np.stack([top, left, top + height, left + width], axis=1).tolist()
+    if name == stage.OPENCV_BORDERS:
+        borders, hierarchy = result
+        outer = [borders[row][:, 0, ::-1] for row in np.flatnonzero(hierarchy[0, :, 3] < 0)]
+        return [(*yx.min(axis=0), *yx.max(axis=0) + 1) for yx in outer]
     if name == stage.SCIPY:
         return [(y.start, x.start, y.stop, x.stop) for y, x in result]
     return result if name == stage.PLAIN else None
@@ -37,6 +41,6 @@ def test_all_find_the_same_regions(tmp_path, count):
 
 def test_every_size_is_measured(tmp_path):
     measured = stage.measure(Settings(repetitions=1, scratch_dir=tmp_path, quick=True))
-    assert [m.size for m in measured] == [3] * 8 + [12] * 8
+    assert [m.size for m in measured] == [3] * 9 + [12] * 9
     assert {len(m.seconds) for m in measured} == {1}
     assert measured[0].contender == stage.RBC_TF
