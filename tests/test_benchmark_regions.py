@@ -3,6 +3,7 @@ import pytest
 
 from rbc_tf.benchmark.settings import Settings
 from rbc_tf.benchmark.stages import regions as stage
+from rbc_tf.data.loops import Loops
 
 
 def _boxes(name, result):
@@ -15,9 +16,9 @@ def _boxes(name, result):
         left, top, width, height, _ = result[2][1:].T
         return np.stack([top, left, top + height, left + width], axis=1).tolist()
     if name == stage.OPENCV_BORDERS:
-        borders, hierarchy = result
-        outer = [borders[row][:, 0, ::-1] for row in np.flatnonzero(hierarchy[0, :, 3] < 0)]
-        return [(*yx.min(axis=0), *yx.max(axis=0) + 1) for yx in outer]
+        outer = Loops.join(result[0]).enclosed_pixels() > 0  # the rest are holes
+        points = [result[0][row][:, 0, ::-1] for row in np.flatnonzero(outer)]
+        return [(*yx.min(axis=0), *yx.max(axis=0) + 1) for yx in points]
     if name == stage.SCIPY:
         return [(y.start, x.start, y.stop, x.stop) for y, x in result]
     return result if name == stage.PLAIN else None

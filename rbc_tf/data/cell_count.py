@@ -1,12 +1,15 @@
 """How many cells a region holds, judged from its area and outline alone."""
 
-from collections.abc import Sequence
-
 import cv2
 import numpy as np
 
+from rbc_tf.data.loops import Loops
+
 # The limits below were chosen on the training and validation blocks of Chula RBC-12, on images
 # labelled nearly throughout, where the number of labelled cells in a region is the truth.
+
+# The share of its convex hull that a region has at least if it counts as convex.
+_SOLIDITY = 0.9
 
 # A concavity counts as the notch between two cells where it is deeper than this share of the
 # typical cell's diameter; spicules and rough outlines are shallower.
@@ -20,28 +23,29 @@ _LARGEST_SINGLE = (2.3, 1.5, 1.4)
 _FEWEST_FOR_TYPICAL = 3
 
 
-def estimate(polygons: Sequence[np.ndarray], areas: np.ndarray) -> np.ndarray:
+def estimate(borders: Loops, areas: np.ndarray) -> np.ndarray:
     """Estimates the number of cells of each region of one image.
 
     The image's typical single cell is the median of its convex regions. A region that is larger
     than one cell of its outline can be holds as many cells as its area has room for.
 
     Args:
-        polygons: the outer border of each region (see `outlines`).
+        borders: the loop around each region.
         areas: int [N], the number of pixels of each.
 
     Returns:
         int32 [N], at least 1.
     """
     areas = np.asarray(areas, np.float64)
-    solid = np.array([_solidity(polygon) for polygon in polygons]) > 0.9
+    solid = _solid(borders)
     typical = typical_area(areas, solid)
     depth = _NOTCH_DEPTH * 2 * np.sqrt(typical / np.pi)
     ratio = areas / typical
     notches = np.zeros(len(areas), dtype=np.int32)
     # Smaller regions are one cell and larger ones are several, whatever their notches.
-    for row in np.flatnonzero((ratio > min(_LARGEST_SINGLE)) & (ratio <= max(_LARGEST_SINGLE))):
-        notches[row] = _count_notches(polygons[row], depth)
+    rows = np.flatnonzero((ratio > min(_LARGEST_SINGLE)) & (ratio <= max(_LARGEST_SINGLE)))
+    polygons = borders.only(rows).with_corners().polygons()
+    notches[rows] = [_count_notches(polygon, depth) for polygon in polygons]
     return _combine(ratio, notches)
 
 
@@ -62,10 +66,11 @@ def _combine(ratio: np.ndarray, notches: np.ndarray) -> np.ndarray:
     return np.where(ratio <= largest_single, 1, several).astype(np.int32)
 
 
-def _solidity(contour: np.ndarray) -> float:
-    """Area of the outline against that of its convex hull, in (0, 1]."""
-    hull = cv2.contourArea(cv2.convexHull(contour))
-    return cv2.contourArea(contour) / hull if hull > 0 else 1.0
+def _solid(borders: Loops) -> np.ndarray:
+    """bool [N], which regions are nearly convex: they fill most of their convex hull."""
+    polygons = borders.hull_candidates().polygons()
+    hulls = np.array([cv2.contourArea(cv2.convexHull(polygon)) for polygon in polygons])
+    return (borders.polygon_areas() > _SOLIDITY * hulls) | (hulls == 0)
 
 
 def _count_notches(contour: np.ndarray, depth: float) -> int:
@@ -78,6 +83,5 @@ def _count_notches(contour: np.ndarray, depth: float) -> int:
     defects = cv2.convexityDefects(contour, hull)
     if defects is None:
         return 0
-    return int(
-        (defects.reshape(-1, 4)[:, 3] / 256.0 > depth).sum()
-    )  # fixed point, 8 fractional bits
+    # Depths are fixed point with 8 fractional bits.
+    return int(np.count_nonzero(defects.reshape(-1, 4)[:, 3] > 256 * depth))

@@ -70,7 +70,7 @@ def find_regions_in_mask(
     found = outlines.trace(mask, config.connectivity)
     rows = np.flatnonzero(found.areas >= config.min_area)
     types = _types_by_row(found, cells)
-    estimates = cell_count.estimate([found.polygons[row] for row in rows], found.areas[rows])
+    estimates = cell_count.estimate(found.borders.only(rows), found.areas[rows])
     height, width = mask.shape
     regions = []
     for row, box, area, estimate in zip(
@@ -105,7 +105,7 @@ def find_regions(sample: Sample, config: RegionConfig = RegionConfig()) -> tuple
 
 def _types_by_row(found: outlines.Outlines, cells: Sequence[Cell]) -> list[list[str]]:
     """The types of the cells in each component, in the cells' order."""
-    types = [[] for _ in found.polygons]
+    types = [[] for _ in found.areas]
     points = np.array([(int(cell.y), int(cell.x)) for cell in cells], dtype=np.int64)
     for cell, row in zip(cells, found.rows_at(points.reshape(-1, 2)).tolist(), strict=True):
         if row >= 0:

@@ -1,8 +1,8 @@
 """Regions of a mask, beside OpenCV's and SciPy's labelling and a search in plain Python.
 
 Only rbc_tf says how many cells a region holds and which labelled cells lie in it; 'boxes alone' is
-what of its work the others do too. `findContours`, which it builds on, is shown by itself: it runs
-in one thread, OpenCV's labelling in as many as there are cores.
+what of its work the others do too. `findContoursLinkRuns`, which it builds on, is shown by itself:
+it runs in one thread, OpenCV's labelling in as many as there are cores.
 """
 
 import collections
@@ -26,7 +26,7 @@ BOXES_ALONE = "rbc_tf, boxes alone"
 FROM_FILE = "rbc_tf, from the PNG"
 OPENCV = "cv2.connectedComponents"
 OPENCV_STATS = "cv2.connectedComponentsWithStats"
-OPENCV_BORDERS = "cv2.findContours"
+OPENCV_BORDERS = "cv2.findContoursLinkRuns"
 OPENCV_FROM_FILE = "cv2.imread + connectedComponents"
 SCIPY = "scipy.ndimage label + find_objects"
 PLAIN = "breadth-first search in plain Python"
@@ -91,7 +91,7 @@ def contenders(case: Case) -> list[Contender]:
         Contender(FROM_FILE, lambda: regions.find_regions(case.sample)),
         Contender(OPENCV, lambda: cv2.connectedComponents(pixels)),
         Contender(OPENCV_STATS, lambda: cv2.connectedComponentsWithStats(pixels)),
-        Contender(OPENCV_BORDERS, lambda: cv2.findContours(pixels, *outlines.BORDERS)),
+        Contender(OPENCV_BORDERS, lambda: cv2.findContoursLinkRuns(pixels)),
         Contender(OPENCV_FROM_FILE, lambda: cv2.connectedComponents(cv2.imread(path, 0))),
         Contender(SCIPY, lambda: ndimage.find_objects(ndimage.label(mask, np.ones((3, 3)))[0])),
         Contender(PLAIN, lambda: breadth_first(mask)),
