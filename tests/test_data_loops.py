@@ -61,29 +61,27 @@ def test_area_inside_a_border(rows, area):
 
 
 def test_corners_where_rows_differ_by_more_than_a_pixel():
-    step = _loops(_mask("##...", "#####", ".#.#.")).with_corners()
+    (step,) = _loops(_mask("##...", "#####", ".#.#.")).polygons_with_corners()
     # Down the right side, widening: along the row below. Back over the gap between the feet: along
     # the row above.
-    assert list(zip(step.x.tolist(), step.y.tolist(), strict=True)) == [
+    assert list(map(tuple, step[:, 0].tolist())) == [
         *[(0, 0), (1, 0), (2, 1), (3, 1), (4, 1)],
         *[(3, 2), (3, 2), (2, 1), (2, 1), (1, 2), (1, 2), (0, 1)],
     ]
 
 
 def test_hull_candidates_turn_right_or_about():
-    bar = _loops(_mask("####", "####", "####")).hull_candidates()
-    assert sorted(zip(bar.x.tolist(), bar.y.tolist(), strict=True)) == [
-        *[(0, 0), (0, 2), (3, 0), (3, 2)]
-    ]
-    line = _loops(_mask("#...", ".#..", "..#.")).hull_candidates()
-    assert {(0, 0), (2, 2)} <= set(zip(line.x.tolist(), line.y.tolist(), strict=True))
+    (bar,) = _loops(_mask("####", "####", "####")).hull_candidates()
+    assert sorted(map(tuple, bar[:, 0].tolist())) == [(0, 0), (0, 2), (3, 0), (3, 2)]
+    (line,) = _loops(_mask("#...", ".#..", "..#.")).hull_candidates()
+    assert {(0, 0), (2, 2)} <= set(map(tuple, line[:, 0].tolist()))
 
 
 @given(_MASKS)
 def test_area_and_corners_equal_the_followed_border(mask):
     loops, borders = _outer(mask)
     assert loops.polygon_areas().tolist() == [cv2.contourArea(border) for border in borders]
-    for polygon, border in zip(loops.with_corners().polygons(), borders, strict=True):
+    for polygon, border in zip(loops.polygons_with_corners(), borders, strict=True):
         assert cv2.contourArea(polygon) == cv2.contourArea(border)
         on_border = set(map(tuple, border[:, 0].tolist()))
         assert set(map(tuple, polygon[:, 0].tolist())) <= on_border
@@ -95,7 +93,7 @@ def test_area_and_corners_equal_the_followed_border(mask):
 @given(_MASKS)
 def test_hull_of_the_candidates_is_that_of_the_border(mask):
     loops, borders = _outer(mask)
-    for polygon, border in zip(loops.hull_candidates().polygons(), borders, strict=True):
+    for polygon, border in zip(loops.hull_candidates(), borders, strict=True):
         assert len(polygon)
         found, expected = (
             set(map(tuple, cv2.convexHull(points)[:, 0].tolist())) for points in (polygon, border)
@@ -119,4 +117,4 @@ def test_no_loops():
     assert len(none) == 0
     assert none.polygons() == []
     assert none.enclosed_pixels().shape == none.polygon_areas().shape == (0,)
-    assert len(none.with_corners()) == len(none.hull_candidates()) == 0
+    assert none.polygons_with_corners() == none.hull_candidates() == []

@@ -44,7 +44,7 @@ def estimate(borders: Loops, areas: np.ndarray) -> np.ndarray:
     notches = np.zeros(len(areas), dtype=np.int32)
     # Smaller regions are one cell and larger ones are several, whatever their notches.
     rows = np.flatnonzero((ratio > min(_LARGEST_SINGLE)) & (ratio <= max(_LARGEST_SINGLE)))
-    polygons = borders.only(rows).with_corners().polygons()
+    polygons = borders.only(rows).polygons_with_corners()
     notches[rows] = [_count_notches(polygon, depth) for polygon in polygons]
     return _combine(ratio, notches)
 
@@ -68,7 +68,7 @@ def _combine(ratio: np.ndarray, notches: np.ndarray) -> np.ndarray:
 
 def _solid(borders: Loops) -> np.ndarray:
     """bool [N], which regions are nearly convex: they fill most of their convex hull."""
-    polygons = borders.hull_candidates().polygons()
+    polygons = borders.hull_candidates()
     hulls = np.array([cv2.contourArea(cv2.convexHull(polygon)) for polygon in polygons])
     return (borders.polygon_areas() > _SOLIDITY * hulls) | (hulls == 0)
 

@@ -50,9 +50,7 @@ class Loops:
 
     def polygons(self) -> list[np.ndarray]:
         """Of each loop its points as OpenCV takes them, int32 [K, 1, 2], (x, y)."""
-        points = np.stack([self.x, self.y], axis=1)[:, None]
-        bounds = zip(self.starts.tolist(), self.ends.tolist(), strict=True)
-        return [points[start:end] for start, end in bounds]
+        return _polygons(self.x, self.y, self.starts, self.ends)
 
     def reduce(self, function: np.ufunc, values: np.ndarray) -> np.ndarray:
         """What the function makes of each loop's part of `values` [P], int64 [L]."""
@@ -71,8 +69,8 @@ class Loops:
         steps = self.reduce(np.add, np.maximum(*map(np.abs, self._moves)))
         return self.enclosed_pixels() - steps / 2 - 1  # Pick's theorem
 
-    def with_corners(self) -> "Loops":
-        """The borders from pixel to neighbouring pixel or straight along a row.
+    def polygons_with_corners(self) -> list[np.ndarray]:
+        """As `polygons`, from pixel to neighbouring pixel or straight along a row.
 
         Where the ends in neighbouring rows are more than a pixel apart, or the loop crosses a gap
         between two runs of a row, the border takes the row in which the region has pixels there.
@@ -91,15 +89,11 @@ class Loops:
         more_x[places], more_x[places + 1] = x + side, x + along_x - side
         # The region is on the right of who walks along its border.
         more_y[places] = more_y[places + 1] = np.where(side == -along_y, y, y + side)
-        return Loops(
-            x=more_x,
-            y=more_y,
-            starts=self.starts + 2 * np.searchsorted(rows, self.starts),
-            ends=self.ends + 2 * np.searchsorted(rows, self.ends),
-        )
+        starts, ends = (at + 2 * np.searchsorted(rows, at) for at in (self.starts, self.ends))
+        return _polygons(more_x, more_y, starts, ends)
 
-    def hull_candidates(self) -> "Loops":
-        """Of the points of regions those that their convex hulls can have as corners.
+    def hull_candidates(self) -> list[np.ndarray]:
+        """As `polygons`, of regions, only with points that can be corners of their convex hulls.
 
         Between its neighbours in the rows above and below, such a point stands out.
         """
@@ -108,8 +102,8 @@ class Loops:
         from_x, stayed = np.roll(along_x, 1), np.roll(stays, 1)
         from_x[self.starts], stayed[self.starts] = along_x[self.ends - 1], stays[self.ends - 1]
         kept = np.flatnonzero(((from_x - along_x) * along_y > 0) | stays | stayed)
-        starts, ends = np.searchsorted(kept, self.starts), np.searchsorted(kept, self.ends)
-        return Loops(self.x[kept], self.y[kept], starts, ends)
+        starts, ends = (np.searchsorted(kept, at) for at in (self.starts, self.ends))
+        return _polygons(self.x[kept], self.y[kept], starts, ends)
 
     @functools.cached_property
     def _moves(self) -> tuple[np.ndarray, np.ndarray]:
@@ -126,3 +120,11 @@ class Loops:
         changes = np.flatnonzero(self._moves[1] == 0)
         lengths = np.diff(changes, prepend=-1, append=len(self.x) - 1)
         return np.repeat(np.arange(len(lengths)) % 2 == 1, lengths)
+
+
+def _polygons(
+    x: np.ndarray, y: np.ndarray, starts: np.ndarray, ends: np.ndarray
+) -> list[np.ndarray]:
+    points = np.stack([x, y], axis=1)[:, None]
+    bounds = zip(starts.tolist(), ends.tolist(), strict=True)
+    return [points[start:end] for start, end in bounds]
