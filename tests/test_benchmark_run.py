@@ -30,6 +30,20 @@ def test_ratios_and_share_of_the_ceiling_by_hand():
     assert of_features.notes == ("rbc_tf, 32 patches: a b 3",)
 
 
+def test_facts_that_all_of_a_size_share_are_said_once():
+    rows = [
+        Measurement("regions", name, size, "region", (1.0,), facts={"cells": cells})
+        for name, size, cells in [("a", 1, 5), ("b", 1, 5), ("a", 9, 5), ("b", 9, 6), ("a", 4, 7)]
+    ]
+    (table,) = tables.tables(rows)
+    assert table.notes == (
+        "1 region: cells 5",
+        "a, 9 regions: cells 5",
+        "b, 9 regions: cells 6",
+        "a, 4 regions: cells 7",
+    )
+
+
 def test_plot_has_only_what_grows(tmp_path):
     plot.write(_ROWS, tmp_path / "plot.png")
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")

@@ -37,18 +37,30 @@ def _table(stage: str, rows: Sequence[Measurement], peak: float | None) -> Table
             share = f"{100 * one.rate / peak:.0f} %" if one.rate and peak else ""
             line += [f"{one.rate:.0f}" if one.rate else "", share]
         lines.append(tuple(line))
-    notes = tuple(_fact(one) for one in rows if one.facts)
-    return Table(stage, tuple(header), tuple(lines), notes)
+    return Table(stage, tuple(header), tuple(lines), tuple(_notes(rows)))
 
 
 def _time(seconds: float) -> str:
     return f"{1000 * seconds:.2f} ms" if seconds < 1 else f"{seconds:.2f} s"
 
 
-def _fact(one: Measurement) -> str:
-    told = ", ".join(f"{name} {_value(value)}" for name, value in one.facts.items())
-    unit = one.unit if one.size == 1 else plural(one.unit)
-    return f"{one.contender}, {one.size:,} {unit}: {told.replace('_', ' ')}"
+def _notes(rows: Sequence[Measurement]) -> list[str]:
+    """The facts of each row; once where they are the same for all rows of a size."""
+    notes = []
+    for size in dict.fromkeys(one.size for one in rows):
+        of_size = [one for one in rows if one.size == size]
+        what = f"{size:,} {of_size[0].unit if size == 1 else plural(of_size[0].unit)}"
+        if len(of_size) > 1 and all(one.facts == of_size[0].facts for one in of_size):
+            told = {what: of_size[0].facts}
+        else:
+            told = {f"{one.contender}, {what}": one.facts for one in of_size}
+        notes += [f"{of}: {_facts(facts)}" for of, facts in told.items() if facts]
+    return notes
+
+
+def _facts(facts: dict) -> str:
+    told = ", ".join(f"{name} {_value(value)}" for name, value in facts.items())
+    return told.replace("_", " ")
 
 
 def plural(unit: str) -> str:
