@@ -5,11 +5,11 @@ import numpy as np
 
 from rbc_tf.data.loops import Loops
 
+# A region counts as convex where it fills more than this share of its convex hull.
+_SOLIDITY = 0.9
+
 # The limits below were chosen on the training and validation blocks of Chula RBC-12, on images
 # labelled nearly throughout, where the number of labelled cells in a region is the truth.
-
-# The share of its convex hull that a region has at least if it counts as convex.
-_SOLIDITY = 0.9
 
 # A concavity counts as the notch between two cells where it is deeper than this share of the
 # typical cell's diameter; spicules and rough outlines are shallower.
