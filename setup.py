@@ -18,8 +18,8 @@ setup(
     python_requires=">=3.11,<3.12",
     packages=find_packages(include=["rbc_tf", "rbc_tf.*"]),
     package_data={
-        "rbc_tf.data": ["chula_types/*.yaml"],
-        "rbc_tf.report.html": ["page.html", "style.css", "js/*.js"],
+        "rbc_tf.data.importers": ["chula_types/*.yaml"],
+        "rbc_tf.inference.report": ["page.html", "style.css", "js/*.js"],
     },
     install_requires=[
         "absl-py>=1.4",

@@ -27,7 +27,7 @@ def _tiny_network(patch_size, weights=None):
 @pytest.fixture
 def tiny_resnet50(monkeypatch):
     """Puts one normalised convolution, 8 features, in the place of ResNet-50; its builder."""
-    from rbc_tf.features import resnet
+    from rbc_tf.features.backbones import resnet50 as resnet
 
     monkeypatch.setattr(resnet, "build_resnet50", _tiny_network)
     return _tiny_network

@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rbc_tf import image_io
-from rbc_tf.benchmark.settings import Settings
-from rbc_tf.benchmark.stages import analyze, detection, many_images, start
-from rbc_tf.cell_types import PAPER
-from rbc_tf.pipeline import bundle, chain
+from benchmarks.settings import Settings
+from benchmarks.stages import analyze, detection, many_images, start
+from rbc_tf.core import image_io
+from rbc_tf.core.cell_types import PAPER
+from rbc_tf.inference import bundle, chain
 
 _ROOT = pathlib.Path(__file__).parents[1]
 

@@ -11,35 +11,61 @@ _PACKAGE = _ROOT / "rbc_tf"
 # What the modules of a folder may import from, besides the root modules and their own folder.
 _MAY_IMPORT = {
     "": set(),
-    "data": set(),
-    "evaluation": set(),
-    "detection": set(),
-    "detection/garden": {"data", "detection", "evaluation"},
-    "features": {"data"},
-    "baselines": {"data"},
-    "formats": {"data"},
-    "classification": {"features", "evaluation"},
-    "report": {"evaluation"},
-    "pipeline": {"data", "detection", "features", "classification", "evaluation", "report"},
-    "pipeline/fleet": {"detection", "pipeline", "report"},
-    "benchmark": {
+    "core": set(),
+    "graphs": {"core"},
+    "metrics": {"core"},
+    "data": {"core"},
+    "detection": {"core", "graphs"},
+    "detection/garden": {"core", "metrics", "data", "detection"},
+    "features": {"core", "graphs", "data"},
+    "classification": {"core", "metrics", "features"},
+    "model_card": {"core"},
+    "figures/drawing": {"core", "metrics"},
+    "inference": {
+        "core",
+        "graphs",
+        "metrics",
         "data",
         "detection",
         "features",
         "classification",
-        "evaluation",
-        "report",
-        "pipeline",
+        "model_card",
     },
-    "studies": {
+    "inference/fleet": {"core", "graphs", "detection", "inference"},
+    "evaluation": {
+        "core",
+        "graphs",
+        "metrics",
         "data",
         "detection",
         "features",
-        "baselines",
         "classification",
+        "inference",
+        "figures/drawing",
+    },
+    "figures": {
+        "core",
+        "metrics",
+        "data",
+        "features",
+        "inference",
         "evaluation",
-        "report",
-        "pipeline",
+        "figures/drawing",
+    },
+    "cli": {
+        "core",
+        "graphs",
+        "metrics",
+        "data",
+        "detection",
+        "detection/garden",
+        "features",
+        "classification",
+        "model_card",
+        "inference",
+        "inference/fleet",
+        "evaluation",
+        "figures",
     },
 }
 
@@ -92,7 +118,7 @@ def test_imports_go_one_way(path):
         assert name.split(".")[0] != "tools"
         if own != "detection/garden":
             assert name.split(".")[0] not in _GARDEN_ONLY, f"{path.name} imports {name}"
-        if own != "pipeline/fleet":
+        if own != "inference/fleet":
             assert name.split(".")[0] not in _FLEET_ONLY, f"{path.name} imports {name}"
 
 
@@ -119,7 +145,7 @@ def _own_modules(path, seen):
 def test_training_a_backbone_needs_no_tensorflow():
     """It must run on Keras's other backends, where TensorFlow is not installed."""
     modules = _own_modules(_PACKAGE / "features" / "finetuning.py", set())
-    modules |= _own_modules(_PACKAGE / "features" / "backbone.py", set())
-    assert {"resnet.py", "patch_archive.py", "masked_loss.py"} <= {path.name for path in modules}
+    modules |= _own_modules(_PACKAGE / "features" / "backbones" / "backbone.py", set())
+    assert {"resnet50.py", "patch_archive.py", "masked_loss.py"} <= {path.name for path in modules}
     for path in modules:
         assert "tensorflow" not in {name.split(".")[0] for name in _imports(path)}, path

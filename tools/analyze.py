@@ -11,8 +11,8 @@ python tools/analyze.py --bundle_dir=bundle --input=smears --output_dir=results 
 
 from absl import flags
 
-from rbc_tf import command
-from rbc_tf.pipeline import analysis_flags, analyze, bundle, sharding
+from rbc_tf.cli import command
+from rbc_tf.inference import analysis_flags, analyze, bundle, sharding
 
 analysis_flags.define()
 _NUM_SHARDS = flags.DEFINE_integer("num_shards", 1, "Number of runs that share the images.")

@@ -15,9 +15,9 @@ python tools/analyze_beam.py --bundle_dir=gs://lab/bundle --input=gs://lab/smear
 Other flags are options of Beam and its runners.
 """
 
-from rbc_tf import command
-from rbc_tf.pipeline import analysis_flags
-from rbc_tf.pipeline.fleet import options, run
+from rbc_tf.cli import command
+from rbc_tf.inference import analysis_flags
+from rbc_tf.inference.fleet import options, run
 
 analysis_flags.define()
 

@@ -10,10 +10,10 @@ import pathlib
 
 from absl import flags
 
-from rbc_tf import command
-from rbc_tf.benchmark import plot, run, tables
-from rbc_tf.benchmark.settings import Settings
-from rbc_tf.report import text_table
+from benchmarks import plot, run, tables
+from benchmarks.settings import Settings
+from rbc_tf.cli import command
+from rbc_tf.core import text_table
 
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder for benchmark.json and .png.")
 _BUNDLE_DIR = flags.DEFINE_string(

@@ -5,7 +5,7 @@ python tools/check_dataset.py --dataset_dir=chula
 
 from absl import flags
 
-from rbc_tf import command
+from rbc_tf.cli import command
 from rbc_tf.data import count_agreement, dataset, examples, regions
 
 _DATASET_DIR = flags.DEFINE_string("dataset_dir", None, "The dataset folder.")

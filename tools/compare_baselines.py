@@ -7,11 +7,11 @@ Settings, in YAML: --params_override='{unet: {epochs: 20}, heads: {learning_rate
 
 from absl import flags
 
-from rbc_tf import command
-from rbc_tf import config as config_lib
-from rbc_tf.report import baselines_table
-from rbc_tf.studies import baselines_comparison
-from rbc_tf.studies.baselines_settings import BaselinesConfig
+from rbc_tf.cli import command
+from rbc_tf.core import config as config_lib
+from rbc_tf.evaluation.baselines import run as baselines_comparison
+from rbc_tf.evaluation.baselines import tables as baselines_table
+from rbc_tf.evaluation.baselines.settings import BaselinesConfig
 
 _DATASET_DIR = flags.DEFINE_string("dataset_dir", None, "Dataset folder, with splits and masks.")
 _FEATURES_DIR = flags.DEFINE_string("features_dir", None, "Folder of extract_features.py.")

@@ -9,12 +9,13 @@ import pathlib
 
 from absl import flags
 
-from rbc_tf import artifacts, command
-from rbc_tf import config as config_lib
 from rbc_tf.classification.heads import HeadsConfig
-from rbc_tf.evaluation import features
-from rbc_tf.report import feature_table, text_table
-from rbc_tf.studies import feature_comparison
+from rbc_tf.cli import command
+from rbc_tf.core import config as config_lib
+from rbc_tf.core import files, text_table
+from rbc_tf.evaluation.features import run as feature_comparison
+from rbc_tf.evaluation.features import scores as features
+from rbc_tf.evaluation.features import tables as feature_table
 
 _FEATURES_DIR = flags.DEFINE_multi_string(
     "features_dir", [], "Folder of tools/extract_features.py; repeatable."
@@ -33,19 +34,19 @@ def main() -> None:
     best = features.best_of(scores)
     table = feature_table.feature_table(scores, best)
     folder = pathlib.Path(_OUTPUT_DIR.value)
-    artifacts.write_csv(
+    files.write_csv(
         folder / "features.csv", feature_table.CSV_HEADER, feature_table.csv_rows(scores, best)
     )
-    artifacts.write_json(
+    files.write_json(
         folder / "features.json",
         {
             "heads": {name: config_lib.to_dict(config) for name, config in heads.items()},
             "scores": [dataclasses.asdict(score) for score in scores],
             "chosen": [best.features, best.heads],
-            "versions": artifacts.versions(),
+            "versions": files.versions(),
         },
     )
-    with artifacts.atomic_path(folder / "features.md") as temporary:
+    with files.atomic_path(folder / "features.md") as temporary:
         temporary.write_text(text_table.markdown(table), encoding="utf-8")
     print(text_table.console(table))
 

@@ -7,11 +7,12 @@ import dataclasses
 
 from absl import flags
 
-from rbc_tf import artifacts, command, frozen
+from rbc_tf.cli import command
+from rbc_tf.core import files, text_table
 from rbc_tf.data import dataset
-from rbc_tf.pipeline import bundle
-from rbc_tf.report import text_table
-from rbc_tf.studies import precision_comparison
+from rbc_tf.evaluation.precision import run as precision_comparison
+from rbc_tf.graphs import frozen
+from rbc_tf.inference import bundle
 
 _BUNDLE_DIR = flags.DEFINE_string("bundle_dir", None, "The bundle.")
 _DATASET_DIR = flags.DEFINE_string("dataset_dir", None, "The dataset folder, with splits.")
@@ -33,7 +34,7 @@ def main() -> None:
         bundle.load_bundle(_BUNDLE_DIR.value), samples, _PRECISIONS.value
     )
     if _OUTPUT_FILE.value:
-        artifacts.write_json(_OUTPUT_FILE.value, [dataclasses.asdict(c) for c in compared])
+        files.write_json(_OUTPUT_FILE.value, [dataclasses.asdict(c) for c in compared])
     print(text_table.console(precision_comparison.table(compared)))
 
 

@@ -5,7 +5,7 @@ python tools/create_detection_records.py --dataset_dir=chula --output_dir=record
 
 from absl import flags
 
-from rbc_tf import command
+from rbc_tf.cli import command
 from rbc_tf.data import dataset, detection_records, regions
 
 _DEFAULTS = regions.RegionConfig()

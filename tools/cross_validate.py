@@ -14,14 +14,14 @@ Settings, in YAML, as for train_classifier.py: --params_override='{heads: {learn
 
 from absl import flags
 
-from rbc_tf import command
-from rbc_tf import config as config_lib
 from rbc_tf.classification.fit import ClassifierConfig
 from rbc_tf.classification.training import one_core_per_operation
+from rbc_tf.cli import command
+from rbc_tf.core import config as config_lib
+from rbc_tf.evaluation.cross_validation.outer_folds import BY_GROUP, BY_PATCH, OuterFoldsConfig
+from rbc_tf.evaluation.cross_validation.run import BootstrapConfig, make_table1
+from rbc_tf.evaluation.cross_validation.training import CrossValidationConfig
 from rbc_tf.features.extract import ExtractionConfig, extract_features
-from rbc_tf.studies.cross_validation import CrossValidationConfig
-from rbc_tf.studies.cross_validation_report import BootstrapConfig, make_table1
-from rbc_tf.studies.outer_folds import BY_GROUP, BY_PATCH, OuterFoldsConfig
 
 _FEATURES_DIR = flags.DEFINE_string("features_dir", None, "Folder of extract_features.py.")
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder for results.")

@@ -8,10 +8,14 @@ import dataclasses
 
 from absl import flags
 
-from rbc_tf import artifacts, command, frozen
+from rbc_tf.cli import command
+from rbc_tf.core import files
 from rbc_tf.data import dataset
-from rbc_tf.pipeline import bundle, chain, evaluate, held_out
-from rbc_tf.report import tables
+from rbc_tf.evaluation.bundle import record as held_out
+from rbc_tf.evaluation.bundle import run as evaluate
+from rbc_tf.evaluation.bundle import tables
+from rbc_tf.graphs import frozen
+from rbc_tf.inference import bundle, chain
 
 _BUNDLE_DIR = flags.DEFINE_string("bundle_dir", None, "The bundle.")
 _DATASET_DIR = flags.DEFINE_string("dataset_dir", None, "The dataset folder, with splits.")
@@ -47,7 +51,7 @@ def main() -> None:
         figures_dir=_FIGURES_DIR.value,
     )
     if _OUTPUT_FILE.value:
-        artifacts.write_json(_OUTPUT_FILE.value, dataclasses.asdict(scores))
+        files.write_json(_OUTPUT_FILE.value, dataclasses.asdict(scores))
     if _RECORD.value:
         recorded = held_out.record_scores(scored, loaded, _SPLIT.value, scores)
         print(f"model card: {recorded.path / bundle.MODEL_CARD}")

@@ -6,8 +6,8 @@ python tools/evaluate_classifier.py --features_dir=features --classifier_dir=cla
 
 from absl import flags
 
-from rbc_tf import command
-from rbc_tf.studies import classifier_scores
+from rbc_tf.cli import command
+from rbc_tf.evaluation.classifier import run as classifier_scores
 
 _FEATURES_DIR = flags.DEFINE_string("features_dir", None, "Folder of tools/extract_features.py.")
 _CLASSIFIER_DIR = flags.DEFINE_string(

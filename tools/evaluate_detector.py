@@ -7,11 +7,12 @@ import pathlib
 
 from absl import flags
 
-from rbc_tf import command
+from rbc_tf.cli import command
+from rbc_tf.core import text_table
 from rbc_tf.data import dataset
-from rbc_tf.evaluation.detector import ScoringConfig
-from rbc_tf.report import detector_table, text_table
-from rbc_tf.studies import detector_scores
+from rbc_tf.evaluation.detector import run as detector_scores
+from rbc_tf.evaluation.detector import tables as detector_table
+from rbc_tf.evaluation.detector.scores import ScoringConfig
 
 _DETECTOR_DIR = flags.DEFINE_string(
     "detector_dir", None, "An exported detector, or the folder `detector` of a bundle."

@@ -6,8 +6,8 @@ python tools/export_annotations.py --dataset_dir=chula --format=coco --output_di
 
 from absl import flags
 
-from rbc_tf import command
-from rbc_tf.formats import exporting, geojson, sources
+from rbc_tf.cli import command
+from rbc_tf.data.formats import exporting, geojson, sources
 
 _RESULTS_DIR = flags.DEFINE_string("results_dir", None, "Results of tools/analyze.py.")
 _DATASET_DIR = flags.DEFINE_string("dataset_dir", None, "Or a dataset folder: its true regions.")

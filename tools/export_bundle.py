@@ -6,9 +6,9 @@ python tools/export_bundle.py --detector_dir=runs/detector/export --features_dir
 
 from absl import flags
 
-from rbc_tf import command
-from rbc_tf.pipeline import assemble
-from rbc_tf.pipeline.bundle import MODEL_CARD
+from rbc_tf.cli import command
+from rbc_tf.inference import assemble
+from rbc_tf.inference.bundle import MODEL_CARD
 
 _DETECTOR_DIR = flags.DEFINE_string("detector_dir", None, "What tools/export_detector.py wrote.")
 _FEATURES_DIR = flags.DEFINE_string("features_dir", None, "What tools/extract_features.py wrote.")

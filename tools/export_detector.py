@@ -5,7 +5,7 @@ python tools/export_detector.py --model_dir=runs/detector --export_dir=detector
 
 from absl import flags
 
-from rbc_tf import command
+from rbc_tf.cli import command
 from rbc_tf.detection.garden import export, parameters
 
 _MODEL_DIR = flags.DEFINE_string(

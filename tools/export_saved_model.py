@@ -10,9 +10,9 @@ import pathlib
 
 from absl import flags
 
-from rbc_tf import command
-from rbc_tf.pipeline import analyze, bundle
-from rbc_tf.pipeline.serving import export, verify
+from rbc_tf.cli import command
+from rbc_tf.inference import analyze, bundle
+from rbc_tf.inference.serving import export, verify
 
 _BUNDLE_DIR = flags.DEFINE_string("bundle_dir", None, "The bundle.")
 _OUTPUT_DIR = flags.DEFINE_string(

@@ -10,9 +10,10 @@ there already are kept.
 
 from absl import flags
 
-from rbc_tf import command, frozen
+from rbc_tf.cli import command
 from rbc_tf.data.regions import RegionConfig
 from rbc_tf.features import crops, extract
+from rbc_tf.graphs import frozen
 
 _CROP, _REGIONS = crops.CropConfig(), RegionConfig()
 

@@ -15,9 +15,11 @@ import pathlib
 
 from absl import flags
 
-from rbc_tf import command
-from rbc_tf import config as config_lib
-from rbc_tf.features import backbone, finetuning, patch_archive, resnet
+from rbc_tf.cli import command
+from rbc_tf.core import config as config_lib
+from rbc_tf.features import finetuning, patch_archive
+from rbc_tf.features.backbones import backbone
+from rbc_tf.features.backbones import resnet50 as resnet
 
 _DATASET_DIR = flags.DEFINE_string("dataset_dir", None, "Dataset folder with splits; to cut.")
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "For patches, training and backbone.")

@@ -6,9 +6,9 @@ python tools/import_annotations.py --format=voc --annotations=BCCD/Annotations \
 
 from absl import flags
 
-from rbc_tf import command
-from rbc_tf.cell_types import PAPER, CellTypes
-from rbc_tf.formats import importing, type_names
+from rbc_tf.cli import command
+from rbc_tf.core.cell_types import PAPER, CellTypes
+from rbc_tf.data.formats import importing, type_names
 
 _FORMAT = flags.DEFINE_enum(
     "format", None, importing.FORMATS, "COCO JSON, Pascal VOC XML, or GeoJSON as QuPath writes it."

@@ -8,8 +8,8 @@ import os
 
 from absl import flags
 
-from rbc_tf import command
-from rbc_tf.data import chula
+from rbc_tf.cli import command
+from rbc_tf.data.importers import chula
 
 _CHULA_DIR = flags.DEFINE_string(
     "chula_dir",

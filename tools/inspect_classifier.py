@@ -9,9 +9,9 @@ import pathlib
 
 from absl import flags
 
-from rbc_tf import command
 from rbc_tf.classification.fit import LOGS
-from rbc_tf.studies import inspection, validation_logs
+from rbc_tf.cli import command
+from rbc_tf.evaluation.classifier import inspection, validation_logs
 
 _DEFAULTS = inspection.InspectionConfig()
 

@@ -6,10 +6,10 @@ python tools/make_figures.py --dataset_dir=chula --bundle_dir=bundle --output_di
 
 from absl import flags
 
-from rbc_tf import command
+from rbc_tf.cli import command
 from rbc_tf.data import dataset
-from rbc_tf.studies import figures
-from rbc_tf.studies.figure_sources import FigureSettings
+from rbc_tf.figures import run as figures
+from rbc_tf.figures.sources import FigureSettings
 
 _DATASET_DIR = flags.DEFINE_string("dataset_dir", None, "The dataset folder, with splits.")
 _BUNDLE_DIR = flags.DEFINE_string("bundle_dir", None, "The bundle; figures 2, 4, 5, 7 need it.")

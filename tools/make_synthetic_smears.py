@@ -5,7 +5,7 @@ python tools/make_synthetic_smears.py --output_dir=smears --num_images=40
 
 from absl import flags
 
-from rbc_tf import command
+from rbc_tf.cli import command
 from rbc_tf.data import synthetic
 
 _DEFAULTS = synthetic.SmearConfig()

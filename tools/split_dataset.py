@@ -9,7 +9,7 @@ import collections
 
 from absl import flags
 
-from rbc_tf import command
+from rbc_tf.cli import command
 from rbc_tf.data import dataset, splits
 
 _DEFAULTS = splits.SplitConfig()

@@ -10,12 +10,12 @@ import pathlib
 
 from absl import flags
 
-from rbc_tf import command
-from rbc_tf import config as config_lib
 from rbc_tf.classification import fit
 from rbc_tf.classification.training import one_core_per_operation
-from rbc_tf.report import tables
-from rbc_tf.studies import validation_logs
+from rbc_tf.cli import command
+from rbc_tf.core import config as config_lib
+from rbc_tf.evaluation.bundle import tables
+from rbc_tf.evaluation.classifier import validation_logs
 
 _FEATURES_DIR = flags.DEFINE_string("features_dir", None, "Folder of extract_features.py.")
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder for the classifier.")

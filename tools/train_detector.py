@@ -7,7 +7,7 @@
 
 from absl import flags
 
-from rbc_tf import command
+from rbc_tf.cli import command
 from rbc_tf.detection.garden import parameters, train
 
 _EXPERIMENT = flags.DEFINE_string(

@@ -15,9 +15,9 @@ from absl import logging
 from scipy import special
 from sklearn.ensemble import GradientBoostingClassifier
 
-from rbc_tf import artifacts
-from rbc_tf.cell_types import CellTypes
-from rbc_tf.types import ABSENT, PRESENT, UNKNOWN
+from rbc_tf.core import files
+from rbc_tf.core.cell_types import CellTypes
+from rbc_tf.core.types import ABSENT, PRESENT, UNKNOWN
 
 FORMAT_VERSION = 1
 
@@ -166,7 +166,7 @@ class AbnormalityModel:
         """Writes JSON; every number is read back bit by bit."""
         values = dataclasses.asdict(self)
         arrays = {name: values[name].tolist() for name in (*_INTEGERS, *_REALS)}
-        artifacts.write_json(path, {"format_version": FORMAT_VERSION, **values, **arrays})
+        files.write_json(path, {"format_version": FORMAT_VERSION, **values, **arrays})
 
 
 def load(path: str | pathlib.Path) -> AbnormalityModel:

@@ -25,8 +25,8 @@ import math
 import numpy as np
 from scipy import optimize, special
 
-from rbc_tf.evaluation.multilabel import PLAIN_THRESHOLD
-from rbc_tf.types import ABSENT, PRESENT, UNKNOWN
+from rbc_tf.core.types import ABSENT, PRESENT, UNKNOWN
+from rbc_tf.metrics.multilabel import PLAIN_THRESHOLD
 
 EXACT_MATCH, F1, PLAIN = "exact_match", "f1", "plain"
 OBJECTIVES = (EXACT_MATCH, F1, PLAIN)

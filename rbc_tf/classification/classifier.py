@@ -7,12 +7,12 @@ import pathlib
 import keras
 import numpy as np
 
-from rbc_tf import artifacts
-from rbc_tf.cell_types import CellTypes
 from rbc_tf.classification import abnormality as abnormality_lib
 from rbc_tf.classification.abnormality import AbnormalityModel
 from rbc_tf.classification.calibration import Calibration
 from rbc_tf.classification.heads import head_names, load_heads, predict
+from rbc_tf.core import files as artifacts
+from rbc_tf.core.cell_types import CellTypes
 
 HEADS_FILE = "heads.keras"
 ABNORMALITY_FILE = "abnormality.json"

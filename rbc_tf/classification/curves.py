@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from scipy import special
 
-from rbc_tf import summaries
+from rbc_tf.classification import summaries
 from rbc_tf.classification.head_scores import aucs, masked_losses
 
 # A precision-recall curve takes a thousand times the room of a number.

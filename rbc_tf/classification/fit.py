@@ -9,8 +9,6 @@ import numpy as np
 from absl import logging
 from sklearn import metrics
 
-from rbc_tf import artifacts
-from rbc_tf.cell_types import CellTypes
 from rbc_tf.classification.abnormality import (
     AbnormalityModel,
     BoostingConfig,
@@ -28,9 +26,11 @@ from rbc_tf.classification.heads import HeadsConfig, predict
 from rbc_tf.classification.held_calibration import HeldCalibration, fit_held_calibration
 from rbc_tf.classification.out_of_fold import FoldsConfig, draw_folds, out_of_fold_probabilities
 from rbc_tf.classification.training import train_heads
-from rbc_tf.evaluation.calibration import expected_calibration_error
+from rbc_tf.core import files
+from rbc_tf.core.cell_types import CellTypes
+from rbc_tf.core.types import ABSENT, PRESENT, UNKNOWN, FeatureTable
 from rbc_tf.features import cache
-from rbc_tf.types import ABSENT, PRESENT, UNKNOWN, FeatureTable
+from rbc_tf.metrics.calibration import expected_calibration_error
 
 # Folder for curves in that of the classifier.
 LOGS = "tensorboard"
@@ -82,7 +82,7 @@ def train_classifier(
             abnormality_labels(validation.labels, cell_types.abnormal),
             abnormality.predict(outputs),
         ),
-        "versions": artifacts.versions(),
+        "versions": files.versions(),
     }
     return Classifier(cell_types, trained.model, held.calibration, abnormality, record)
 
@@ -158,7 +158,7 @@ def _check_made_of(output_dir: pathlib.Path, wanted: dict) -> None:
 def _hash_of_labels(table: FeatureTable, cell_types: CellTypes) -> str:
     """Hash over all that a classifier takes from a table beside the features."""
     texts = [table.images.tolist(), table.groups.tolist(), table.splits.tolist()]
-    return artifacts.sha256_of_json([texts, table.labels.tolist(), cell_types.to_list()])
+    return files.sha256_of_json([texts, table.labels.tolist(), cell_types.to_list()])
 
 
 def _calibration_reports(

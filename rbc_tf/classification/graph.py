@@ -8,13 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from rbc_tf.classification.abnormality import AbnormalityModel
-from rbc_tf.classification.calibration import (
-    ABOVE_HALF,
-    HIGHEST_OUTPUT,
-    LOWEST_OUTPUT,
-    Calibration,
-)
-from rbc_tf.evaluation.multilabel import PLAIN_THRESHOLD
+from rbc_tf.classification.calibration import ABOVE_HALF, HIGHEST_OUTPUT, LOWEST_OUTPUT, Calibration
+from rbc_tf.metrics.multilabel import PLAIN_THRESHOLD
 
 
 def calibrated(calibration: Calibration, outputs: tf.Tensor) -> tf.Tensor:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rbc_tf.types import PRESENT, FeatureTable
+from rbc_tf.core.types import PRESENT, FeatureTable
 
 # Starts that are compared, and passes over the units at most; each pass costs milliseconds.
 _NUM_STARTS, _MAX_PASSES = 10, 50

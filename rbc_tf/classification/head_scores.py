@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn import metrics
 
-from rbc_tf.types import PRESENT, UNKNOWN
+from rbc_tf.core.types import PRESENT, UNKNOWN
 
 
 def masked_losses(labels: np.ndarray, logits: np.ndarray) -> np.ndarray:

@@ -21,8 +21,8 @@ from rbc_tf.classification.calibration import (
     fit_thresholds,
     rows_for_thresholds,
 )
-from rbc_tf.evaluation.multilabel import PLAIN_THRESHOLD
-from rbc_tf.types import PRESENT, UNKNOWN
+from rbc_tf.core.types import PRESENT, UNKNOWN
+from rbc_tf.metrics.multilabel import PLAIN_THRESHOLD
 
 _MOST_FOLDS = 5
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from rbc_tf.classification.head_scores import masked_losses
 from rbc_tf.classification.heads import HeadsConfig
 from rbc_tf.classification.network_steps import NetworkState
-from rbc_tf.types import PRESENT, UNKNOWN
+from rbc_tf.core.types import PRESENT, UNKNOWN
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

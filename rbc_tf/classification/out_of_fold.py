@@ -14,7 +14,7 @@ from absl import logging
 from rbc_tf.classification.group_folds import spread_evenly
 from rbc_tf.classification.heads import HeadsConfig, predict
 from rbc_tf.classification.training import train_heads
-from rbc_tf.types import FeatureTable
+from rbc_tf.core.types import FeatureTable
 
 # The fold of rows that all networks learn from and none predicts.
 ALWAYS_LEARNT = -1

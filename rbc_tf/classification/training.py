@@ -30,7 +30,7 @@ from rbc_tf.classification.head_scores import aucs
 from rbc_tf.classification.heads import HEADS_LAYER, HeadsConfig, build_heads
 from rbc_tf.classification.network_steps import num_blocks
 from rbc_tf.classification.network_training import Epoch, TrainedNetwork, train_network
-from rbc_tf.types import ABSENT, PRESENT, UNKNOWN, FeatureTable
+from rbc_tf.core.types import ABSENT, PRESENT, UNKNOWN, FeatureTable
 
 # What became of a head.
 TRAINED = "trained"

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from rbc_tf import image_io
+from rbc_tf.core import image_io
+from rbc_tf.core.types import Sample
 from rbc_tf.data import regions
-from rbc_tf.types import Sample
 
 # An image counts as labelled nearly throughout from so many labelled cells, and so many per region.
 _FEWEST_CELLS = 20

@@ -17,9 +17,9 @@ import pathlib
 from collections.abc import Callable, Iterator
 from concurrent import futures
 
-from rbc_tf import image_io
-from rbc_tf.cell_types import OTHER, PAPER, SEPARATOR, CellTypes
-from rbc_tf.types import Cell, Region, Sample
+from rbc_tf.core import image_io
+from rbc_tf.core.cell_types import OTHER, PAPER, SEPARATOR, CellTypes
+from rbc_tf.core.types import Cell, Region, Sample
 
 SPLITS = ("train", "validation", "test")
 

@@ -15,10 +15,10 @@ import numpy as np
 import tensorflow as tf
 import tqdm
 
-from rbc_tf import artifacts, boxes, config, image_io
+from rbc_tf.core import boxes, config, files, image_io
+from rbc_tf.core.types import Region, Sample
 from rbc_tf.data import regions
 from rbc_tf.data.dataset import SPLITS, Dataset
-from rbc_tf.types import Region, Sample
 
 _RECORD = "records.json"
 
@@ -49,9 +49,9 @@ def write_detection_records(
     summary = {
         "splits": {},
         "region_config": config.to_dict(region_config),
-        "versions": artifacts.versions(),
+        "versions": files.versions(),
     }
-    with artifacts.atomic_folder(output_dir, marker=_RECORD) as folder:
+    with files.atomic_folder(output_dir, marker=_RECORD) as folder:
         for split in SPLITS:
             members = [(i, s) for i, s in enumerate(dataset.samples) if s.split == split]
             if members:
@@ -59,7 +59,7 @@ def write_detection_records(
                     folder, split, members, min(num_shards, len(members)), region_config
                 )
         (folder / "label_map.pbtxt").write_text(LABEL_MAP)
-        artifacts.write_json(folder / _RECORD, summary)
+        files.write_json(folder / _RECORD, summary)
     return summary
 
 
@@ -75,7 +75,7 @@ def make_example(sample: Sample, source_id: int, found: Sequence[Region]) -> tf.
         "image/width": _ints([width]),
         "image/filename": _bytes([sample.image_path.name.encode()]),
         "image/source_id": _bytes([str(source_id).encode()]),
-        "image/key/sha256": _bytes([artifacts.sha256_of_bytes(encoded).encode()]),
+        "image/key/sha256": _bytes([files.sha256_of_bytes(encoded).encode()]),
         "image/object/bbox/ymin": _floats(ymin),
         "image/object/bbox/xmin": _floats(xmin),
         "image/object/bbox/ymax": _floats(ymax),

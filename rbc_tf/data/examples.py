@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from rbc_tf.cell_types import OTHER, CellTypes
-from rbc_tf.types import ABSENT, PRESENT, UNKNOWN, Region
+from rbc_tf.core.cell_types import OTHER, CellTypes
+from rbc_tf.core.types import ABSENT, PRESENT, UNKNOWN, Region
 
 
 def is_example(region: Region) -> bool:

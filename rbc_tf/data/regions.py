@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from rbc_tf import image_io
+from rbc_tf.core import image_io
+from rbc_tf.core.types import Cell, Region, Sample
 from rbc_tf.data import cell_count, outlines
-from rbc_tf.types import Cell, Region, Sample
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,7 +5,7 @@ import dataclasses
 
 import numpy as np
 
-from rbc_tf import artifacts
+from rbc_tf.core import files
 from rbc_tf.data.dataset import IMAGES_HEADER, SPLITS, Dataset
 
 # Random assignments that are compared; each costs microseconds.
@@ -65,10 +65,10 @@ def assign_splits(dataset: Dataset, config: SplitConfig) -> dict[str, str]:
 def save_splits(dataset: Dataset, split_of_group: dict[str, str], config: SplitConfig) -> None:
     """Writes the splits into the dataset's images.csv, and what drew them into splits.json."""
     rows = [(s.name, s.group, split_of_group[s.group]) for s in dataset.samples]
-    artifacts.write_csv(dataset.root / "images.csv", IMAGES_HEADER, rows)
+    files.write_csv(dataset.root / "images.csv", IMAGES_HEADER, rows)
     groups = {split: [g for g, s in split_of_group.items() if s == split] for split in SPLITS}
     record = {"config": dataclasses.asdict(config), "groups": groups}
-    artifacts.write_json(dataset.root / "splits.json", {**record, "versions": artifacts.versions()})
+    files.write_json(dataset.root / "splits.json", {**record, "versions": files.versions()})
 
 
 def _count_by_group(dataset: Dataset) -> tuple[list[str], np.ndarray]:

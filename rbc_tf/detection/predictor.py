@@ -7,9 +7,10 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from rbc_tf import artifacts, frozen
+from rbc_tf.core import files as artifacts
+from rbc_tf.core.types import Detections
 from rbc_tf.detection import graph
-from rbc_tf.types import Detections
+from rbc_tf.graphs import frozen
 
 
 class DetectorPredictor:

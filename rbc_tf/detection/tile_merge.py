@@ -22,8 +22,8 @@ import dataclasses
 import numpy as np
 from scipy import optimize, sparse
 
-from rbc_tf import boxes as boxes_lib
-from rbc_tf.types import Detections
+from rbc_tf.core import boxes as boxes_lib
+from rbc_tf.core.types import Detections
 
 _SAME = 0.5
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from rbc_tf.core.types import Detections
 from rbc_tf.detection import tile_merge
-from rbc_tf.types import Detections
 
 AUTO, NONE = "auto", "none"
 

@@ -1,1 +1,1 @@
-"""Scores from arrays: nothing here knows a model."""
+"""Every question that is asked of the chain and of its parts, a folder each."""

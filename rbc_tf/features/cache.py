@@ -21,10 +21,10 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from rbc_tf import artifacts
-from rbc_tf.cell_types import CellTypes
-from rbc_tf.features.backbone import Backbone
-from rbc_tf.types import FeatureTable
+from rbc_tf.core import files
+from rbc_tf.core.cell_types import CellTypes
+from rbc_tf.core.types import FeatureTable
+from rbc_tf.features.backbones.backbone import Backbone
 
 # Raise when files are laid out otherwise.
 FORMAT_VERSION = 1
@@ -72,17 +72,17 @@ class Fingerprint:
     settings: dict
     images: dict[str, ImageEntry]
     weights: str = ""
-    versions: dict[str, str] = dataclasses.field(default_factory=artifacts.versions)
+    versions: dict[str, str] = dataclasses.field(default_factory=files.versions)
     dataset: str = ""
 
     @property
     def sha256(self) -> str:
         """Hash over settings and images."""
         images = {name: dataclasses.asdict(entry) for name, entry in self.images.items()}
-        return artifacts.sha256_of_json({"settings": self.settings, "images": images})
+        return files.sha256_of_json({"settings": self.settings, "images": images})
 
     def save(self, path: pathlib.Path) -> None:
-        artifacts.write_json(path, dataclasses.asdict(self))
+        files.write_json(path, dataclasses.asdict(self))
 
     @classmethod
     def load(cls, path: pathlib.Path) -> "Fingerprint":
@@ -139,7 +139,7 @@ class FeatureCache:
     def write_shard(self, image: str, boxes: np.ndarray, features: np.ndarray) -> None:
         """Writes the features float32 [N, D] of the boxes float32 [N, 4] of one image."""
         with (
-            artifacts.atomic_path(self.shard_path(image)) as temporary,
+            files.atomic_path(self.shard_path(image)) as temporary,
             tf.io.TFRecordWriter(str(temporary)) as writer,
         ):
             for box, values in zip(boxes, features, strict=True):
@@ -148,7 +148,7 @@ class FeatureCache:
     def write_table(self, table: FeatureTable, cell_types: CellTypes) -> None:
         """Writes all but the features of a table, whose `features` are not looked at."""
         cell_types.save(self.folder / _CELL_TYPES)
-        with artifacts.atomic_path(self.folder / _TABLE) as temporary:
+        with files.atomic_path(self.folder / _TABLE) as temporary:
             np.savez(temporary, **{name: getattr(table, name) for name in _TABLE_FIELDS})
 
     def load(self) -> FeatureTable:

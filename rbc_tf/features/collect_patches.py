@@ -6,13 +6,13 @@ import pathlib
 import numpy as np
 from tqdm import tqdm
 
-from rbc_tf import artifacts, boxes, image_io
+from rbc_tf.core import boxes, files, image_io
+from rbc_tf.core.types import Region, Sample
 from rbc_tf.data import dataset as dataset_lib
 from rbc_tf.data import examples
 from rbc_tf.data.regions import RegionConfig, find_regions
 from rbc_tf.features.crops import CropConfig, cut_pictures
 from rbc_tf.features.patch_archive import SINGLE_CELL, PatchArchive
-from rbc_tf.types import Region, Sample
 
 
 def collect_patches(
@@ -43,7 +43,7 @@ def collect_patches(
             parts.append(_cut(sample, chosen, crop))
             labels += [examples.label_vector(region, dataset.cell_types) for region in chosen]
             images += [sample.name] * len(chosen)
-            hashes[sample.name] = artifacts.sha256_of_file(sample.image_path)
+            hashes[sample.name] = files.sha256_of_file(sample.image_path)
     if not parts:
         raise ValueError(
             f"{dataset_dir}: the split '{split}' must have labelled regions ({regions}). "

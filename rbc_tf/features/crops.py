@@ -33,8 +33,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from rbc_tf import boxes as box_lib
-from rbc_tf.features.resnet import IMAGENET_MEAN, SMALLEST_PATCH
+from rbc_tf.core import boxes as box_lib
+from rbc_tf.features.backbones.resnet50 import IMAGENET_MEAN, SMALLEST_PATCH
 
 # Enters the fingerprint of the feature cache: raise it whenever the values of patches change.
 CROP_VERSION = 1

@@ -8,17 +8,18 @@ import numpy as np
 from absl import logging
 from tqdm import tqdm
 
-from rbc_tf import artifacts, boxes, frozen, image_io
-from rbc_tf import config as config_lib
-from rbc_tf.cell_types import CellTypes
+from rbc_tf.core import boxes, files, image_io
+from rbc_tf.core import config as config_lib
+from rbc_tf.core.cell_types import CellTypes
+from rbc_tf.core.types import FeatureTable, Region, Sample
 from rbc_tf.data import dataset as dataset_lib
 from rbc_tf.data import examples as examples_lib
 from rbc_tf.data.regions import RegionConfig, find_regions
-from rbc_tf.features.backbone import Backbone, load_backbone
+from rbc_tf.features.backbones.backbone import Backbone, load_backbone
 from rbc_tf.features.cache import FORMAT_VERSION, FeatureCache, Fingerprint, ImageEntry
 from rbc_tf.features.crops import CROP_VERSION, CropConfig, check_boxes
 from rbc_tf.features.extractor import FeatureExtractor
-from rbc_tf.types import FeatureTable, Region, Sample
+from rbc_tf.graphs import frozen
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,8 +147,8 @@ def _plan(samples: Sequence[Sample], config: RegionConfig) -> tuple[list[_Task],
         try:
             regions = tuple(filter(examples_lib.is_example, find_regions(sample, config)))
             # The mask enters by the boxes that were found in it.
-            hashed = artifacts.sha256_of_bytes(boxes.as_boxes([r.box for r in regions]).tobytes())
-            entry = ImageEntry(artifacts.sha256_of_file(sample.image_path), hashed)
+            hashed = files.sha256_of_bytes(boxes.as_boxes([r.box for r in regions]).tobytes())
+            entry = ImageEntry(files.sha256_of_file(sample.image_path), hashed)
             tasks.append(_Task(sample, regions, entry))
         except (OSError, ValueError) as error:
             failures[sample.name] = _reason(sample, error)

@@ -6,9 +6,10 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from rbc_tf import artifacts, frozen
+from rbc_tf.core import files
 from rbc_tf.features import crops
-from rbc_tf.features.backbone import Backbone, load_backbone
+from rbc_tf.features.backbones.backbone import Backbone, load_backbone
+from rbc_tf.graphs import frozen
 
 # Patches at a time, by default.
 BATCH_SIZE = 32
@@ -35,7 +36,7 @@ class FeatureExtractor:
         Raises ValueError where the machine does not have the precision.
         """
         # The hash of the weights does not know of the layers between.
-        key = f"{backbone.weights_sha256} {artifacts.sha256_of_json(backbone.model.get_config())}"
+        key = f"{backbone.weights_sha256} {files.sha256_of_json(backbone.model.get_config())}"
         self._prepare(key, lambda: backbone, batch_size, precision)
 
     @classmethod
@@ -47,7 +48,7 @@ class FeatureExtractor:
         Raises ValueError as the constructor, WeightsError as `load_backbone`.
         """
         extractor = cls.__new__(cls)
-        key = f"{artifacts.sha256_of_file(path)} {patch_size}"
+        key = f"{files.sha256_of_file(path)} {patch_size}"
         extractor._prepare(key, lambda: load_backbone(str(path), patch_size), BATCH_SIZE, precision)
         return extractor
 

@@ -13,9 +13,9 @@ import keras
 import numpy as np
 from absl import logging
 
-from rbc_tf import artifacts
-from rbc_tf.features import resnet
+from rbc_tf.core import files
 from rbc_tf.features.augmentation import AugmentationConfig, augment
+from rbc_tf.features.backbones import resnet50 as resnet
 from rbc_tf.features.masked_loss import masked_cross_entropy, positive_weights, score_logits
 from rbc_tf.features.patch_archive import PatchArchive
 
@@ -174,7 +174,7 @@ def make_record(
         "config": dataclasses.asdict(config),
         "best": max(history, key=_mean_auc),
         "backend": keras.backend.backend(),
-        "versions": artifacts.versions(),
+        "versions": files.versions(),
     }
 
 
@@ -202,11 +202,11 @@ class _Validation(keras.callbacks.Callback):
         entry = {"epoch": epoch + 1, "loss": float(logs["loss"]), **scores}
         best = max(map(_mean_auc, self._history), default=-1.0)
         if _mean_auc(entry) > best:
-            with artifacts.atomic_path(self._work_dir / _BEST) as temporary:
+            with files.atomic_path(self._work_dir / _BEST) as temporary:
                 self.model.save_weights(str(temporary), overwrite=True)
         del self._history[epoch:]  # of an epoch that a killed run had not finished
         self._history.append(entry)
-        artifacts.write_json(self._work_dir / _HISTORY, self._history)
+        files.write_json(self._work_dir / _HISTORY, self._history)
         logging.info(
             "epoch %d: loss %.4f, validation loss %.4f, mean AUC %.4f",
             epoch + 1,
@@ -259,7 +259,7 @@ def _check_state(work_dir, train, validation, config, start) -> None:
         "config": dataclasses.asdict(config),
         "start": resnet.hash_of_weights(start) if start is not None else None,
         "patches": [
-            artifacts.sha256_of_bytes(archive.patches.tobytes(), archive.labels.tobytes())
+            files.sha256_of_bytes(archive.patches.tobytes(), archive.labels.tobytes())
             for archive in (train, validation)
         ],
     }
@@ -269,7 +269,7 @@ def _check_state(work_dir, train, validation, config, start) -> None:
             f"{work_dir} holds a training with other settings, patches or initial weights. "
             "Delete it, or name another folder"
         )
-    artifacts.write_json(path, made_of)
+    files.write_json(path, made_of)
 
 
 def _load_history(work_dir: pathlib.Path) -> list[dict]:

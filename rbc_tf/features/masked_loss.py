@@ -9,8 +9,8 @@ import keras
 import numpy as np
 from sklearn import metrics
 
+from rbc_tf.core.types import ABSENT, PRESENT, UNKNOWN
 from rbc_tf.features.patch_archive import PatchArchive
-from rbc_tf.types import ABSENT, PRESENT, UNKNOWN
 
 
 def positive_weights(labels: np.ndarray, largest: float) -> np.ndarray:

@@ -11,7 +11,7 @@ import zipfile
 
 import numpy as np
 
-from rbc_tf import artifacts
+from rbc_tf.core import files
 
 SINGLE_CELL, ALL = "single_cell", "all"
 REGION_CHOICES = (SINGLE_CELL, ALL)
@@ -45,7 +45,7 @@ class PatchArchive:
 
     def save(self, path: str | pathlib.Path) -> None:
         arrays = {name: getattr(self, name) for name in _ARRAYS}
-        with artifacts.atomic_path(path) as temporary, temporary.open("wb") as file:
+        with files.atomic_path(path) as temporary, temporary.open("wb") as file:
             np.savez(file, about=np.array(json.dumps(self.about)), **arrays)
 
     @classmethod

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from rbc_tf.core.types import FeatureTable
 from rbc_tf.features import cache
-from rbc_tf.features.backbone import read_record
-from rbc_tf.types import FeatureTable
+from rbc_tf.features.backbones.backbone import read_record
 
 _LISTED = 5
 

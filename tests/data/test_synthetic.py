@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from rbc_tf import cell_types, config
+from rbc_tf.core import cell_types, config
 from rbc_tf.data.synthetic import (
     SmearConfig,
     cells,

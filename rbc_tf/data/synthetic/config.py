@@ -3,7 +3,7 @@
 import dataclasses
 import math
 
-from rbc_tf import cell_types
+from rbc_tf.core import cell_types
 
 # Below this a cell has too few pixels to show a slit, a granule or a spicule.
 _MIN_DIAMETER = 12.0

@@ -12,11 +12,11 @@ import numpy as np
 import tqdm
 
 import rbc_tf
-from rbc_tf import artifacts, cell_types, image_io
-from rbc_tf import config as config_io
+from rbc_tf.core import cell_types, files, image_io
+from rbc_tf.core import config as config_io
+from rbc_tf.core.types import Cell
 from rbc_tf.data.synthetic.config import SmearConfig
 from rbc_tf.data.synthetic.smear import render_smear, smear_cells
-from rbc_tf.types import Cell
 
 RECORD_NAME = "synthetic.json"
 
@@ -60,7 +60,7 @@ def write_dataset(
     _check_folder(output_dir, record, num_images)
     for name in ("images", "masks"):
         (output_dir / name).mkdir(parents=True, exist_ok=True)
-    artifacts.write_json(output_dir / RECORD_NAME, record)
+    files.write_json(output_dir / RECORD_NAME, record)
 
     write = functools.partial(_write_image, output_dir, config, seed, images_per_slide)
     cells = _in_parallel(write, num_images, num_processes)
@@ -108,14 +108,14 @@ def _write_tables(output_dir, cells, images_per_slide):
         for index, of_image in enumerate(cells)
         for cell in of_image
     ]
-    artifacts.write_csv(output_dir / "cells.csv", ("image", "x", "y", "type"), rows)
+    files.write_csv(output_dir / "cells.csv", ("image", "x", "y", "type"), rows)
     # Splits are drawn elsewhere, by group.
     groups = [
         (image_name(index), f"slide_{index // images_per_slide + 1:04d}", "")
         for index in range(len(cells))
     ]
-    artifacts.write_csv(output_dir / "images.csv", ("image", "group", "split"), groups)
-    with artifacts.atomic_path(output_dir / "cell_types.yaml") as temporary:
+    files.write_csv(output_dir / "images.csv", ("image", "group", "split"), groups)
+    with files.atomic_path(output_dir / "cell_types.yaml") as temporary:
         cell_types.PAPER.save(temporary)
 
 

@@ -5,13 +5,13 @@ import dataclasses
 import cv2
 import numpy as np
 
-from rbc_tf import cell_types
+from rbc_tf.core import cell_types
+from rbc_tf.core.types import Cell
 from rbc_tf.data.synthetic import clusters
 from rbc_tf.data.synthetic.cells import draw_cell
 from rbc_tf.data.synthetic.clusters import Cluster
 from rbc_tf.data.synthetic.config import SmearConfig
 from rbc_tf.data.synthetic.placement import PlacedCell, shared_windows
-from rbc_tf.types import Cell
 
 # A cell cut by the border shows at least this part of itself, uncovered, or is not placed there.
 MIN_VISIBLE_SHARE = 0.35

@@ -4,10 +4,10 @@ import dataclasses
 
 import numpy as np
 
+from rbc_tf.core.types import Cell
 from rbc_tf.data.synthetic import debris, optics
 from rbc_tf.data.synthetic.config import SmearConfig
 from rbc_tf.data.synthetic.scene import Scene, draw_scene
-from rbc_tf.types import Cell
 
 # Added to a seed, these keep the random numbers of slides, scenes and pictures independent.
 _SLIDE, _SCENE, _PICTURE = 0, 1, 2

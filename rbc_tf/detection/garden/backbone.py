@@ -10,7 +10,7 @@ import urllib.request
 
 from absl import logging
 
-from rbc_tf import artifacts
+from rbc_tf.core import files
 from rbc_tf.detection.garden import checkpoints, configs
 
 # Published on Model Garden's vision page, by ResNet depth.
@@ -63,7 +63,7 @@ def fetch(url: str, folder: pathlib.Path) -> str:
     name = url.rsplit("/", 1)[-1].removesuffix(".tar.gz")
     unpacked = folder / name
     if not unpacked.is_dir():
-        with artifacts.atomic_folder(unpacked, marker="checkpoint") as temporary:
+        with files.atomic_folder(unpacked, marker="checkpoint") as temporary:
             archive = temporary / "archive.tar.gz"
             _download(url, archive)
             _unpack(archive, temporary, url)

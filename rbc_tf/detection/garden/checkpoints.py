@@ -8,7 +8,7 @@ import orbit
 import tensorflow as tf
 from official.core import train_utils
 
-from rbc_tf import artifacts
+from rbc_tf.core import files
 from rbc_tf.detection.garden import configs
 
 
@@ -41,7 +41,7 @@ class BestCheckpoint(train_utils.BestCheckpointExporter):
     def export_best_eval_metric(self, eval_logs, global_step) -> None:
         scores = {name: float(orbit.utils.get_value(value)) for name, value in eval_logs.items()}
         scores["best_ckpt_global_step"] = int(global_step)
-        artifacts.write_json(self.best_ckpt_logs_path, scores)
+        files.write_json(self.best_ckpt_logs_path, scores)
 
 
 def exporter(params: configs.Experiment, model_dir: str, output_dir: str) -> BestCheckpoint:

@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 from official.vision.ops import preprocess_ops
 
-from rbc_tf import boxes as box_lib
-from rbc_tf.evaluation import detection
+from rbc_tf.core import boxes as box_lib
+from rbc_tf.metrics import detection
 
 # RGB. True boxes are drawn first and thicker, so that both stay visible where they agree.
 _TRUE_COLOUR, _TRUE_THICKNESS = (0, 160, 255), 4

@@ -10,7 +10,7 @@ from official.core import train_utils
 from official.modeling import performance
 from official.vision.serving import detection
 
-from rbc_tf import artifacts
+from rbc_tf.core import files
 from rbc_tf.detection.garden import checkpoints, configs, parameters, records, training_images
 
 INPUT_TYPES = ("image_tensor", "image_bytes", "tf_example")
@@ -51,7 +51,7 @@ def run(
         raise ValueError(
             f"input_type must be one of {', '.join(INPUT_TYPES)}. Received: {input_type!r}"
         )
-    artifacts.check_replaceable(export_dir, PROVENANCE_FILE)  # before minutes of work
+    files.check_replaceable(export_dir, PROVENANCE_FILE)  # before minutes of work
     if model_dir:
         sources = parameters.of_run(sources, model_dir)
     params = parameters.build(sources)
@@ -62,11 +62,11 @@ def run(
     module = detection.DetectionModule(
         params=params, batch_size=None, input_image_size=size, input_type=input_type
     )
-    with artifacts.atomic_folder(export_dir, marker=PROVENANCE_FILE) as folder:
+    with files.atomic_folder(export_dir, marker=PROVENANCE_FILE) as folder:
         _save(module, checkpoint, input_type, str(folder))
         train_utils.serialize_config(params, str(folder))
         provenance = _provenance(params, checkpoint, size, input_type)
-        artifacts.write_json(folder / PROVENANCE_FILE, provenance)
+        files.write_json(folder / PROVENANCE_FILE, provenance)
     logging.info("Exported %s to %s", checkpoint, export_dir)
 
 
@@ -106,7 +106,7 @@ def _provenance(
     settings = params.as_dict()
     return {
         "experiment": params.experiment,
-        "params_sha256": artifacts.sha256_of_json(settings),
+        "params_sha256": files.sha256_of_json(settings),
         "checkpoint": os.path.basename(checkpoint),
         "step": checkpoints.step(checkpoint),
         "validation": checkpoints.scores(checkpoint),
@@ -116,7 +116,7 @@ def _provenance(
         "max_num_detections": params.task.model.detection_generator.max_num_detections,
         **training_images.describe(params.task.records_dir),
         "records": _split_sizes(params),
-        "versions": artifacts.versions(),
+        "versions": files.versions(),
     }
 
 

@@ -13,7 +13,7 @@ from absl import logging
 from official.core import base_trainer, task_factory, train_utils
 from official.modeling import performance
 
-from rbc_tf import artifacts
+from rbc_tf.core import files
 from rbc_tf.detection.garden import (
     backbone,
     checkpoints,
@@ -89,9 +89,9 @@ def evaluate(
         "checkpoint": os.path.basename(checkpoint_path),
         "step": checkpoints.step(checkpoint_path),
         **scores,
-        "versions": artifacts.versions(),
+        "versions": files.versions(),
     }
-    artifacts.write_json(pathlib.Path(model_dir) / f"metrics-{split}.json", report)
+    files.write_json(pathlib.Path(model_dir) / f"metrics-{split}.json", report)
     logging.info("%s images of split %s: %s", report["num_images"], split, scores)
     return scores
 

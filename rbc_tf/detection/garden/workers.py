@@ -18,7 +18,7 @@ from absl import logging
 from official.common import distribute_utils
 from official.core import config_definitions as cfg
 
-from rbc_tf import artifacts
+from rbc_tf.core import files
 from rbc_tf.detection.garden import configs
 
 _MULTI_WORKER = "multi_worker_mirrored"
@@ -188,7 +188,7 @@ def check_same_settings(params: configs.Experiment, spread: tf.distribute.Strate
         for name in own:
             del part[name]
     # 48 bits, which float64 holds exactly.
-    digest = int(artifacts.sha256_of_json(settings)[:12], 16)
+    digest = int(files.sha256_of_json(settings)[:12], 16)
     if digest != of_chief(np.array([digest], np.float64), spread)[0]:
         raise ValueError(
             "All workers must be given the same settings, files of settings and seed. This one's "

@@ -1,1 +1,0 @@
-"""What the chain is compared with: separating cells, and one label per cell."""

@@ -1,0 +1,1 @@
+"""What every stage uses: values, boxes, types, files and settings."""

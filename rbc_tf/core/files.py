@@ -1,0 +1,129 @@
+"""Files that say what made them: atomic writing, hashes, versions."""
+
+import contextlib
+import csv
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from importlib import metadata
+
+import rbc_tf
+
+# What can change a number on the way from pixels to a probability.
+_VERSIONED_PACKAGES = (
+    "tensorflow",
+    "keras",
+    "tf-models-official",
+    "scikit-learn",
+    "numpy",
+    "opencv-python-headless",
+)
+
+
+@contextlib.contextmanager
+def atomic_path(path: str | pathlib.Path) -> Iterator[pathlib.Path]:
+    """Gives a temporary path beside `path` and moves it there when the block succeeds.
+
+    A reader sees the old file or the new one, never half of one; a failure leaves nothing.
+    """
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The whole name stands at the end: some writers go by more than the last suffix.
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=f"-{path.name}")
+    os.close(handle)
+    temporary = pathlib.Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_folder(path: str | pathlib.Path, marker: str) -> Iterator[pathlib.Path]:
+    """As `atomic_path`, for a folder; an earlier folder of its kind is replaced at the end.
+
+    Args:
+        path: the folder to write.
+        marker: name of a file that every folder of this kind holds; a folder without it is
+            somebody's and not replaced.
+
+    Raises:
+        ValueError: `path` holds something else.
+    """
+    path = pathlib.Path(path)
+    check_replaceable(path, marker)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = pathlib.Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-"))
+    try:
+        yield temporary
+        temporary.chmod(0o755)
+        if path.exists():
+            shutil.rmtree(path)
+        os.replace(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def check_replaceable(path: str | pathlib.Path, marker: str) -> None:
+    """Raises ValueError where `path` is neither new, nor empty, nor a folder with `marker`."""
+    path = pathlib.Path(path)
+    if path.exists() and not (path / marker).is_file() and any(path.iterdir()):
+        raise ValueError(
+            f"{path}: a new or empty folder, or one with {marker}, which is replaced, is required. "
+            "It holds other files; choose another folder"
+        )
+
+
+def write_json(path: str | pathlib.Path, value) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(json_bytes(value))
+
+
+def json_bytes(value) -> bytes:
+    """The content of a JSON file, the same wherever it is written.
+
+    Raises ValueError where a number is nan or infinite: JSON knows neither.
+    """
+    return (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8")
+
+
+def write_csv(path: str | pathlib.Path, header: Sequence[str], rows: Iterable[Sequence]) -> None:
+    with (
+        atomic_path(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def sha256_of_bytes(*parts: bytes) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def sha256_of_file(path: str | pathlib.Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_of_json(value) -> str:
+    """Hash of a JSON value, independent of the order of its keys."""
+    return sha256_of_bytes(json.dumps(value, sort_keys=True).encode())
+
+
+def versions() -> dict[str, str]:
+    """Versions of this package and of those that its numbers depend on."""
+    found = {"rbc_tf": rbc_tf.__version__}
+    for package in _VERSIONED_PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found

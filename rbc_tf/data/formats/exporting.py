@@ -1,0 +1,60 @@
+"""Regions of an analysis or of a dataset, written in the formats of other programs."""
+
+import contextlib
+import dataclasses
+import pathlib
+
+import tqdm
+
+from rbc_tf.data.formats import coco, geojson, imagej
+from rbc_tf.data.formats.sources import Source
+
+FORMATS = ("coco", "geojson", "imagej")
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportSummary:
+    """What was written, and one line for each image that could not be read."""
+
+    images: int
+    regions: int
+    problems: tuple[str, ...]
+
+
+def export(
+    source: Source, file_format: str, output_dir: str | pathlib.Path, object_type: str = ""
+) -> ExportSummary:
+    """Writes all images of a source, one in memory at a time.
+
+    Args:
+        source: what to write (see `sources`).
+        file_format: one of FORMATS.
+        output_dir: folder for the files (see the module of each format).
+        object_type: of QuPath, 'detection' or 'annotation'; by default an analysis's regions are
+            detections and true ones annotations.
+
+    Raises:
+        ValueError: a format or an object type is unknown, or the format cannot hold the name of a
+            type.
+    """
+    if file_format not in FORMATS:
+        raise ValueError(f"The format must be one of {', '.join(FORMATS)}. Received: {file_format}")
+    object_type = object_type or ("detection" if source.predicted else "annotation")
+    if object_type not in geojson.OBJECT_TYPES:
+        known = " or ".join(geojson.OBJECT_TYPES)
+        raise ValueError(f"The object type must be {known}. Received: {object_type}")
+    images = regions = 0
+    with contextlib.ExitStack() as stack:
+        if file_format == "coco":
+            files = coco.writer(output_dir, source.type_names, source.predicted)
+            write = stack.enter_context(files)
+        elif file_format == "geojson":
+            write = geojson.writer(output_dir, source.type_names, object_type)
+        else:
+            write = imagej.writer(output_dir, source.type_names)
+        progress = tqdm.tqdm(source.images, "export", source.num_images, unit="image")
+        for image in progress:
+            write(image)
+            images += 1
+            regions += len(image.regions)
+    return ExportSummary(images, regions, tuple(source.problems))

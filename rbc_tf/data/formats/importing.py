@@ -1,0 +1,234 @@
+"""Annotations of other programs become a dataset folder."""
+
+import dataclasses
+import pathlib
+import shutil
+from collections.abc import Mapping
+
+import numpy as np
+import tqdm
+
+from rbc_tf.core import files, image_io
+from rbc_tf.core.cell_types import SEPARATOR, CellTypes
+from rbc_tf.core.types import Cell, Region
+from rbc_tf.data import segmentation
+from rbc_tf.data.dataset import CELLS_HEADER, IMAGES_HEADER, REGIONS_HEADER, DatasetError
+from rbc_tf.data.formats import coco, geojson, truth, voc
+from rbc_tf.data.formats.image_finder import ImageFinder
+from rbc_tf.data.formats.marked import MarkedImage
+from rbc_tf.data.formats.type_names import TypeNames
+
+FORMATS = ("coco", "voc", "geojson")
+
+_RECORD = "import.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class ImportOptions:
+    """How annotations are taken.
+
+    Attributes:
+        renames: from a type in the file to one in the list, 'other', or '' (says nothing).
+        ignored: types whose regions and cells are left out.
+        complete: regions count as labelled throughout where the file does not say.
+        zero_based: VOC files count from 0 and give edges.
+        masks_dir: folder of masks NAME.png for images without boxes.
+        segment: make the masks of images without boxes by thresholding, as for Chula RBC-12.
+    """
+
+    renames: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
+    complete: bool = True
+    zero_based: bool = False
+    masks_dir: str | None = None
+    segment: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class ImportSummary:
+    """What came of an import; images of the folder that no annotation names are left out."""
+
+    images: int
+    images_left_out: int
+    regions: int
+    regions_of_several_types: int
+    regions_without_type: int
+    cells: int
+
+
+@dataclasses.dataclass(frozen=True)
+class _Image:
+    """One image to be written: its name in the dataset, and all that is known of it."""
+
+    name: str
+    group: str
+    path: pathlib.Path
+    size: tuple[int, int]
+    regions: list[Region]
+    cells: list[Cell]
+    mask_path: pathlib.Path | None
+
+
+def import_annotations(
+    file_format: str,
+    annotations: str | pathlib.Path,
+    images_dir: str | pathlib.Path,
+    output_dir: str | pathlib.Path,
+    cell_types: CellTypes,
+    options: ImportOptions = ImportOptions(),
+) -> ImportSummary:
+    """Writes a dataset folder; images are copied.
+
+    Boxes go to regions.csv and points to cells.csv. An image without boxes gets its mask from
+    `masks_dir` or by thresholding where one of these is asked for, else, when it has no points
+    either, an empty mask: it was looked at and holds nothing. An image in a subfolder is named
+    FOLDER_NAME, and the folder is its group.
+
+    Args:
+        file_format: one of FORMATS.
+        annotations: the file, or for VOC and GeoJSON the folder of files.
+        images_dir: folder of the images, in it and below.
+        output_dir: the folder to write; an earlier import there is replaced.
+        cell_types: the list of types, saved with the dataset.
+        options: how they are taken.
+
+    Raises:
+        DatasetError: with everything that is wrong in the annotations; nothing is written.
+        ValueError: the format is unknown, a folder is missing, or `output_dir` holds something
+            else than an import.
+    """
+    if file_format not in FORMATS:
+        raise ValueError(f"The format must be one of {', '.join(FORMATS)}. Received: {file_format}")
+    files.check_replaceable(output_dir, _RECORD)
+    names = TypeNames(cell_types, options.renames, options.ignored)
+    finder = ImageFinder(images_dir)
+    problems: list[str] = []
+    marked = _read(file_format, annotations, options, problems)
+    images = _resolve(marked, finder, names, options, problems)
+    problems += names.problems()
+    if not images and not problems:
+        problems.append("no image is annotated")
+    if problems:
+        raise DatasetError(pathlib.Path(annotations), problems)
+    summary = _summarise(images, len(finder.images))
+    record = {
+        "format": file_format,
+        "annotations": str(annotations),
+        "images_dir": str(images_dir),
+        "options": dataclasses.asdict(options),
+        "summary": dataclasses.asdict(summary),
+        "versions": files.versions(),
+    }
+    with files.atomic_folder(output_dir, marker=_RECORD) as folder:
+        _write_images(folder, images, options.segment)
+        _write_tables(folder, images)
+        cell_types.save(folder / "cell_types.yaml")
+        files.write_json(folder / _RECORD, record)
+    return summary
+
+
+def _summarise(images: list[_Image], images_in_folder: int) -> ImportSummary:
+    regions = [region for image in images for region in image.regions]
+    return ImportSummary(
+        images=len(images),
+        images_left_out=images_in_folder - len(images),
+        regions=len(regions),
+        regions_of_several_types=sum(len(region.types) > 1 for region in regions),
+        regions_without_type=sum(not region.types for region in regions),
+        cells=sum(len(image.cells) for image in images),
+    )
+
+
+def _read(
+    file_format: str, path: str | pathlib.Path, options: ImportOptions, problems: list[str]
+) -> list[MarkedImage]:
+    if file_format == "coco":
+        return coco.read(path, problems)
+    if file_format == "voc":
+        return voc.read(path, problems, options.zero_based)
+    return geojson.read(path, problems)
+
+
+def _resolve(
+    marked: list[MarkedImage],
+    finder: ImageFinder,
+    names: TypeNames,
+    options: ImportOptions,
+    problems: list[str],
+) -> list[_Image]:
+    """The images with their files, in the order of their names; notes what is wrong."""
+    images: dict[str, _Image] = {}
+    for one in marked:
+        try:
+            image = _resolve_one(one, finder, names, options, problems)
+            if image.name in images:
+                raise ValueError(
+                    f"{finder.relative(image.path)} and {finder.relative(images[image.name].path)} "
+                    f"would both be image '{image.name}'; annotate each once, or rename one"
+                )
+            images[image.name] = image
+        except ValueError as error:
+            problems.append(f"{one.where}: {error}")
+    return [images[name] for name in sorted(images)]
+
+
+def _resolve_one(
+    marked: MarkedImage,
+    finder: ImageFinder,
+    names: TypeNames,
+    options: ImportOptions,
+    problems: list[str],
+) -> _Image:
+    path = finder.find(marked.name)
+    size = image_io.image_size(path)
+    for said, real, edge in zip((marked.height, marked.width), size, ("high", "wide"), strict=True):
+        if said is not None and said != real:
+            raise ValueError(
+                f"image '{marked.name}' was annotated at {said} pixels {edge}. "
+                f"{finder.relative(path)} is {real}; annotate the image as it is stored"
+            )
+    regions = truth.regions(marked, size, names, options.complete, problems)
+    cells = truth.cells(marked, size, names, problems)
+    relative = pathlib.PurePosixPath(finder.relative(path)).with_suffix("")
+    mask_path = None
+    if not regions and options.masks_dir is not None:
+        mask_path = pathlib.Path(options.masks_dir) / f"{relative}.png"
+        if image_io.image_size(mask_path) != size:
+            raise ValueError(f"{mask_path}: must be of the image's size, {size[1]} x {size[0]}")
+    elif not regions and cells and not options.segment:
+        raise ValueError(
+            f"image '{marked.name}' has points and no boxes, and so needs a mask: give "
+            "--masks_dir, or --segment to make masks by thresholding"
+        )
+    group = "_".join(relative.parts[:-1])
+    return _Image("_".join(relative.parts), group, path, size, regions, cells, mask_path)
+
+
+def _write_images(folder: pathlib.Path, images: list[_Image], segment: bool) -> None:
+    """The copies, and a mask for each image without boxes."""
+    (folder / "images").mkdir()
+    for image in tqdm.tqdm(images, desc="import", unit="image"):
+        shutil.copyfile(image.path, folder / "images" / f"{image.name}{image.path.suffix}")
+        if image.regions:
+            continue
+        mask_path = folder / "masks" / f"{image.name}.png"
+        if image.mask_path is not None:
+            mask = image_io.read_mask(image.mask_path)
+        elif segment:
+            mask = segmentation.segment_cells(image_io.read_image(image.path))
+        else:
+            mask = np.zeros(image.size, dtype=bool)
+        image_io.write_mask(mask_path, mask)
+
+
+def _write_tables(folder: pathlib.Path, images: list[_Image]) -> None:
+    regions, cells = [], []
+    for image in images:
+        for region in image.regions:
+            types, complete = SEPARATOR.join(region.types), str(region.complete).lower()
+            regions.append((image.name, *region.box, types, region.num_cells, complete))
+        cells += [(image.name, cell.x, cell.y, cell.type) for cell in image.cells]
+    files.write_csv(folder / "regions.csv", REGIONS_HEADER, regions)
+    files.write_csv(folder / "cells.csv", CELLS_HEADER, cells)
+    groups = [(image.name, image.group or image.name, "") for image in images]
+    files.write_csv(folder / "images.csv", IMAGES_HEADER, groups)

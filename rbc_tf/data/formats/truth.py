@@ -1,0 +1,87 @@
+"""What is marked in an image becomes its true regions and cells."""
+
+from rbc_tf.core.cell_types import OTHER
+from rbc_tf.core.types import Cell, Region
+from rbc_tf.data.formats.marked import MarkedImage, MarkedRegion
+from rbc_tf.data.formats.type_names import TypeNames
+
+Box = tuple[float, float, float, float]
+
+
+def regions(
+    image: MarkedImage,
+    size: tuple[int, int],
+    names: TypeNames,
+    complete: bool,
+    problems: list[str],
+) -> list[Region]:
+    """The regions of an image, in the order of the file.
+
+    Boxes are cut at the edges of the image. Several marks with one and the same box are one region
+    with all their types: formats with one type per box say it so. A region whose number of cells
+    is not said holds as many as it has types, one at least; it never holds fewer.
+
+    Args:
+        image: what is marked.
+        size: (height, width) of the image.
+        names: translates the names of types.
+        complete: whether a region with types counts as labelled throughout where the file does not
+            say; one without types never does.
+        problems: takes one line for each box outside the image.
+    """
+    merged: dict[Box, list[MarkedRegion]] = {}
+    for region in image.regions:
+        if names.is_ignored(region.types):
+            continue
+        box = _cut(region.box, size)
+        if box is None:
+            edges = ", ".join(f"{edge:g}" for edge in region.box)
+            problems.append(
+                f"{region.where}: the box must lie in the image of {size[1]} x {size[0]}. "
+                f"Received: ({edges}) (ymin, xmin, ymax, xmax)"
+            )
+        else:
+            merged.setdefault(box, []).append(region)
+    return [_merge(box, same, names, complete) for box, same in merged.items()]
+
+
+def _merge(box: Box, marks: list[MarkedRegion], names: TypeNames, complete: bool) -> Region:
+    types = {name for mark in marks for name in names.translate(mark.types, mark.where)}
+    counts = [mark.num_cells for mark in marks if mark.num_cells is not None]
+    said = [mark.complete for mark in marks if mark.complete is not None]
+    return Region(
+        box=box,
+        types=tuple(sorted(types)),
+        num_cells=max(1, len(types), *counts),
+        complete=all(said) if said else complete and bool(types),
+    )
+
+
+def cells(
+    image: MarkedImage, size: tuple[int, int], names: TypeNames, problems: list[str]
+) -> list[Cell]:
+    """The cells of an image; one whose type is not said is of type 'other'.
+
+    `problems` takes one line for each point outside the image.
+    """
+    found = []
+    for cell in image.cells:
+        kind = (cell.type,) if cell.type else ()
+        if names.is_ignored(kind):
+            continue
+        if not (0 <= cell.x < size[1] and 0 <= cell.y < size[0]):
+            problems.append(
+                f"{cell.where}: the point must lie in the image of {size[1]} x {size[0]}. "
+                f"Received: x {cell.x:g}, y {cell.y:g}"
+            )
+            continue
+        translated = names.translate(kind, cell.where)
+        found.append(Cell(cell.x, cell.y, translated[0] if translated else OTHER))
+    return found
+
+
+def _cut(box: Box, size: tuple[int, int]) -> Box | None:
+    """The part of a box in an image of (height, width), None where there is none."""
+    ymin, xmin = max(box[0], 0), max(box[1], 0)
+    ymax, xmax = min(box[2], size[0]), min(box[3], size[1])
+    return (ymin, xmin, ymax, xmax) if ymin < ymax and xmin < xmax else None

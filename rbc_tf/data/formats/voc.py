@@ -1,0 +1,99 @@
+"""Pascal VOC XML, one file per image, in only.
+
+VOC (Everingham et al., "The PASCAL Visual Object Classes Challenge 2012 Development Kit") counts
+pixels from 1, and its xmax and ymax are the last pixels of a box. Ours count from 0 and end behind
+the last pixel, so that xmin and ymin become one less and xmax and ymax stay as they are. Many tools
+write files of this form but count from 0 and give edges: `zero_based` takes these as they are.
+"""
+
+import pathlib
+from xml.etree import ElementTree
+
+from rbc_tf.data.formats import values
+from rbc_tf.data.formats.marked import MarkedImage, MarkedRegion
+
+
+def read(
+    path: str | pathlib.Path, problems: list[str], zero_based: bool = False
+) -> list[MarkedImage]:
+    """Reads VOC files; each `object` is a region, and its `name` is its type.
+
+    `num_cells` and `complete` are read where an object has elements of that name. A file without
+    objects is of an image that was looked at and is empty.
+
+    Args:
+        path: a folder of XML files, in it and below, or one such file.
+        problems: takes one line for whatever is wrong with a file; what is wrong is left out.
+        zero_based: boxes are edges counted from 0.
+
+    Raises:
+        ValueError: there is no such file or folder, or no file in it.
+    """
+    path = pathlib.Path(path)
+    below = (file for file in sorted(path.rglob("*.xml")) if not file.name.startswith("."))
+    files = [path] if path.is_file() else list(below)
+    if not files:
+        raise ValueError(f"{path}: a VOC file (.xml), or a folder with some, is required")
+    folder = path.parent if path.is_file() else path
+    found = (_read_file(folder, file, zero_based, problems) for file in files)
+    return [image for image in found if image is not None]
+
+
+def _read_file(
+    folder: pathlib.Path, path: pathlib.Path, zero_based: bool, problems: list[str]
+) -> MarkedImage | None:
+    try:
+        root = ElementTree.parse(path).getroot()
+        if root.tag != "annotation":
+            raise ValueError(f"the root element must be 'annotation'. Received: '{root.tag}'")
+        height, width = _size(root)
+    except (ElementTree.ParseError, OSError, ValueError, LookupError) as error:
+        problems.append(f"{path}: cannot be read as VOC XML ({error})")
+        return None
+    regions = []
+    for number, entry in enumerate(root.iterfind("object"), start=1):
+        where = f"{path}: object {number}"
+        try:
+            regions.append(_read_object(entry, zero_based, where))
+        except ValueError as error:
+            problems.append(f"{where}: {error}")
+    # `filename` has no folders; those of the XML file stand in for them.
+    name = (root.findtext("filename") or "").strip() or path.stem
+    below = path.relative_to(folder).parent
+    return MarkedImage((below / name).as_posix(), height, width, tuple(regions), (), f"{path}")
+
+
+def _size(root: ElementTree.Element) -> tuple[int | None, int | None]:
+    """(height, width); some tools write none, or 0, where they do not know."""
+    height, width = (root.findtext(f"size/{edge}") for edge in ("height", "width"))
+    if not (height and width and height.strip() and width.strip()):
+        return None, None
+    return int(height) or None, int(width) or None
+
+
+def _read_object(entry: ElementTree.Element, zero_based: bool, where: str) -> MarkedRegion:
+    name = values.text(entry.findtext("name"), "name")
+    edges = {edge: _edge(entry, edge) for edge in ("ymin", "xmin", "ymax", "xmax")}
+    if not zero_based:
+        if min(edges["xmin"], edges["ymin"]) < 1:
+            raise ValueError(
+                f"VOC counts pixels from 1. Received: xmin {edges['xmin']:g}, ymin "
+                f"{edges['ymin']:g}; if what wrote the files counts from 0, say so (--zero_based)"
+            )
+        edges["xmin"] -= 1
+        edges["ymin"] -= 1
+    return MarkedRegion(
+        box=values.box(**edges),
+        types=(name,),
+        num_cells=values.num_cells(entry.findtext("num_cells")),
+        complete=values.complete(entry.findtext("complete")),
+        where=where,
+    )
+
+
+def _edge(entry: ElementTree.Element, edge: str) -> float:
+    text = entry.findtext(f"bndbox/{edge}")
+    try:
+        return values.number(float(text), edge)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"bndbox must have a number {edge}. Received: {text!r}") from error

@@ -1,0 +1,1 @@
+"""Public datasets as dataset folders."""

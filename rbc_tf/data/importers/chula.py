@@ -1,0 +1,162 @@
+"""Import of the Chula RBC-12 dataset: points of labelled cells become a dataset folder.
+
+Naruenatthanaset et al., "Red Blood Cell Segmentation with Overlapping Cell Separation and
+Classification on Imbalanced Dataset" (2020). The dataset has `Dataset/N.jpg` and `Label/N.txt`,
+each line of the latter `x y id` for the centre of one cell; it has no masks.
+"""
+
+import dataclasses
+import pathlib
+import shutil
+
+import tqdm
+
+from rbc_tf.core import files, image_io
+from rbc_tf.core.cell_types import OTHER, CellTypes
+from rbc_tf.data import segmentation
+from rbc_tf.data.dataset import CELLS_HEADER, IMAGES_HEADER
+
+# Our type of each id of the dataset; ids that are not named become `other`.
+TYPE_OF_ID = {
+    "own": {
+        0: "normal",
+        1: "macrocyte",
+        2: "microcyte",
+        3: "spherocyte",
+        4: "target",
+        5: "stomatocyte",
+        6: "ovalocyte",
+        7: "teardrop",
+        8: "burr",
+        9: "schistocyte",
+        11: "hypochromic",
+        12: "elliptocyte",
+    },
+    "paper": {0: "Oval", 5: "Stom", 6: "Oval", 8: "Echi", 12: "Elon"},
+}
+
+_LARGEST_ID = 12
+_RECORD = "import.json"
+_TYPES_FOLDER = pathlib.Path(__file__).parent / "chula_types"
+
+
+@dataclasses.dataclass(frozen=True)
+class ImportSummary:
+    """What came of an import; `points_on_cells` of `points` lie on the mask."""
+
+    images: int
+    points: int
+    points_on_cells: int
+    points_of_other_type: int
+
+
+def import_chula(
+    chula_dir: str | pathlib.Path,
+    output_dir: str | pathlib.Path,
+    type_table: str = "own",
+    block_size: int = 12,
+    config: segmentation.SegmentationConfig = segmentation.SegmentationConfig(),
+) -> ImportSummary:
+    """Writes a dataset folder with masks by segmentation (see `segmentation`).
+
+    Args:
+        chula_dir: the dataset, with the folders Dataset and Label.
+        output_dir: the folder to write; an earlier import there is replaced.
+        type_table: 'own', its twelve types, or 'paper', those that the paper names too.
+        block_size: so many images of consecutive numbers are one group; images of one slide
+            follow one another.
+        config: settings of the segmentation.
+
+    Raises:
+        ValueError: the folder is not laid out so, a line of a label file is not `x y id`, or
+            `output_dir` holds something else than an import.
+        ImageError: an image cannot be read.
+    """
+    chula_dir = pathlib.Path(chula_dir)
+    if type_table not in TYPE_OF_ID:
+        known = ", ".join(TYPE_OF_ID)
+        raise ValueError(f"`type_table` must be one of {known}. Received: {type_table}")
+    if block_size < 1:
+        raise ValueError(f"`block_size` must be at least 1. Received: {block_size}")
+    images = _list_numbered(chula_dir)
+    cells, groups, on_cells = [], [], 0
+    with files.atomic_folder(output_dir, marker=_RECORD) as folder:
+        (folder / "images").mkdir()
+        for number, path in tqdm.tqdm(images, desc="import", unit="image"):
+            name = f"{number:03d}"
+            mask = segmentation.segment_cells(image_io.read_image(path), config)
+            shutil.copyfile(path, folder / "images" / f"{name}{path.suffix}")
+            image_io.write_mask(folder / "masks" / f"{name}.png", mask)
+            groups.append((name, f"block_{(number - 1) // block_size:02d}", ""))
+            points = _read_points(chula_dir / "Label" / f"{number}.txt", mask.shape)
+            on_cells += sum(bool(mask[y, x]) for x, y, _ in points)
+            table = TYPE_OF_ID[type_table]
+            cells += [(name, x, y, table.get(type_id, OTHER)) for x, y, type_id in points]
+        files.write_csv(folder / "cells.csv", CELLS_HEADER, cells)
+        files.write_csv(folder / "images.csv", IMAGES_HEADER, groups)
+        load_types(type_table).save(folder / "cell_types.yaml")
+        summary = ImportSummary(
+            images=len(images),
+            points=len(cells),
+            points_on_cells=on_cells,
+            points_of_other_type=sum(cell[3] == OTHER for cell in cells),
+        )
+        _write_provenance(folder, type_table, block_size, config, summary)
+    return summary
+
+
+def load_types(type_table: str) -> CellTypes:
+    """The list of types of a table, 'own' or 'paper'."""
+    return CellTypes.load(_TYPES_FOLDER / f"{type_table}.yaml")
+
+
+def _list_numbered(chula_dir: pathlib.Path) -> list[tuple[int, pathlib.Path]]:
+    for name in ("Dataset", "Label"):
+        if not (chula_dir / name).is_dir():
+            raise ValueError(f"{chula_dir}: the folders Dataset and Label are required; no {name}")
+    images = image_io.list_images(chula_dir / "Dataset")
+    wrong = [path.name for path in images if not path.stem.isdecimal()]
+    if wrong or not images:
+        raise ValueError(
+            f"{chula_dir / 'Dataset'}: images named by number are required. "
+            f"Received: {', '.join(wrong) or 'no image'}"
+        )
+    return sorted((int(path.stem), path) for path in images)
+
+
+def _read_points(path: pathlib.Path, shape: tuple[int, int]) -> list[tuple[int, int, int]]:
+    """(x, y, id) of each line; [] where the image has no label file."""
+    if not path.exists():
+        return []
+    points = []
+    for number, line in enumerate(path.read_text().splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            x, y, type_id = (int(part) for part in line.split())
+        except ValueError as error:
+            raise ValueError(
+                f"{path}: line {number}: 'x y id' is required. Received: '{line}'"
+            ) from error
+        inside = 0 <= x < shape[1] and 0 <= y < shape[0]
+        if not inside or not 0 <= type_id <= _LARGEST_ID:
+            raise ValueError(
+                f"{path}: line {number}: a point inside {shape[1]} x {shape[0]} and an id from 0 "
+                f"to {_LARGEST_ID} are required. Received: '{line}'"
+            )
+        points.append((x, y, type_id))
+    return points
+
+
+def _write_provenance(folder, type_table, block_size, config, summary) -> None:
+    files.write_json(
+        folder / _RECORD,
+        {
+            "dataset": "Chula RBC-12",
+            "type_table": type_table,
+            "block_size": block_size,
+            "segmentation": dataclasses.asdict(config),
+            "summary": dataclasses.asdict(summary),
+            "versions": files.versions(),
+        },
+    )

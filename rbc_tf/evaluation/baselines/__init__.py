@@ -1,0 +1,1 @@
+"""Watershed, U-Net and a single-label network beside the chain."""

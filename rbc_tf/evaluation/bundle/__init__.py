@@ -1,0 +1,1 @@
+"""How good a bundle is on images that none of its parts has seen."""

@@ -1,0 +1,1 @@
+"""How good a classifier is on features of images that it has not seen."""

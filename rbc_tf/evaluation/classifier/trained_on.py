@@ -1,0 +1,49 @@
+"""A classifier together with the features that it was trained on."""
+
+import dataclasses
+import pathlib
+
+from rbc_tf.classification.classifier import Classifier
+from rbc_tf.core.types import FeatureTable
+from rbc_tf.evaluation.classifier.scores import ClassifiedRegions
+from rbc_tf.features import cache
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TrainedOn:
+    """A classifier, all rows of its features, and what these were made of."""
+
+    classifier: Classifier
+    table: FeatureTable
+    fingerprint: cache.Fingerprint
+
+
+def load(features_dir: str | pathlib.Path, classifier_dir: str | pathlib.Path) -> TrainedOn:
+    """Loads both.
+
+    Raises:
+        ValueError: the classifier was trained on other features.
+        CacheError, ClassifierError: a folder is unfinished or damaged.
+    """
+    classifier = Classifier.load(classifier_dir)
+    table = cache.load_features(features_dir)
+    fingerprint = cache.load_fingerprint(features_dir)
+    if classifier.record["features"]["settings"] != fingerprint.settings:
+        raise ValueError(
+            f"{classifier_dir}: the classifier must be trained on the features in {features_dir}. "
+            "Received: one trained on others"
+        )
+    return TrainedOn(classifier, table, fingerprint)
+
+
+def classify(classifier: Classifier, rows: FeatureTable) -> ClassifiedRegions:
+    """What a classifier says of rows of features, with their truth."""
+    probabilities, abnormal = classifier.predict(rows.features)
+    return ClassifiedRegions(
+        outputs=classifier.outputs(rows.features),
+        probabilities=probabilities,
+        abnormal=abnormal,
+        labels=rows.labels,
+        num_cells=rows.num_cells,
+        groups=rows.groups,
+    )

@@ -1,0 +1,139 @@
+"""Which rows of a cross-validation teach, stop and test each model (the paper: What it reports)."""
+
+import dataclasses
+
+import numpy as np
+
+from rbc_tf.classification.group_folds import spread_evenly
+from rbc_tf.classification.out_of_fold import ALWAYS_LEARNT, FoldsConfig, draw_folds
+from rbc_tf.core.types import PRESENT, FeatureTable
+from rbc_tf.evaluation.cross_validation.predictions import MODEL_A, MODEL_A_EQUAL, MODEL_B
+
+BY_GROUP, BY_PATCH = "group", "patch"
+
+# The fold of rows that teach in every fold and are scored in none.
+TEACHING = -1
+
+
+@dataclasses.dataclass(frozen=True)
+class OuterFoldsConfig:
+    """How the outer folds are drawn.
+
+    Attributes:
+        num_folds: 5 in the paper.
+        folds_by: 'group' keeps what was photographed together on one side; 'patch' draws each
+            patch by itself, as the paper seems to: neighbours in one image then teach and test.
+        seed: of the draw.
+    """
+
+    num_folds: int = 5
+    folds_by: str = BY_GROUP
+    seed: int = 0
+
+    def __post_init__(self):
+        if self.num_folds < 2:
+            raise ValueError(f"`num_folds` must be 2 or more. Received: {self.num_folds}")
+        if self.folds_by not in (BY_GROUP, BY_PATCH):
+            raise ValueError(
+                f"`folds_by` must be '{BY_GROUP}' or '{BY_PATCH}'. Received: {self.folds_by!r}"
+            )
+        if self.seed < 0:
+            raise ValueError(f"`seed` must be 0 or more. Received: {self.seed}")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Part:
+    """One outer fold, as indices of rows, int [n] each.
+
+    Attributes:
+        train: what Model A learns from.
+        stopping: what says when it stops; other groups than those of `train`.
+        test: the fold itself.
+    """
+
+    train: np.ndarray
+    stopping: np.ndarray
+    test: np.ndarray
+
+
+def draw_outer_folds(table: FeatureTable, config: OuterFoldsConfig) -> np.ndarray:
+    """int [N], the fold of each row; rows, types and multi-cell regions are spread evenly.
+
+    Raises:
+        ValueError: there are fewer groups (or patches) than folds.
+    """
+    units = table.groups if config.folds_by == BY_GROUP else np.arange(len(table))
+    if len(np.unique(units)) < config.num_folds:
+        raise ValueError(
+            f"{config.num_folds} folds by {config.folds_by} require that many. "
+            f"Received: {len(np.unique(units))}"
+        )
+    return spread_evenly(table, units, config.num_folds, config.seed)
+
+
+def split_outer_fold(table: FeatureTable, folds: np.ndarray, fold: int, inner: FoldsConfig) -> Part:
+    """The rows of one outer fold, and those of the others, of which one inner fold stops training.
+
+    Inner folds are drawn by group. The one taken leaves the most types among the single-cell rows
+    to learn from: a type that few groups hold would else be lost to every model. Rows of fold
+    TEACHING never stop a training: where the backbone has seen them, their loss says little.
+
+    Raises:
+        ValueError: the other folds have fewer than three groups.
+    """
+    learning = np.flatnonzero(folds != fold)
+    rest = table.select(learning)
+    inner_folds = draw_inner_folds(rest, folds[learning], inner)
+    single = rest.num_cells == 1
+    types_left = [
+        (rest.labels[single & (inner_folds != f)] == PRESENT).any(axis=0).sum()
+        for f in range(inner_folds.max() + 1)
+    ]
+    stops = inner_folds == np.argmax(types_left)
+    return Part(learning[~stops], learning[stops], np.flatnonzero(folds == fold))
+
+
+def draw_inner_folds(rest: FeatureTable, folds: np.ndarray, inner: FoldsConfig) -> np.ndarray:
+    """int [n], an inner fold of each row; `ALWAYS_LEARNT` for rows of fold TEACHING.
+
+    Args:
+        rest: the rows to learn from.
+        folds: int [n], their outer folds.
+        inner: how many, and the seed.
+
+    Raises:
+        ValueError: fewer than three groups are not of fold TEACHING.
+    """
+    scored = folds != TEACHING
+    inner_folds = np.full(len(rest), ALWAYS_LEARNT)
+    inner_folds[scored] = draw_folds(rest.select(scored), inner)
+    return inner_folds
+
+
+def rows_for(
+    model: str, part: Part, table: FeatureTable, seed: int | tuple[int, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows int [n] that a model learns from, and rows that say when it stops.
+
+    Model A has all, Model B the single-cell regions. A_equal has as many as B, drawn from A's: what
+    it does better than B is not for want of examples.
+
+    Raises:
+        ValueError: no single-cell region is left to learn from.
+    """
+    if model == MODEL_A:
+        return part.train, part.stopping
+    single = table.num_cells == 1
+    of_b = [rows[single[rows]] for rows in (part.train, part.stopping)]
+    if not len(of_b[0]):
+        raise ValueError("Model B requires single-cell regions to learn from. Received: none")
+    if model == MODEL_B:
+        return of_b[0], of_b[1]
+    if model != MODEL_A_EQUAL:
+        raise ValueError(f"Unknown model '{model}'.")
+    rng = np.random.default_rng(seed)
+    drawn = [
+        np.sort(rng.choice(rows, len(fewer), replace=False))
+        for rows, fewer in zip((part.train, part.stopping), of_b, strict=True)
+    ]
+    return drawn[0], drawn[1]

@@ -1,0 +1,119 @@
+"""What a cross-validation leaves in its folder, and how it is scored.
+
+predictions.npz   what each model said of each row (`evaluation/predictions.py`)
+scores.json       all scores, and the record of the run
+table1.md, .csv   all tables; all scores as one long table
+tensorboard/      one run per row of Table 1
+"""
+
+import dataclasses
+import os
+import pathlib
+import platform
+import textwrap
+import time
+
+from rbc_tf.core import files, text_table
+from rbc_tf.evaluation.cross_validation import (
+    long_table as cross_validation_csv,
+)
+from rbc_tf.evaluation.cross_validation import (
+    tables as cross_validation_tables,
+)
+from rbc_tf.evaluation.cross_validation.scores import HeldOutScores, score_held_out
+from rbc_tf.evaluation.cross_validation.tensorboard import write_logs
+from rbc_tf.evaluation.cross_validation.training import (
+    CrossValidation,
+    CrossValidationConfig,
+    cross_validate,
+)
+from rbc_tf.features import cache
+
+PREDICTIONS_FILE, SCORES_FILE = "predictions.npz", "scores.json"
+MARKDOWN_FILE, CSV_FILE = "table1.md", "table1.csv"
+LOGS = "tensorboard"
+
+
+@dataclasses.dataclass(frozen=True)
+class BootstrapConfig:
+    """Of the intervals; costs seconds and can be changed without training anew."""
+
+    num_resamples: int = 2000
+    seed: int = 0
+
+    def __post_init__(self):
+        if self.num_resamples < 1 or self.seed < 0:
+            raise ValueError(
+                "`num_resamples` must be 1 or more and `seed` 0 or more. "
+                f"Received: {self.num_resamples} and {self.seed}"
+            )
+
+
+def make_table1(
+    features_dir: str | pathlib.Path,
+    output_dir: str | pathlib.Path,
+    config: CrossValidationConfig,
+    bootstrap: BootstrapConfig = BootstrapConfig(),
+    overwrite: bool = False,
+) -> str:
+    """Trains what is missing, scores it and writes everything into `output_dir`.
+
+    Returns:
+        The main tables, for the console.
+
+    Raises:
+        ValueError: as `cross_validation.cross_validate`.
+    """
+    output_dir, start = pathlib.Path(output_dir), time.monotonic()
+    found = cross_validate(features_dir, output_dir, config, overwrite)
+    found.predictions.save(output_dir / PREDICTIONS_FILE)
+    scoring = time.monotonic()
+    abnormal = found.cell_types.abnormal
+    scores = score_held_out(found.predictions, abnormal, bootstrap.num_resamples, bootstrap.seed)
+    weights = cache.load_fingerprint(features_dir).weights
+    heading = cross_validation_tables.heading(
+        scores, config.folds.folds_by, weights, config.teaching_splits
+    )
+    _write_tables(output_dir, scores, heading)
+    write_logs(output_dir / LOGS, scores, _hyperparameters(config, weights))
+    seconds = {"scoring": time.monotonic() - scoring, "this_run": time.monotonic() - start}
+    record = _record(found, bootstrap, weights, seconds)
+    values = {"run": record, "scores": dataclasses.asdict(scores)}
+    files.write_json(output_dir / SCORES_FILE, values)
+    tables = map(text_table.console, cross_validation_tables.main_tables(scores))
+    return "\n".join([textwrap.fill(heading, text_table.WIDTH) + "\n", *tables])
+
+
+def _write_tables(output_dir: pathlib.Path, scores: HeldOutScores, heading: str) -> None:
+    tables = (
+        *cross_validation_tables.main_tables(scores),
+        *cross_validation_tables.further_tables(scores),
+    )
+    parts = ["# Cross-validation\n", heading + "\n", *map(text_table.markdown, tables)]
+    with files.atomic_path(output_dir / MARKDOWN_FILE) as temporary:
+        temporary.write_text("\n".join(parts), encoding="utf-8")
+    rows = cross_validation_csv.csv_rows(scores)
+    files.write_csv(output_dir / CSV_FILE, cross_validation_csv.CSV_HEADER, rows)
+
+
+def _record(found: CrossValidation, bootstrap: BootstrapConfig, weights: str, seconds) -> dict:
+    """Settings, inputs, software, machine and time; of trainings the time when they were made."""
+    by_model = {}
+    for training in found.trainings:
+        by_model.setdefault(training["model"], []).append(training["seconds"])
+    seconds = {**seconds, "trainings": {model: sum(all_) for model, all_ in by_model.items()}}
+    return {
+        **found.made_of,
+        "weights": weights,
+        "bootstrap": dataclasses.asdict(bootstrap),
+        "versions": files.versions(),
+        "machine": {"platform": platform.platform(), "processors": os.cpu_count()},
+        "seconds": seconds,
+        "trainings": list(found.trainings),
+    }
+
+
+def _hyperparameters(config: CrossValidationConfig, weights: str) -> dict:
+    heads = dataclasses.asdict(config.classifier.heads)
+    folds = {"folds": config.folds.num_folds, "folds_by": config.folds.folds_by}
+    return {**folds, "weights": weights, **heads}

@@ -1,0 +1,1 @@
+"""Which features, and which settings of the heads, serve best."""

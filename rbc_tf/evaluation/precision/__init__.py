@@ -1,0 +1,1 @@
+"""What half precision changes in the predictions."""

@@ -1,0 +1,1 @@
+"""Networks as frozen graphs: folded, in half precision, kept on disk."""

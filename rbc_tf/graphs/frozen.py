@@ -1,0 +1,200 @@
+"""A network frozen for inference in half precision, where the machine computes that faster.
+
+Weights become constants, batch norm becomes part of them, and TensorFlow's graph optimiser
+(Grappler) fuses operations and moves products and convolutions to half precision; what is
+sensitive, it leaves in float32. That takes seconds for a large network, so the graph is kept in a
+cache folder and later starts only read it.
+"""
+
+import hashlib
+import os
+import pathlib
+from collections.abc import Callable, Sequence
+
+import tensorflow as tf
+from absl import logging
+from tensorflow.core.framework import graph_pb2
+from tensorflow.core.protobuf import config_pb2, meta_graph_pb2, rewriter_config_pb2
+from tensorflow.python.framework import convert_to_constants
+from tensorflow.python.grappler import tf_optimizer
+
+from rbc_tf.graphs import convolution_folding
+from rbc_tf.graphs.frozen_graph import FrozenFunction, FrozenGraph
+
+AUTO, FLOAT32, BFLOAT16, FLOAT16 = "auto", "float32", "bfloat16", "float16"
+PRECISIONS = (AUTO, FLOAT32, BFLOAT16, FLOAT16)
+
+# Where frozen graphs are kept; '' keeps none.
+CACHE_VARIABLE = "RBC_TF_CACHE_DIR"
+_KEPT_GRAPHS = 12
+
+# Raise it whenever a graph is frozen otherwise.
+_FORMAT = 3
+
+_PROCESSOR = "/job:localhost/replica:0/task:0/device:CPU:0"
+
+_CPU_INFO = pathlib.Path("/proc/cpuinfo")
+
+
+def resolve(precision: str) -> str:
+    """'float32', 'bfloat16' or 'float16': what a setting comes to on this machine.
+
+    'auto' is float16 on a GPU, bfloat16 on a processor that has instructions for it (AVX512-BF16,
+    AMX-BF16), and float32 elsewhere.
+
+    Raises:
+        ValueError: the precision is unknown, or the machine has no instructions for it.
+    """
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}. Received: {precision}")
+    has_gpu = bool(tf.config.list_physical_devices("GPU"))
+    has_bfloat16 = bool({"avx512_bf16", "amx_bf16"} & processor_features())
+    if precision == AUTO:
+        if has_gpu:
+            return FLOAT16
+        return BFLOAT16 if has_bfloat16 else FLOAT32
+    if precision == BFLOAT16 and not has_bfloat16:
+        raise ValueError("bfloat16 requires a processor with AVX512-BF16 or AMX-BF16. It has none")
+    if precision == FLOAT16 and not has_gpu:
+        raise ValueError("float16 requires a GPU. TensorFlow sees none")
+    return precision
+
+
+def processor_features() -> frozenset[str]:
+    """Names of the instruction sets of the processor; empty where the system does not say."""
+    try:
+        lines = _CPU_INFO.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return frozenset()
+    flags = next((line for line in lines if line.startswith("flags")), ":")
+    return frozenset(flags.partition(":")[2].split())
+
+
+def load_or_freeze(
+    key: str, function: Callable[[], tf.types.experimental.ConcreteFunction], precision: str
+) -> FrozenFunction:
+    """The frozen form of a function: from the cache, or made now.
+
+    Args:
+        key: says which network it is, whatever folder it lies in.
+        function: makes it; only called where the cache does not have it. It answers one tensor
+            (named 'output') or several by name.
+        precision: 'bfloat16' or 'float16'.
+    """
+    path = _cache_path(key, precision)
+    cached = None if path is None else _read(path)
+    if cached is not None:
+        return cached
+    logging.info("Preparing a network for %s; later starts will find it done.", precision)
+    graph = freeze(function(), precision)
+    if path is not None:
+        _keep(path, graph)
+    return FrozenFunction(graph)
+
+
+def freeze(function: tf.types.experimental.ConcreteFunction, precision: str) -> FrozenGraph:
+    """The optimised graph of a function, its weights as constants."""
+    frozen = convert_to_constants.convert_variables_to_constants_v2(function)
+    outputs = function.structured_outputs
+    names = sorted(outputs) if isinstance(outputs, dict) else ["output"]
+    kept = [tensor.op.name for tensor in [*frozen.inputs, *frozen.outputs]]
+    graph = _optimised(frozen.graph.as_graph_def(), frozen.outputs, _constants_alone())
+    convolution_folding.fold(graph)
+    if precision == BFLOAT16:
+        for node in graph.node:
+            # Convolutions are only fused where the graph says that it is for a processor.
+            node.device = _PROCESSOR
+    graph = _optimised(graph, frozen.outputs, _half_precision(precision))
+    graph = tf.compat.v1.graph_util.extract_sub_graph(graph, kept)
+    _name_kernels(graph)
+    return FrozenGraph(
+        graph.SerializeToString(),
+        [tensor.name for tensor in frozen.inputs],
+        dict(zip(names, (tensor.name for tensor in frozen.outputs), strict=True)),
+    )
+
+
+def _optimised(
+    graph: graph_pb2.GraphDef, outputs: Sequence[tf.Tensor], options: config_pb2.ConfigProto
+) -> graph_pb2.GraphDef:
+    meta_graph = meta_graph_pb2.MetaGraphDef(graph_def=graph)
+    # Where Grappler looks for what must be kept.
+    meta_graph.collection_def["train_op"].node_list.value.extend(tensor.name for tensor in outputs)
+    return tf_optimizer.OptimizeGraph(options, meta_graph)
+
+
+def _constants_alone() -> config_pb2.ConfigProto:
+    """Only what is constant is computed, so that `convolution_folding` sees its value."""
+    options = config_pb2.ConfigProto()
+    rewrite = options.graph_options.rewrite_options
+    rewrite.min_graph_nodes = -1
+    rewrite.meta_optimizer_iterations = rewriter_config_pb2.RewriterConfig.ONE
+    rewrite.optimizers.extend(["constfold"])
+    return options
+
+
+def _half_precision(precision: str) -> config_pb2.ConfigProto:
+    options = config_pb2.ConfigProto()
+    rewrite = options.graph_options.rewrite_options
+    rewrite.min_graph_nodes = -1
+    # Fuses sums too, where shapes are equal; less than this does not believe the shape of an input.
+    rewrite.remapping = rewriter_config_pb2.RewriterConfig.AGGRESSIVE
+    on = rewriter_config_pb2.RewriterConfig.ON
+    if precision == BFLOAT16:
+        rewrite.auto_mixed_precision_onednn_bfloat16 = on
+    else:
+        rewrite.auto_mixed_precision = on
+    return options
+
+
+def _name_kernels(graph: graph_pb2.GraphDef) -> None:
+    """Names oneDNN's fused convolution, as TensorFlow does when it runs a graph.
+
+    TensorFlow fuses convolutions in bfloat16 after it has checked a graph, and then replaces them
+    by these: the fused ones that Grappler has left would be refused.
+    """
+    constants = {node.name for node in graph.node if node.op == "Const"}
+    for node in graph.node:
+        if node.op == "_FusedConv2D" and node.attr["T"].type == tf.bfloat16.as_datatype_enum:
+            node.op = "_MklNativeFusedConv2D"
+            node.attr["_kernel"].s = b"MklNameChangeOp"
+            node.attr["is_filter_const"].b = node.input[1].removesuffix(":0") in constants
+
+
+def _cache_path(key: str, precision: str) -> pathlib.Path | None:
+    """Where a graph is kept: another one for each network, precision, processor and TensorFlow.
+
+    And for TensorFlow with oneDNN and without, which decides how operations are fused.
+    """
+    folder = os.environ.get(CACHE_VARIABLE)
+    if folder == "":
+        return None
+    if folder is None:
+        home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+        folder = pathlib.Path(home).expanduser() / "rbc_tf"
+    with_onednn = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "")
+    tensorflow = (tf.version.VERSION, with_onednn)
+    parts = (key, precision, *tensorflow, str(_FORMAT), *sorted(processor_features()))
+    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return pathlib.Path(folder) / f"{digest}.graph"
+
+
+def _read(path: pathlib.Path) -> FrozenFunction | None:
+    """None where nothing is kept, or what is kept cannot be read."""
+    try:
+        found = FrozenFunction(FrozenGraph.load(path))
+        os.utime(path)
+        return found
+    except (OSError, ValueError, tf.errors.InvalidArgumentError):
+        return None
+
+
+def _keep(path: pathlib.Path, graph: FrozenGraph) -> None:
+    """Adds to the cache, and drops what has not been used for longest; a full disk is no error."""
+    try:
+        graph.save(path)
+        kept = sorted(path.parent.glob("*.graph"), key=lambda old: old.stat().st_mtime_ns)
+        for old in kept[:-_KEPT_GRAPHS]:
+            old.unlink(missing_ok=True)
+    except OSError as error:
+        logging.warning("%s: a prepared network cannot be kept there (%s)", path.parent, error)

@@ -1,0 +1,1 @@
+"""Images in, regions and their types out: bundles, analysis, serving, report."""

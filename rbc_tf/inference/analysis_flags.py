@@ -1,0 +1,83 @@
+"""The flags that tools/analyze.py and tools/analyze_beam.py share."""
+
+import dataclasses
+
+from absl import flags
+
+from rbc_tf.detection import tiling
+from rbc_tf.graphs import frozen
+from rbc_tf.inference.report import page
+
+REQUIRED = ("bundle_dir", "input", "output_dir")
+
+
+@dataclasses.dataclass(frozen=True)
+class AnalysisFlags:
+    """Their values, as the library takes them."""
+
+    bundle_dir: str
+    input_path: str
+    output_dir: str
+    plain_thresholds: bool
+    report_image_size: int | None
+    tiling_config: tiling.TilingConfig
+    retry_failed: bool
+    overwrite: bool
+    precision: str
+
+
+def define() -> None:
+    flags.DEFINE_string("bundle_dir", None, "The bundle.")
+    flags.DEFINE_string("input", None, "An image, or a folder with images in it and below.")
+    flags.DEFINE_string("output_dir", None, "Folder for the results.")
+    flags.DEFINE_enum(
+        "thresholds",
+        "bundle",
+        ["bundle", "plain"],
+        "bundle: those of the bundle; plain: 0.5 for every type, as in the paper.",
+    )
+    flags.DEFINE_bool("report", True, "Write report.html, which opens in a browser.")
+    flags.DEFINE_integer(
+        "report_image_size",
+        page.DEFAULT_IMAGE_SIZE,
+        "Longer side of the pictures in report.html, in pixels; 0: none. At 960 a picture takes "
+        "some 30 to 100 kB.",
+        lower_bound=0,
+    )
+    flags.DEFINE_string(
+        "tile_size",
+        tiling.AUTO,
+        "Larger images are cut for detection into tiles of this size, HxW in pixels; auto: that "
+        "of the detector's training images; none: every image whole.",
+    )
+    flags.DEFINE_integer(
+        "tile_overlap",
+        None,
+        "Size in pixels up to which a region is in one tile as a whole (larger ones are joined); "
+        "by default that of the largest region of the training, at most a third of a tile.",
+    )
+    flags.DEFINE_enum(
+        "precision",
+        frozen.AUTO,
+        frozen.PRECISIONS,
+        "Numbers that the networks compute with; auto: float16 on a GPU, bfloat16 on processors "
+        "that have it, else float32.",
+    )
+    flags.DEFINE_bool("retry_failed", True, "Try again images that failed in an earlier run.")
+    flags.DEFINE_bool("overwrite", False, "Analyse again what is done already.")
+
+
+def values() -> AnalysisFlags:
+    """Raises ValueError where tiles make no sense."""
+    given = flags.FLAGS
+    return AnalysisFlags(
+        bundle_dir=given.bundle_dir,
+        input_path=given.input,
+        output_dir=given.output_dir,
+        plain_thresholds=given.thresholds == "plain",
+        report_image_size=given.report_image_size if given.report else None,
+        tiling_config=tiling.TilingConfig(given.tile_size, given.tile_overlap),
+        retry_failed=given.retry_failed,
+        overwrite=given.overwrite,
+        precision=given.precision,
+    )

@@ -1,0 +1,96 @@
+"""From the folders that training leaves to a bundle."""
+
+import json
+import pathlib
+
+from rbc_tf.classification.calibration import PLAIN
+from rbc_tf.classification.classifier import Classifier
+from rbc_tf.core import config
+from rbc_tf.features import cache
+from rbc_tf.features.crops import CropConfig
+from rbc_tf.inference import bundle as bundles
+from rbc_tf.inference import training_data
+from rbc_tf.metrics.multilabel import PLAIN_THRESHOLD
+
+_DETECTOR_RECORD = "detector.json"
+
+# Which thresholds a bundle gets: those that training chose on validation, or 0.5 for every type.
+TUNED = "tuned"
+THRESHOLDS = (TUNED, PLAIN)
+
+
+def export_bundle(
+    detector_dir: str | pathlib.Path,
+    features_dir: str | pathlib.Path,
+    classifier_dir: str | pathlib.Path,
+    output_dir: str | pathlib.Path,
+    score_threshold: float = 0.5,
+    thresholds: str = TUNED,
+    data_description: str = "",
+) -> bundles.Bundle:
+    """Puts a detector, the backbone of a feature cache and a classifier into one folder.
+
+    Args:
+        detector_dir: what tools/export_detector.py wrote.
+        features_dir: what tools/extract_features.py wrote; holds the backbone and crop settings.
+        classifier_dir: what tools/train_classifier.py wrote, from these very features.
+        output_dir: the bundle to write; an existing bundle there is replaced.
+        score_threshold: detections below are dropped in analysis.
+        thresholds: 'tuned', those that training chose on validation, or 'plain', 0.5 for every
+            type, as in the paper. The temperatures of training are in the bundle either way.
+        data_description: what the model card is to say of the smears: source, stain, consent.
+
+    Raises:
+        ValueError: `thresholds` is neither, a part is missing or damaged, or the classifier was
+            trained on other features.
+    """
+    if thresholds not in THRESHOLDS:
+        raise ValueError(
+            f"`thresholds` must be one of {', '.join(THRESHOLDS)}. Received: {thresholds!r}"
+        )
+    features_dir, detector_dir = pathlib.Path(features_dir), pathlib.Path(detector_dir)
+    fingerprint = cache.load_fingerprint(features_dir)
+    classifier = Classifier.load(classifier_dir)
+    if classifier.record["features"]["settings"] != fingerprint.settings:
+        raise bundles.BundleError(
+            f"{classifier_dir}: was trained on other features than those in {features_dir}; "
+            "train it on them, or name the folder of its own"
+        )
+    detector_record = _read_json(detector_dir / _DETECTOR_RECORD)
+    manifest = bundles.Manifest(
+        cell_types=classifier.cell_types,
+        crop=config.from_dict(CropConfig, fingerprint.settings["crop"]),
+        calibration=classifier.calibration,
+        threshold_objective=classifier.record["calibration"]["objective"],
+        score_threshold=score_threshold,
+        abnormal_threshold=PLAIN_THRESHOLD,
+        backbone=fingerprint.weights,
+        metrics={
+            "detector_validation": detector_record["validation"],
+            "heads_validation": classifier.record["heads"],
+            "calibration_validation": classifier.record["calibration"],
+            "abnormality_validation": classifier.record["abnormality"],
+        },
+        provenance={
+            "detector": detector_record,
+            "features": {"sha256": fingerprint.sha256, "settings": fingerprint.settings},
+            "data": training_data.describe(features_dir, classifier.cell_types, data_description),
+            "backbone": training_data.describe_backbone(features_dir),
+            "classifier": classifier.record["config"],
+        },
+    )
+    if thresholds == PLAIN:
+        manifest = manifest.with_plain_thresholds()
+    parts = bundles.Parts(
+        detector_dir, features_dir / cache.BACKBONE_FILE, pathlib.Path(classifier_dir)
+    )
+    return bundles.write_bundle(output_dir, parts, manifest)
+
+
+def _read_json(path: pathlib.Path) -> dict:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise bundles.BundleError(
+            f"{path}: cannot be read ({error}); tools/export_detector.py writes it"
+        ) from error

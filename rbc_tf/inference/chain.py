@@ -1,0 +1,113 @@
+"""The chain on one image: boxes, patches, features, probabilities, verdict."""
+
+import dataclasses
+from concurrent import futures
+
+import numpy as np
+from absl import logging
+
+from rbc_tf.classification.classifier import Classifier
+from rbc_tf.core.types import AnalyzedRegions, Detections
+from rbc_tf.detection import tiling
+from rbc_tf.detection.predictor import DetectorPredictor
+from rbc_tf.features.backbones import backbone
+from rbc_tf.features.extractor import FeatureExtractor
+from rbc_tf.graphs import frozen
+from rbc_tf.inference import bundle as bundles
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Parts:
+    """The parts of a bundle, loaded; the classifier calibrates as the manifest says."""
+
+    detector: DetectorPredictor
+    backbone: backbone.Backbone
+    classifier: Classifier
+
+
+def load_parts(bundle: bundles.Bundle) -> Parts:
+    """Loads what lies in a bundle; raises BundleError where its parts do not belong together."""
+    return Parts(
+        DetectorPredictor(bundle.path / bundles.DETECTOR, score_threshold=0.0),
+        backbone.load_backbone(str(bundle.path / bundles.BACKBONE), bundle.manifest.crop.size),
+        _load_classifier(bundle),
+    )
+
+
+def _load_classifier(bundle: bundles.Bundle) -> Classifier:
+    classifier = Classifier.load(bundle.path / bundles.CLASSIFIER)
+    if classifier.cell_types != bundle.manifest.cell_types:
+        raise bundles.BundleError(
+            f"{bundle.path}: the classifier knows other cell types than {bundles.MANIFEST}"
+        )
+    return dataclasses.replace(classifier, calibration=bundle.manifest.calibration)
+
+
+class Chain:
+    """All parts of a bundle, loaded once and applied to many images.
+
+    Attributes:
+        manifest: that of the bundle.
+        classifier: features to probabilities, with the temperatures of the manifest.
+        backbone_record: what a fine-tuned backbone says of its making; {} for others.
+        tiles: how large images are cut for detection; None where every image is taken whole.
+        precision: 'float32', 'bfloat16' or 'float16', in which detector and backbone compute.
+    """
+
+    def __init__(
+        self,
+        bundle: bundles.Bundle,
+        tiling_config: tiling.TilingConfig = tiling.TilingConfig(),
+        precision: str = frozen.FLOAT32,
+    ):
+        """Loads the parts; `precision` is one of `frozen.PRECISIONS`.
+
+        Raises BundleError where they do not belong together, ValueError where the machine does
+        not have the precision.
+        """
+        self.manifest = bundle.manifest
+        self.precision = frozen.resolve(precision)
+        path, size = bundle.path / bundles.BACKBONE, bundle.manifest.crop.size
+        self.classifier = _load_classifier(bundle)
+        with futures.ThreadPoolExecutor() as both:
+            extractor = both.submit(FeatureExtractor.from_file, path, size, self.precision)
+            self._detector = DetectorPredictor(bundle.path / bundles.DETECTOR, 0.0, self.precision)
+            self._extractor = extractor.result()
+        self.tiles = tiling_config.resolve(self._detector.provenance)
+        if self.tiles is None and tiling_config.size == tiling.AUTO:
+            logging.info(
+                "The detector does not say how large the images of its training were: every image "
+                "is detected whole, however large. Export it again, or give the size of tiles"
+            )
+        self.backbone_record = backbone.read_record(path)
+        self._thresholds = np.array(bundle.manifest.thresholds)
+
+    def analyze(self, image: np.ndarray) -> AnalyzedRegions:
+        """Finds and classifies the regions of uint8 [H, W, 3] RGB above the score threshold."""
+        detections = self.detect(image)
+        kept = detections.scores >= self.manifest.score_threshold
+        detections = Detections(detections.boxes[kept], detections.scores[kept])
+        probabilities, abnormal = self.classify(image, detections.boxes)
+        return AnalyzedRegions(detections.boxes, detections.scores, probabilities, abnormal)
+
+    def detect(self, image: np.ndarray) -> Detections:
+        """Every detection, also those below the score threshold."""
+        return tiling.detect(
+            self._detector.predict_batch, image, self.tiles, self.manifest.score_threshold
+        )
+
+    def classify(self, image: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Calibrated probabilities of the types float32 [N, T] and of abnormality float64 [N]."""
+        return self.classifier.predict(self.features(image, boxes))
+
+    def features(self, image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+        """float32 [N, D], what the classifier is given for boxes [N, 4] of an image."""
+        return self._extractor.extract_boxes(image, boxes, self.manifest.crop)
+
+    def features_of_patches(self, patches: np.ndarray) -> np.ndarray:
+        """float32 [N, D] of patches float32 [N, size, size, 3] RGB, cut as `manifest.crop` says."""
+        return self._extractor.extract(patches)
+
+    def labels(self, probabilities: np.ndarray) -> np.ndarray:
+        """bool [N, T], the types said to be present: those above their threshold."""
+        return probabilities > self._thresholds

@@ -1,0 +1,152 @@
+"""Files that may lie in object stores: what Beam's file systems know (gs://, s3://, hdfs://).
+
+Paths without a scheme are this machine's, or of a volume that every worker has mounted under the
+same path; they go through the same code as in the plain tool.
+"""
+
+import contextlib
+import json
+import pathlib
+import posixpath
+import tempfile
+import uuid
+from collections.abc import Iterator
+
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+
+from rbc_tf.core import image_io
+from rbc_tf.inference import analyze
+from rbc_tf.inference import bundle as bundles
+from rbc_tf.inference.bundle import Bundle, load_bundle
+from rbc_tf.inference.results_folder import ResultsFolder
+
+# Beam would unpack by the end of a name.
+_AS_IT_IS = CompressionTypes.UNCOMPRESSED
+
+
+class RemoteFolder(ResultsFolder):
+    """A folder of results in an object store."""
+
+    def __init__(self, url: str):
+        self._url = url.rstrip("/")
+
+    def __str__(self) -> str:
+        return self._url
+
+    def place(self, name: str) -> str:
+        return f"{self._url}/{name}"
+
+    def read(self, name: str) -> bytes | None:
+        place = self.place(name)
+        return _read(place) if FileSystems.exists(place) else None
+
+    @contextlib.contextmanager
+    def writing(self, name: str) -> Iterator[pathlib.Path]:
+        with tempfile.TemporaryDirectory() as folder:
+            local = pathlib.Path(folder) / "content"
+            local.touch()
+            yield local
+            self._upload(local, self.place(name))
+
+    def delete(self, name: str) -> None:
+        if FileSystems.exists(self.place(name)):
+            FileSystems.delete([self.place(name)])
+
+    def names(self, prefix: str) -> list[str]:
+        pattern = f"{prefix}**" if prefix.endswith("/") else f"{prefix}*"
+        found = FileSystems.match([self.place(pattern)])[0].metadata_list
+        found = sorted(found, key=lambda file: file.last_updated_in_seconds)
+        names = [file.path[len(self._url) + 1 :] for file in found]
+        return [name for name in names if not _is_hidden(name)]
+
+    def _upload(self, local: pathlib.Path, place: str) -> None:
+        # Not every file system shows a file only when it is whole.
+        parent, name = posixpath.split(place)
+        temporary = f"{parent}/.{uuid.uuid4().hex}-{name}"
+        with FileSystems.create(temporary, compression_type=_AS_IT_IS) as file:
+            file.write(local.read_bytes())
+        if FileSystems.exists(place):  # nor does every one rename onto another file
+            FileSystems.delete([place])
+        FileSystems.rename([temporary], [place])
+
+
+def is_remote(path: str) -> bool:
+    return FileSystems.get_scheme(path) is not None
+
+
+def results_folder(path: str) -> ResultsFolder:
+    """The folder of results at a path or URL."""
+    return RemoteFolder(path) if is_remote(path) else ResultsFolder(path)
+
+
+def read_bytes(path: str) -> bytes:
+    """The content of an image's file; raises ImageError where it cannot be read."""
+    if not is_remote(path):
+        return image_io.read_bytes(path)
+    try:
+        return _read(path)
+    except OSError as error:
+        raise image_io.ImageError(f"{path}: cannot be read ({error})") from error
+
+
+def find_images(input_path: str, output_dir: str) -> dict[str, str]:
+    """{name: path} as `analyze.find_images`, of a folder or an image at a path or URL.
+
+    Raises ValueError where there is no image.
+    """
+    if not is_remote(input_path):
+        found = analyze.find_images(pathlib.Path(input_path), pathlib.Path(output_dir))
+        return {name: str(path) for name, path in found.items()}
+    root = input_path.rstrip("/")
+    if _is_image(root) and FileSystems.exists(root):
+        return {posixpath.basename(root): root}
+    output = f"{output_dir.rstrip('/')}/"
+    files = FileSystems.match([f"{root}/**"])[0].metadata_list
+    paths = sorted(file.path for file in files if not file.path.startswith(output))
+    images = {path[len(root) + 1 :]: path for path in paths if _is_image(path)}
+    if not images:
+        extensions = ", ".join(image_io.EXTENSIONS)
+        raise ValueError(f"{input_path}: holds no image ({extensions})")
+    return images
+
+
+@contextlib.contextmanager
+def open_bundle(path: str) -> Iterator[Bundle]:
+    """A checked bundle; one at a URL is copied to this machine for the time of the block.
+
+    Raises BundleError, as `load_bundle`.
+    """
+    if not is_remote(path):
+        yield load_bundle(path)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield _download_bundle(path.rstrip("/"), pathlib.Path(folder))
+
+
+def _download_bundle(url: str, folder: pathlib.Path) -> Bundle:
+    names = [bundles.MANIFEST]
+    place = f"{url}/{bundles.MANIFEST}"
+    if not FileSystems.exists(place):
+        raise bundles.BundleError(f"{url}: is no bundle (it has no {bundles.MANIFEST})")
+    with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
+        # A damaged manifest is told by `load_bundle`.
+        names += json.loads(_read(place))["files"]
+    for name in names:
+        local = folder / name
+        local.parent.mkdir(parents=True, exist_ok=True)
+        local.write_bytes(_read(f"{url}/{name}"))
+    return load_bundle(folder, source=url)
+
+
+def _read(place: str) -> bytes:
+    with FileSystems.open(place, compression_type=_AS_IT_IS) as file:
+        return file.read()
+
+
+def _is_image(path: str) -> bool:
+    return posixpath.splitext(path)[1].lower() in image_io.EXTENSIONS and not _is_hidden(path)
+
+
+def _is_hidden(path: str) -> bool:
+    return posixpath.basename(path).startswith(".")

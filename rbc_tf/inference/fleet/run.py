@@ -1,0 +1,148 @@
+"""A run on Beam, from a folder of images to the same folder of results as `pipeline.analyze`.
+
+Beside those results stands failed.jsonl, the dead letters: {"image": NAME, "reason": TEXT} a line.
+"""
+
+import json
+
+import apache_beam as beam
+from apache_beam.metrics import MetricsFilter
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.runner import PipelineResult, PipelineState
+
+from rbc_tf.core import image_io
+from rbc_tf.detection.tiling import TilingConfig
+from rbc_tf.graphs import frozen
+from rbc_tf.inference import run_record, sharding, tables
+from rbc_tf.inference.bundle import Bundle
+from rbc_tf.inference.fleet import remote, transforms
+from rbc_tf.inference.fleet.model_handler import ChainHandler
+from rbc_tf.inference.fleet.options import local_runner
+from rbc_tf.inference.report import page
+from rbc_tf.inference.results_folder import ResultsFolder
+from rbc_tf.inference.tables import RunSummary
+
+DEAD_LETTERS = "failed.jsonl"
+
+
+def analyze(
+    bundle_dir: str,
+    input_path: str,
+    output_dir: str,
+    options: PipelineOptions,
+    overwrite: bool = False,
+    report_image_size: int | None = page.DEFAULT_IMAGE_SIZE,
+    tiling_config: TilingConfig = TilingConfig(),
+    retry_failed: bool = True,
+    plain_thresholds: bool = False,
+    precision: str = frozen.AUTO,
+) -> RunSummary:
+    """Analyses one image, or every image in a folder and its subfolders, with Beam.
+
+    Args:
+        bundle_dir: path or URL of the bundle; workers read it too.
+        input_path: path or URL of an image or a folder.
+        output_dir: path or URL where the results go.
+        options: Beam's, with the runner.
+        overwrite: analyse again what is done already.
+        report_image_size: longer side of the pictures in report.html, in pixels; 0: a report
+            without pictures; None: no report.
+        tiling_config: how large images are cut for detection.
+        retry_failed: try again what failed in an earlier run; otherwise it is listed as it was.
+        plain_thresholds: take 0.5 for every type instead of the bundle's thresholds.
+        precision: one of `frozen.PRECISIONS`; workers must have what this machine makes of it.
+
+    Raises:
+        ValueError: there is no image or no bundle, or `output_dir` holds results of another
+            bundle, at other thresholds, with other tiles or in another precision.
+        OSError: `output_dir` cannot be written.
+        RuntimeError: a worker failed (its own error, where it is this process); what is done so
+            far stays, and another run goes on from there.
+    """
+    with remote.open_bundle(bundle_dir) as bundle:
+        if plain_thresholds:
+            bundle = bundle.with_plain_thresholds()
+        folder = remote.results_folder(output_dir)
+        images = remote.find_images(input_path, output_dir)
+        precision = frozen.resolve(precision)
+        run_record.prepare(folder, bundle, tiling_config, precision, overwrite)
+        given_up = {} if retry_failed else sharding.earlier_failures(folder)
+        handler = ChainHandler(
+            bundle_dir, bundle.sha256, tiling_config, plain_thresholds, precision
+        )
+        skipped = _run(handler, bundle, input_path, folder, frozenset(given_up), options)
+        reasons = given_up | _dead_letters(folder)
+        failed = _without_result(images, reasons, folder.done())
+        # A runner that repeats work may count it again.
+        analyzed = max(0, len(images) - len(failed) - skipped)
+        return tables.finish(
+            bundle, images, failed, analyzed, folder, report_image_size, _read_image
+        )
+
+
+def _run(
+    handler: ChainHandler,
+    bundle: Bundle,
+    input_path: str,
+    folder: ResultsFolder,
+    given_up: frozenset[str],
+    options: PipelineOptions,
+) -> int:
+    """Runs the pipeline to its end; the number of images that were done before."""
+    pipeline = beam.Pipeline(local_runner(options), options)
+    failed = (
+        pipeline
+        | "Input" >> beam.Create([input_path])
+        # Listed by a worker: the description of a pipeline must not grow with the images.
+        | "List" >> beam.FlatMap(_list_images, str(folder), given_up)
+        | "Spread" >> beam.Reshuffle()
+        | transforms.AnalyzeImages(handler, folder, bundle.manifest.cell_types)
+    )
+    _ = (
+        failed
+        | "Together" >> beam.combiners.ToList()
+        | "DeadLetters" >> beam.Map(_write_dead_letters, folder)
+    )
+    result = pipeline.run()
+    state = result.wait_until_finish()
+    if state != PipelineState.DONE:
+        raise RuntimeError(f"The pipeline ended as {state}; see the logs of its workers")
+    return _counted(result, transforms.SKIPPED)
+
+
+def _list_images(
+    input_path: str, output_dir: str, given_up: frozenset[str]
+) -> list[tuple[str, str]]:
+    images = remote.find_images(input_path, output_dir)
+    return [(name, path) for name, path in images.items() if name not in given_up]
+
+
+def _write_dead_letters(failed: list[tuple[str, str]], folder: ResultsFolder) -> None:
+    lines = [json.dumps({"image": name, "reason": reason}) for name, reason in sorted(failed)]
+    folder.write(DEAD_LETTERS, "".join(f"{line}\n" for line in lines).encode())
+
+
+def _dead_letters(folder: ResultsFolder) -> dict[str, str]:
+    letters = [json.loads(line) for line in (folder.read(DEAD_LETTERS) or b"").splitlines()]
+    return {letter["image"]: letter["reason"] for letter in letters}
+
+
+def _without_result(
+    images: dict[str, str], reasons: dict[str, str], done: set[str]
+) -> dict[str, str]:
+    return {
+        name: reasons.get(name, f"{path}: {sharding.NOT_ANALYSED}")
+        for name, path in images.items()
+        if name not in done
+    }
+
+
+def _counted(result: PipelineResult, name: str) -> int:
+    counters = result.metrics().query(
+        MetricsFilter().with_namespace(transforms.METRICS).with_name(name)
+    )["counters"]
+    return sum(counter.result or 0 for counter in counters)
+
+
+def _read_image(path: str):
+    return image_io.decode_image(remote.read_bytes(path), path)

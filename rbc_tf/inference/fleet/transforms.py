@@ -1,0 +1,98 @@
+"""The steps of the pipeline: read, analyse, write; what fails leaves by an output of its own."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+import apache_beam as beam
+from absl import logging
+from apache_beam.metrics import Metrics
+from apache_beam.ml.inference.base import PredictionResult, RunInference
+
+from rbc_tf.core import files, image_io
+from rbc_tf.core.cell_types import CellTypes
+from rbc_tf.inference import image_analysis
+from rbc_tf.inference.fleet import remote
+from rbc_tf.inference.fleet.model_handler import ChainHandler
+from rbc_tf.inference.image_analysis import SourceImage
+from rbc_tf.inference.results_folder import ResultsFolder, result_name
+
+# Of the counters: images analysed, found done already, and failed.
+METRICS = "rbc_tf"
+ANALYZED, SKIPPED, FAILED = "analyzed", "skipped", "failed"
+
+_PROGRESS_EVERY = 100
+
+# One that Beam's type hints understand.
+_Failure = beam.pvalue.TaggedOutput[Literal["failed"], tuple[str, str]]
+
+
+class AnalyzeImages(beam.PTransform):
+    """(name, path) of images, to (name, reason) of those that failed: the dead letters.
+
+    The results themselves go to the folder. An image that is done there already and has not
+    changed is skipped. Every step may be repeated, as runners do after a failure: the same files
+    are written again.
+    """
+
+    def __init__(self, handler: ChainHandler, folder: ResultsFolder, cell_types: CellTypes):
+        """Takes the model, the folder of results as workers see it, and the bundle's types."""
+        super().__init__()
+        self._handler = handler
+        self._read = _Read(folder)
+        self._write = _Write(folder, cell_types)
+
+    def expand(self, images):
+        read = images | "Read" >> beam.ParDo(self._read).with_outputs(FAILED, main="images")
+        written = (
+            read.images
+            | "Analyze" >> RunInference(self._handler)
+            | "Write" >> beam.ParDo(self._write).with_outputs(FAILED)
+        )
+        return (read[FAILED], written[FAILED]) | "Failed" >> beam.Flatten()
+
+
+class _ImageDoFn(beam.DoFn):
+    def __init__(self, folder: ResultsFolder):
+        self._folder = folder
+
+    def _count(self, what: str) -> None:
+        Metrics.counter(METRICS, what).inc()
+
+    def _fail(self, name: str, error: image_io.ImageError) -> _Failure:
+        logging.error("%s", error)
+        self._folder.delete(result_name(name))
+        self._count(FAILED)
+        return beam.pvalue.TaggedOutput(FAILED, (name, str(error)))
+
+
+class _Read(_ImageDoFn):
+    def process(self, element: tuple[str, str]) -> Iterator[SourceImage | _Failure]:
+        name, path = element
+        try:
+            content = remote.read_bytes(path)
+            done = image_analysis.analyzed_sha256(self._folder, name)
+            if done is not None and done == files.sha256_of_bytes(content):
+                self._count(SKIPPED)
+                return
+            yield image_analysis.decode(name, path, content)
+        except image_io.ImageError as error:
+            yield self._fail(name, error)
+
+
+class _Write(_ImageDoFn):
+    def __init__(self, folder: ResultsFolder, cell_types: CellTypes):
+        super().__init__(folder)
+        self._cell_types = cell_types
+        self._written = 0
+
+    def process(self, element: PredictionResult) -> Iterator[_Failure]:
+        image, result = element.example, element.inference
+        try:
+            image_analysis.write(self._folder, image, result, self._cell_types)
+        except image_io.ImageError as error:
+            yield self._fail(image.name, error)
+            return
+        self._count(ANALYZED)
+        self._written += 1
+        if self._written % _PROGRESS_EVERY == 0:
+            logging.info("%d images analysed by this worker", self._written)

@@ -1,0 +1,56 @@
+"""What the page knows of one image: its JSON of `pipeline.results` without the repeated keys."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from rbc_tf.core.cell_types import CellTypes
+from rbc_tf.inference.report import doubt
+
+
+def image_data(result: dict, cell_types: CellTypes, thresholds: Sequence[float]) -> dict:
+    """The data of one image as the page's scripts read it (js/data.js).
+
+    Args:
+        result: the JSON of an analysed image.
+        cell_types: the T types.
+        thresholds: of the types.
+
+    Returns:
+        Name, size, counts, share of abnormal regions with its interval (None without regions),
+        and per region [box, score, abnormal probability, abnormal, labels, probabilities, margin,
+        nearest]: labels and the nearest type as positions in the list of types, and float32
+        values in their shortest form, which is exact again as float32.
+    """
+    names = cell_types.names
+    regions = result["regions"]
+    probabilities = np.array(
+        [[region["probabilities"][name] for name in names] for region in regions]
+    ).reshape(-1, len(names))
+    margins, nearest = doubt.nearest_threshold(probabilities, thresholds)
+    return {
+        "name": result["image"],
+        "height": result["height"],
+        "width": result["width"],
+        "counts": [result["num_regions_by_type"][name] for name in names],
+        "abnormal": result["num_abnormal_regions"],
+        "share": result["abnormal_region_share"],
+        "interval": result["abnormal_region_share_95"],
+        "regions": [
+            [
+                [_shortest(region["box"][edge]) for edge in ("ymin", "xmin", "ymax", "xmax")],
+                _shortest(region["score"]),
+                region["abnormal_probability"],
+                int(region["abnormal"]),
+                [names.index(label) for label in region["labels"]],
+                [_shortest(value) for value in probabilities[row]],
+                float(f"{margins[row]:.6g}"),
+                int(nearest[row]),
+            ]
+            for row, region in enumerate(regions)
+        ],
+    }
+
+
+def _shortest(value: float) -> float:
+    return float(str(np.float32(value)))

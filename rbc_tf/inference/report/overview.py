@@ -1,0 +1,154 @@
+"""The first part of the page: counts, thresholds and failures of a run, readable without scripts.
+
+Whatever comes from files (names, types, reasons, paths) passes through `_text`.
+"""
+
+import dataclasses
+import html
+from collections.abc import Iterable, Mapping
+
+from rbc_tf.core.cell_types import CellTypes
+from rbc_tf.metrics import intervals
+
+_RANDOM = "random"
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """What the page says of a run besides its images.
+
+    Attributes:
+        cell_types: the T types.
+        thresholds: of the types.
+        threshold_objective: what they were chosen for.
+        score_threshold: detections below were dropped.
+        abnormal_threshold: above it a region counts as abnormal.
+        summary: the run's summary.json; of it the counts and the failed images are used.
+        bundle: where the bundle lies.
+        bundle_sha256: hash of its manifest.
+        bundle_created: when it was made.
+        bundle_versions: of the packages that made it.
+        backbone: where the features' weights come from.
+    """
+
+    cell_types: CellTypes
+    thresholds: tuple[float, ...]
+    threshold_objective: str
+    score_threshold: float
+    abnormal_threshold: float
+    summary: Mapping
+    bundle: str = ""
+    bundle_sha256: str = ""
+    bundle_created: str = ""
+    bundle_versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    backbone: str = ""
+
+
+def fragments(run: Run) -> dict[str, str]:
+    """The pieces of HTML that page.html puts in place, by the name of their place."""
+    summary = run.summary
+    return {
+        "title": _text(f"Report: {_number(summary['num_images'], 'image')}"),
+        "headline": _headline(run),
+        "warning": _warning(run),
+        "type_rows": "\n".join(_type_rows(run)),
+        "bundle_rows": "\n".join(_bundle_rows(run)),
+        "failed": _failed(summary["failed"]),
+    }
+
+
+def share_text(count: int, total: int) -> str:
+    """'37.5 % (13.7 to 69.4)', with the 95 % interval (Wilson); a dash without regions."""
+    if not total:
+        return "–"
+    low, high = intervals.wilson(count, total)
+    return f"{100 * count / total:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
+
+
+def _headline(run: Run) -> str:
+    summary = run.summary
+    total, abnormal = summary["num_regions"], summary["num_abnormal_regions"]
+    failed = summary["num_failed"]
+    share = "–"
+    note = "no region was found"
+    if total:
+        low, high = intervals.wilson(abnormal, total)
+        share = f"{100 * abnormal / total:.1f} %"
+        note = f"95 % interval {100 * low:.1f} to {100 * high:.1f} %"
+    figures = (
+        (f"{summary['num_images']:,}", "images analysed", ""),
+        (f"{failed:,}", "images failed", "listed below" if failed else "none"),
+        (f"{total:,}", "regions found", f"score at least {run.score_threshold:g}"),
+        (f"{abnormal:,}", "abnormal regions", f"probability above {run.abnormal_threshold:g}"),
+        (share, "of regions abnormal", note),
+    )
+    return "\n".join(
+        f"<div><dt>{_text(label)}</dt><dd><b>{_text(value)}</b><span>{_text(small)}</span></dd></div>"
+        for value, label, small in figures
+    )
+
+
+def _warning(run: Run) -> str:
+    if run.backbone != _RANDOM:
+        return ""
+    return (
+        '<p class="warning"><b>Features with random weights.</b> This bundle is for trying the '
+        "software: its types and verdicts tell little.</p>"
+    )
+
+
+def _type_rows(run: Run) -> Iterable[str]:
+    total = run.summary["num_regions"]
+    for cell_type, threshold in zip(run.cell_types, run.thresholds, strict=True):
+        count = run.summary["num_regions_by_type"][cell_type.name]
+        kind = "abnormal" if cell_type.abnormal else "normal"
+        width = 100 * count / total if total else 0
+        bar = (
+            '<svg class="bar" width="120" height="10" viewBox="0 0 100 10" '
+            f'preserveAspectRatio="none" aria-hidden="true"><rect class="{kind}" '
+            f'width="{width:.2f}" height="10"/></svg>'
+        )
+        yield (
+            f'<tr><th scope="row">{_text(cell_type.name)}</th>'
+            f"<td>{_text(cell_type.display_name)}</td>"
+            f'<td><span class="mark {kind}">{kind}</span></td>'
+            f'<td class="n">{threshold:.3f}</td><td class="n">{count:,}</td>'
+            f'<td class="n">{_text(share_text(count, total))}</td><td>{bar}</td></tr>'
+        )
+
+
+def _bundle_rows(run: Run) -> Iterable[str]:
+    version = run.bundle_versions.get("rbc_tf", "")
+    others = ", ".join(f"{k} {v}" for k, v in run.bundle_versions.items() if k != "rbc_tf")
+    for term, value in (
+        ("Bundle", run.bundle),
+        ("Made", run.bundle_created),
+        ("Made with", ", ".join(filter(None, (f"rbc_tf {version}" if version else "", others)))),
+        ("SHA-256 of its manifest", run.bundle_sha256),
+        ("Weights of the features", run.backbone),
+        ("Networks computed in", run.summary.get("precision", "")),
+        ("Thresholds of the types chosen for", run.threshold_objective.replace("_", " ")),
+    ):
+        if value:
+            yield f"<dt>{_text(term)}</dt><dd>{_text(value)}</dd>"
+
+
+def _failed(failed: Mapping[str, str]) -> str:
+    if not failed:
+        return "<p>None: every image was read and analysed.</p>"
+    rows = "\n".join(
+        f'<tr><th scope="row">{_text(name)}</th><td>{_text(reason)}</td></tr>'
+        for name, reason in failed.items()
+    )
+    return (
+        '<table class="plain"><thead><tr><th scope="col">Image</th><th scope="col">Reason</th></tr>'
+        f"</thead><tbody>{rows}</tbody></table>"
+    )
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _text(value: str) -> str:
+    return html.escape(str(value), quote=True)

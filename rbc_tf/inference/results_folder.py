@@ -1,0 +1,94 @@
+"""The folder of results: which files are in it, each written whole or not at all.
+
+    OUTPUT_DIR/run.json               the bundle and settings that made everything here
+    OUTPUT_DIR/images/NAME.json       regions of one image
+    OUTPUT_DIR/overlays/NAME.png      the image with its regions drawn
+    OUTPUT_DIR/regions.csv            one row per region of all images
+    OUTPUT_DIR/summary.json           counts of the run, and the images that failed with reasons
+    OUTPUT_DIR/report.html            all of it in one file to open in a browser
+
+NAME is the image's path below the input folder, extension included. An image is done when its
+JSON is there, which is written last.
+"""
+
+import contextlib
+import json
+import pathlib
+from collections.abc import Iterator
+
+from rbc_tf.core import files
+
+RUN, SUMMARY, REGIONS, REPORT = "run.json", "summary.json", "regions.csv", "report.html"
+
+_IMAGES, _OVERLAYS = "images/", "overlays/"
+
+
+class ResultsFolder:
+    """A folder of results on this machine or a mounted one.
+
+    Where results lie elsewhere, a subclass says how files are read, written, deleted and listed
+    (`fleet.remote`). Names of files are relative to the folder, with forward slashes.
+    """
+
+    def __init__(self, path: str | pathlib.Path):
+        self._path = pathlib.Path(path)
+
+    def __str__(self) -> str:
+        return str(self._path)
+
+    def place(self, name: str) -> str | pathlib.Path:
+        """The whole path of a file."""
+        return self._path / name
+
+    def read(self, name: str) -> bytes | None:
+        """The content of a file; None where there is no such file."""
+        try:
+            return (self._path / name).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    @contextlib.contextmanager
+    def writing(self, name: str) -> Iterator[pathlib.Path]:
+        """Gives a local path to write to; the file appears under its name when the block ends."""
+        with files.atomic_path(self._path / name) as temporary:
+            yield temporary
+
+    def delete(self, name: str) -> None:
+        """Deletes a file, if it is there."""
+        (self._path / name).unlink(missing_ok=True)
+
+    def names(self, prefix: str) -> list[str]:
+        """The files whose name begins with a prefix, the oldest first; at any depth after '/'."""
+        walk = "**/*" if prefix.endswith("/") else f"{prefix}*"
+        folder = self._path / prefix if prefix.endswith("/") else self._path
+        paths = [path for path in folder.glob(walk) if path.is_file() and path.name[0] != "."]
+        paths.sort(key=lambda path: path.stat().st_mtime_ns)
+        return [path.relative_to(self._path).as_posix() for path in paths]
+
+    def write(self, name: str, content: bytes) -> None:
+        with self.writing(name) as temporary:
+            temporary.write_bytes(content)
+
+    def read_json(self, name: str) -> dict | None:
+        content = self.read(name)
+        return None if content is None else json.loads(content)
+
+    def write_json(self, name: str, value) -> None:
+        self.write(name, files.json_bytes(value))
+
+    def done(self) -> set[str]:
+        """Names of the images that have a result."""
+        names = self.names(_IMAGES)
+        return {name[len(_IMAGES) : -len(".json")] for name in names if name.endswith(".json")}
+
+    def delete_results(self) -> None:
+        for image in self.done():
+            self.delete(result_name(image))
+
+
+def result_name(image: str) -> str:
+    return f"{_IMAGES}{image}.json"
+
+
+def overlay_name(image: str) -> str:
+    return f"{_OVERLAYS}{image}.png"

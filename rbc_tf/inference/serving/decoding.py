@@ -1,0 +1,148 @@
+"""Images of JPEG, PNG and BMP as TensorFlow operations, pixel by pixel as `image_io` reads them.
+
+The one exception is JPEG of four colours (CMYK), whose values may differ by 1. What TensorFlow
+would read wrongly is refused with an error that says so.
+"""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from rbc_tf.core import image_io
+
+# Bytes at the start of a file that hold all that must be known of it.
+_HEADER = 66
+
+# Bytes of the header of every BMP file, and of the oldest that says all that is asked of it.
+_BMP_FILE_HEADER, _BMP_INFO_HEADER = 14, 40
+_BMP_PLAIN, _BMP_BIT_FIELDS = 0, 3
+# Bit fields that say what is said without them: blue, green, red, one byte each.
+_BMP_BGR = b"\x00\x00\xff\x00\x00\xff\x00\x00\xff\x00\x00\x00"
+
+
+def decode(content: tf.Tensor) -> tf.Tensor:
+    """uint8 [H, W, 3] RGB from the bytes of a file, a scalar string.
+
+    As `image_io.read_image`: grey becomes RGB, alpha is dropped, an orientation tag is not
+    applied, 16 bits are scaled from 12, 14 or 16 significant ones.
+
+    Raises (when it runs):
+        InvalidArgumentError: another format, a variety that is not read, damaged or too large.
+    """
+    missing = tf.maximum(0, _HEADER - tf.strings.length(content))
+    zeros = tf.strings.substr(b"\0" * _HEADER, 0, missing)
+    header = tf.strings.join([tf.strings.substr(content, 0, _HEADER - missing), zeros])
+    formats = [
+        (b"\xff\xd8\xff", _decode_jpeg),
+        (b"\x89PNG\r\n\x1a\n", _decode_png),
+        (b"BM", _decode_bmp),
+    ]
+    return tf.case(
+        [(_begins(header, magic), _reader(reader, content, header)) for magic, reader in formats],
+        default=lambda: _refused(
+            "JPEG, PNG or BMP bytes are required (TIFF goes through tools/analyze.py). "
+            "Received, as the first bytes:",
+            tf.strings.substr(header, 0, 8),
+        ),
+        exclusive=True,
+    )
+
+
+def _begins(header: tf.Tensor, magic: bytes) -> tf.Tensor:
+    return tf.strings.substr(header, 0, len(magic)) == magic
+
+
+def _reader(reader: Callable, content: tf.Tensor, header: tf.Tensor) -> Callable[[], tf.Tensor]:
+    return lambda: tf.ensure_shape(reader(content, header), [None, None, 3])
+
+
+def _decode_jpeg(content: tf.Tensor, header: tf.Tensor) -> tf.Tensor:
+    size = tf.io.extract_jpeg_shape(content, tf.int64)
+    with tf.control_dependencies([_check_pixels(size[0], size[1])]):
+        # The faster transform, TensorFlow's own choice, differs from other decoders by up to 12.
+        return tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE")
+
+
+def _decode_png(content: tf.Tensor, header: tf.Tensor) -> tf.Tensor:
+    width, height = _number(header, 16, 4, big_endian=True), _number(header, 20, 4, big_endian=True)
+    bits = _number(header, 24, 1)
+    with tf.control_dependencies([_check_pixels(height, width)]):
+        return tf.cond(
+            bits == 16,
+            lambda: _scaled(tf.io.decode_png(content, channels=3, dtype=tf.uint16)),
+            lambda: tf.io.decode_png(content, channels=3),
+        )
+
+
+def _scaled(pixels: tf.Tensor) -> tf.Tensor:
+    """uint8 from uint16, by the smallest number of significant bits that holds all values."""
+    values = tf.cast(pixels, tf.float64)
+    highest = tf.constant([2**bits - 1 for bits in image_io.SIGNIFICANT_BITS], tf.float64)
+    fits = tf.reduce_max(values) <= highest
+    scale = 255.0 / tf.boolean_mask(highest, fits)[0]
+    return tf.cast(tf.round(values * scale), tf.uint8)
+
+
+def _decode_bmp(content: tf.Tensor, header: tf.Tensor) -> tf.Tensor:
+    bits = _number(header, 28, 2)
+    height, width = tf.abs(_signed(_number(header, 22, 4))), _number(header, 18, 4)
+    with tf.control_dependencies([_check_bmp(header, bits), _check_pixels(height, width)]):
+        return tf.cond(
+            bits == 8,
+            lambda: _with_palette(content, header),
+            lambda: tf.io.decode_bmp(content, channels=3),
+        )
+
+
+def _check_bmp(header: tf.Tensor, bits: tf.Tensor) -> tf.Operation:
+    """TensorFlow looks at none of this, and would read other files wrongly."""
+    compression = _number(header, 30, 4)
+    fields_are_plain = tf.strings.substr(header, 54, len(_BMP_BGR)) == _BMP_BGR
+    has_plain_fields = (compression == _BMP_BIT_FIELDS) & (bits == 32) & fields_are_plain
+    readable = (
+        (_number(header, 14, 4) >= _BMP_INFO_HEADER)
+        & tf.reduce_any(bits == [8, 24, 32])
+        & ((compression == _BMP_PLAIN) | has_plain_fields)
+    )
+    message = (
+        "a BMP image of 8, 24 or 32 bits without compression is required; save it as PNG. "
+        "Received: bits, compression:"
+    )
+    return tf.debugging.Assert(readable, [message, bits, compression])
+
+
+def _with_palette(content: tf.Tensor, header: tf.Tensor) -> tf.Tensor:
+    """TensorFlow answers the places in the palette, whose colours are blue, green, red, nothing."""
+    start = _BMP_FILE_HEADER + _number(header, 14, 4)
+    count = _number(header, 46, 4)
+    count = tf.where((count == 0) | (count > 256), tf.constant(256, tf.int64), count)
+    stored = tf.strings.substr(content, start, 4 * count)
+    colours = tf.reshape(tf.io.decode_raw(stored, tf.uint8), [-1, 4])[:, 2::-1]
+    colours = tf.concat([colours, tf.zeros([256 - count, 3], tf.uint8)], axis=0)
+    return tf.gather(colours, tf.cast(tf.io.decode_bmp(content)[..., 0], tf.int32))
+
+
+def _number(header: tf.Tensor, start: int, count: int, big_endian: bool = False) -> tf.Tensor:
+    """int64, the unsigned number in so many bytes of the header."""
+    values = tf.cast(tf.io.decode_raw(tf.strings.substr(header, start, count), tf.uint8), tf.int64)
+    places = range(count)[::-1] if big_endian else range(count)
+    return tf.reduce_sum(values * tf.constant([256**place for place in places], tf.int64))
+
+
+def _signed(value: tf.Tensor) -> tf.Tensor:
+    return tf.where(value >= 2**31, value - 2**32, value)
+
+
+def _check_pixels(height: tf.Tensor, width: tf.Tensor) -> tf.Operation:
+    """Before anything is decoded, which would fill the memory."""
+    most = image_io.MAX_PIXELS
+    message = f"an image of 1 to {most:,} pixels is required. Received: height, width:"
+    return tf.debugging.Assert(
+        (height >= 1) & (width >= 1) & (height <= most // tf.maximum(width, 1)),
+        [message, height, width],
+    )
+
+
+def _refused(message: str, received: tf.Tensor) -> tf.Tensor:
+    with tf.control_dependencies([tf.debugging.Assert(False, [message, received])]):
+        return tf.zeros([0, 0, 3], tf.uint8)

@@ -1,0 +1,174 @@
+"""What is written of a whole run, from the JSON of each image: table, summary, report."""
+
+import collections
+import csv
+import dataclasses
+import pathlib
+import posixpath
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+import tqdm
+
+from rbc_tf.core import image_io
+from rbc_tf.graphs import frozen
+from rbc_tf.inference import results
+from rbc_tf.inference.bundle import Bundle
+from rbc_tf.inference.report import page
+from rbc_tf.inference.report.overview import Run
+from rbc_tf.inference.results_folder import (
+    REGIONS,
+    REPORT,
+    RUN,
+    SUMMARY,
+    ResultsFolder,
+    result_name,
+)
+from rbc_tf.inference.sharding import Shard
+
+# An image's path is a URL where images do not lie on this machine.
+ImagePath = str | pathlib.Path
+
+
+@dataclasses.dataclass(frozen=True)
+class RunSummary:
+    """What became of a run; `failed` maps names of images to reasons.
+
+    `report_path` is None where no report was asked for.
+    """
+
+    analyzed: int
+    skipped: int
+    failed: dict[str, str]
+    summary_path: ImagePath
+    report_path: ImagePath | None = None
+    report_bytes: int = 0
+
+    def text(self) -> str:
+        """What a tool prints in the end."""
+        lines = [
+            f"analysed: {self.analyzed}, done before: {self.skipped}, failed: {len(self.failed)}",
+            *(f"  {reason}" for reason in self.failed.values()),
+            f"results: {posixpath.dirname(str(self.summary_path)) or '.'}",
+        ]
+        if self.report_path:
+            lines.append(f"report: {self.report_path} ({self.report_bytes / 1e6:.1f} MB)")
+        return "\n".join(lines)
+
+
+def finish(
+    bundle: Bundle,
+    images: Mapping[str, ImagePath],
+    failed: dict[str, str],
+    analyzed: int,
+    folder: ResultsFolder,
+    report_image_size: int | None,
+    read_image: Callable[[ImagePath], np.ndarray] = image_io.read_image,
+) -> RunSummary:
+    """Writes regions.csv, summary.json and report.html of all images.
+
+    Args:
+        bundle: that made the results.
+        images: {name: path} of all images.
+        failed: {name: reason} of those that have no result.
+        analyzed: how many were analysed in this run.
+        folder: of the results.
+        report_image_size: longer side of the report's pictures; 0: none; None: no report.
+        read_image: reads an image for its picture; raises ImageError.
+    """
+    names = sorted(images.keys() - failed.keys())
+    write_tables(bundle, names, failed, folder)
+    size = 0
+    if report_image_size is None:
+        # One of an earlier run would tell of other results than those beside it.
+        folder.delete(REPORT)
+    else:
+        found = {name: images[name] for name in names}
+        size = _write_report(bundle, found, folder, report_image_size, read_image)
+    return RunSummary(
+        analyzed=analyzed,
+        skipped=len(names) - analyzed,
+        failed=failed,
+        summary_path=folder.place(SUMMARY),
+        report_path=None if report_image_size is None else folder.place(REPORT),
+        report_bytes=size,
+    )
+
+
+def write_tables(
+    bundle: Bundle,
+    names: list[str],
+    failed: dict[str, str],
+    folder: ResultsFolder,
+    shard: Shard = Shard(),
+) -> ImagePath:
+    """Writes regions.csv and summary.json from the JSON files, one image in memory at a time.
+
+    Returns the path of the summary.
+    """
+    manifest = bundle.manifest
+    cell_types = manifest.cell_types
+    totals, by_type = collections.Counter(), collections.Counter()
+    with (
+        folder.writing(shard.file_name(REGIONS)) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(results.csv_header(cell_types))
+        for result in _load_results(folder, names):
+            writer.writerows(results.csv_rows(result))
+            totals["regions"] += result["num_regions"]
+            totals["abnormal"] += result["num_abnormal_regions"]
+            by_type.update(result["num_regions_by_type"])
+    summary_name = shard.file_name(SUMMARY)
+    folder.write_json(
+        summary_name,
+        {
+            "num_images": len(names),
+            "num_failed": len(failed),
+            "num_regions": totals["regions"],
+            "num_regions_by_type": {name: by_type[name] for name in cell_types.names},
+            "num_abnormal_regions": totals["abnormal"],
+            **results.abnormal_share(totals["abnormal"], totals["regions"]),
+            "thresholds": dict(zip(cell_types.names, manifest.thresholds, strict=True)),
+            "threshold_objective": manifest.threshold_objective,
+            "backbone": manifest.backbone,
+            "precision": (folder.read_json(RUN) or {}).get("precision", frozen.FLOAT32),
+            "failed": failed,
+        },
+    )
+    return folder.place(summary_name)
+
+
+def _write_report(
+    bundle: Bundle,
+    images: dict[str, ImagePath],
+    folder: ResultsFolder,
+    image_size: int,
+    read_image: Callable[[ImagePath], np.ndarray],
+) -> int:
+    """Writes report.html from the JSON files and images, one at a time; its size in bytes."""
+    manifest = bundle.manifest
+    run = Run(
+        cell_types=manifest.cell_types,
+        thresholds=manifest.thresholds,
+        threshold_objective=manifest.threshold_objective,
+        score_threshold=manifest.score_threshold,
+        abnormal_threshold=manifest.abnormal_threshold,
+        summary=folder.read_json(SUMMARY),
+        bundle=str(bundle.source or bundle.path),
+        bundle_sha256=bundle.sha256,
+        bundle_created=manifest.created,
+        bundle_versions=manifest.versions,
+        backbone=manifest.backbone,
+    )
+    pairs = zip(_load_results(folder, list(images)), images.values(), strict=True)
+    progress = tqdm.tqdm(pairs, desc="report", unit="image", total=len(images))
+    with folder.writing(REPORT) as temporary:
+        page.write_report(temporary, run, progress, image_size, read_image)
+        return temporary.stat().st_size
+
+
+def _load_results(folder: ResultsFolder, names: list[str]) -> Iterator[dict]:
+    for name in names:
+        yield folder.read_json(result_name(name))

@@ -1,0 +1,1 @@
+"""Arrays in, scores out: the only place where a score is computed."""

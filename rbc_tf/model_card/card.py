@@ -1,0 +1,142 @@
+"""The card as a whole: sections in the usual order (Mitchell et al. 2019), and what is the same.
+
+A card says nothing that the manifest does not: what a manifest leaves out, as those of earlier
+versions do, the card calls not recorded.
+"""
+
+from collections.abc import Mapping
+
+from rbc_tf.model_card import data, limits, metrics
+from rbc_tf.model_card.words import NOT_RECORDED, bullets, count
+
+_PURPOSE = (
+    "Finds regions of one or several red blood cells in images of blood smears, says which cell "
+    "types each region holds (several may be), and whether any of them is abnormal. Cells that "
+    "touch or overlap are not separated."
+)
+_INTENDED = (
+    "Research on the morphology of red blood cells, such as that of sickle cell disease, by people "
+    "who can judge a blood smear and look at what is found.",
+    "Images like those of the training data below: same stain, magnification and camera. For "
+    "others, label some and score the bundle on them first (`tools/evaluate.py`).",
+)
+_OUT_OF_SCOPE = (
+    "**Any decision on the diagnosis, treatment or triage of a person.** It is not a medical "
+    "device; no clinical validation and no regulatory clearance stand behind it.",
+    "Counting cells: a region may hold several.",
+    "Cell types that are not in the table below, white blood cells, platelets and parasites: "
+    "whatever lies in a region is answered in terms of these types.",
+)
+_CAVEATS = (
+    "Whose blood the smears show, under what consent and by what selection, is known only as far "
+    "as 'Training data' says so. Whether it works as well for other patients, laboratories and "
+    "stains has to be measured.",
+    "Labels are the experts' who gave them; where experts disagree, the bundle follows those it "
+    "learnt from.",
+    "A share of abnormal regions depends on where the smear was photographed and on which "
+    "regions are found. It is no blood count.",
+)
+
+
+def render(manifest: Mapping) -> str:
+    """The card as Markdown.
+
+    Args:
+        manifest: the content of manifest.json; the hashes of files are not needed.
+    """
+    sections = {
+        "Model details": _details(manifest),
+        "Intended use": f"{_PURPOSE}\n\n{bullets(_INTENDED)}",
+        "Out of scope": bullets(_OUT_OF_SCOPE),
+        "Training data": data.training(manifest),
+        "Evaluation data": data.evaluation(manifest),
+        "Metrics": metrics.metrics(manifest),
+        "Thresholds": metrics.thresholds(manifest),
+        "Limitations": bullets(limits.limits(manifest)),
+        "Ethical considerations and caveats": bullets(_CAVEATS),
+        "How to use": _how_to_use(manifest),
+    }
+    top = ["# Model card: regions and types of red blood cells", "", *_warnings(manifest)]
+    body = [f"## {title}\n\n{text.rstrip()}\n" for title, text in sections.items()]
+    return "\n".join([*top, *body])
+
+
+def _warnings(manifest: Mapping) -> list[str]:
+    lines = ["> **Research use only. Not a medical device.**"]
+    if manifest.get("backbone") == "random":
+        lines += [
+            ">",
+            "> **Do not use it for judging samples:** its features come from a network with random "
+            "weights. It shows that the software works, nothing more.",
+        ]
+    return [*lines, ""]
+
+
+def _details(manifest: Mapping) -> str:
+    types = manifest["cell_types"]
+    versions = ", ".join(f"{n} {v}" for n, v in manifest.get("versions", {}).items())
+    lines = [
+        f"**Made:** {manifest.get('created') or NOT_RECORDED}, with {versions or NOT_RECORDED}.",
+        f"**Cell types:** {len(types)}: {', '.join(map(_type_name, types))}.",
+        f"**Regions:** {_detector(manifest)}",
+        f"**Features:** {_features(manifest)}",
+        "**Types:** one binary network per type on the features, calibrated by one temperature "
+        "each. **Abnormal or not:** gradient boosting on the outputs of these networks.",
+        "**Method:** Qiu et al., 'Multi-label Detection and Classification of Red Blood Cells in "
+        "Microscopic Images', as rbc_tf implements it.",
+        f"**Everything else:** settings, seeds and hashes are in `manifest.json` (bundle format "
+        f"{manifest.get('format_version', NOT_RECORDED)}).",
+    ]
+    return bullets(lines)
+
+
+def _type_name(cell_type: Mapping) -> str:
+    name, display = cell_type["name"], cell_type["display_name"]
+    kind = "abnormal" if cell_type["abnormal"] else "normal"
+    return f"{name} ({kind})" if name == display else f"{name} ({display}; {kind})"
+
+
+def _detector(manifest: Mapping) -> str:
+    detector = manifest.get("provenance", {}).get("detector", {})
+    if not detector:
+        return f"Faster R-CNN; its training is {NOT_RECORDED}."
+    size = detector.get("input_image_size")
+    parts = [f"Faster R-CNN, experiment `{detector.get('experiment', NOT_RECORDED)}`"]
+    parts += (
+        [f"started from {detector['init_checkpoint']}"] if "init_checkpoint" in detector else []
+    )
+    parts += [f"{detector['step']:,} steps"] if "step" in detector else []
+    parts += [f"images scaled to fit {size[0]} x {size[1]} (height x width)"] if size else []
+    return ", ".join(parts) + "."
+
+
+def _features(manifest: Mapping) -> str:
+    record = manifest.get("provenance", {}).get("backbone", {})
+    weights = manifest.get("backbone") or NOT_RECORDED
+    text = f"ResNet-50, weights `{weights}`"
+    if record:
+        patches = count(record.get("num_patches", {}).get("train"), "patch", "patches")
+        kind = record.get("regions", NOT_RECORDED).replace("_", "-")
+        text += (
+            f", fine-tuned on {patches} ({kind} regions) from "
+            f"{count(record.get('num_images'), 'image')}, validation included"
+        )
+    elif weights in ("imagenet", "random"):
+        text += ", not fine-tuned"
+    else:
+        text += f"; whether fine-tuned is {NOT_RECORDED}"
+    crop = manifest["crop"]
+    return f"{text}. Patches: {crop['mode']}, {crop['size']} x {crop['size']} pixels."
+
+
+def _how_to_use(manifest: Mapping) -> str:
+    types = [cell_type["name"] for cell_type in manifest["cell_types"]]
+    return (
+        "```\n"
+        "python tools/analyze.py --bundle_dir=BUNDLE --input=SMEARS --output_dir=RESULTS\n"
+        "python tools/evaluate.py --bundle_dir=BUNDLE --dataset_dir=YOUR_LABELLED_SMEARS\n"
+        "```\n\n"
+        "The first writes boxes, probabilities, labels and a report; `--thresholds=plain` takes "
+        "0.5 for every type. The second scores the bundle on smears of yours, whose types must be "
+        f"these: {', '.join(types)}."
+    )

@@ -1,1 +1,0 @@
-"""The bundle of trained parts and the analysis of images with it."""

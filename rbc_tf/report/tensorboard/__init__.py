@@ -1,1 +1,0 @@
-"""What TensorBoard shows: one module per kind, written from plain values."""

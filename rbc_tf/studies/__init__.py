@@ -1,1 +1,0 @@
-"""The paper's evaluation: runs, compares, tabulates."""

@@ -1,0 +1,42 @@
+import dataclasses
+
+import pytest
+
+from rbc_tf.core import config
+
+
+@dataclasses.dataclass(frozen=True)
+class _Settings:
+    rate: float = 0.1
+    steps: int = 3
+    names: tuple[str, ...] = ("a",)
+
+    def __post_init__(self):
+        if self.steps < 1:
+            raise ValueError(f"`steps` must be at least 1. Received: {self.steps}")
+
+
+def test_what_is_left_out_keeps_its_default(tmp_path):
+    (tmp_path / "s.yaml").write_text("rate: 1e-5\nnames: [x, y]\n")  # YAML reads 1e-5 as text
+    loaded = config.load(_Settings, tmp_path / "s.yaml")
+    assert loaded == _Settings(rate=1e-5, names=("x", "y"))
+    assert config.from_dict(_Settings, config.to_dict(loaded)) == loaded
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("rat: 1", "rat.*Known settings: rate, steps, names"),
+        ("steps: 1.5", "steps"),
+        ("steps: many", "steps"),
+        ("rate: true", "a number is required"),
+        ("steps: 0", "at least 1"),
+        ("[1]", "a mapping"),
+        ("rate: {", "s.yaml"),
+    ],
+)
+def test_unknown_and_wrong_settings_are_named(tmp_path, text, message):
+    (tmp_path / "s.yaml").write_text(text)
+    with pytest.raises(ValueError, match=message) as caught:
+        config.load(_Settings, tmp_path / "s.yaml")
+    assert "s.yaml" in str(caught.value)

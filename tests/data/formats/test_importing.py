@@ -1,0 +1,321 @@
+"""Import: types, merging, images, masks, and the dataset folder that comes of it."""
+
+import json
+import pathlib
+import subprocess
+import sys
+import unicodedata
+
+import numpy as np
+import pytest
+
+from rbc_tf.core import image_io
+from rbc_tf.core.cell_types import PAPER, CellType, CellTypes
+from rbc_tf.data import dataset, regions
+from rbc_tf.data.formats import importing, type_names
+from rbc_tf.data.formats.image_finder import ImageFinder
+from rbc_tf.data.formats.importing import ImportOptions, import_annotations
+
+_ROOT = pathlib.Path(__file__).parents[3]
+
+
+def _image(path, height=40, width=60):
+    image_io.write_png(path, np.full((height, width, 3), 200, np.uint8))
+
+
+@pytest.fixture
+def images(tmp_path):
+    """a.png and b.png, 60 x 40."""
+    for name in ("a", "b"):
+        _image(tmp_path / "images" / f"{name}.png")
+    return tmp_path / "images"
+
+
+def _coco(folder, annotations, names=("a.png",), categories=("Oval", "Stom")):
+    """A COCO file; annotations are (image number, category, bbox) with further fields."""
+    entries = [
+        {"id": n, "image_id": image, "category_id": categories.index(category), "bbox": box, **more}
+        for n, (image, category, box, more) in enumerate(annotations)
+    ]
+    content = {
+        "images": [{"id": n, "file_name": name} for n, name in enumerate(names)],
+        "annotations": entries,
+        "categories": [{"id": n, "name": name} for n, name in enumerate(categories)],
+    }
+    path = folder / "coco.json"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return path
+
+
+def _import(path, images, file_format="coco", cell_types=PAPER, **options):
+    out = path.parent / "out"
+    summary = import_annotations(
+        file_format, path, images, out, cell_types, ImportOptions(**options)
+    )
+    return summary, dataset.load_dataset(out, check_pixels=True)
+
+
+def _problems(path, images, file_format="coco", **options):
+    out = path.parent / "out"
+    with pytest.raises(dataset.DatasetError) as caught:
+        import_annotations(file_format, path, images, out, PAPER, ImportOptions(**options))
+    assert not out.exists()
+    return caught.value.problems
+
+
+def test_boxes_become_regions(tmp_path, images):
+    """One box with two categories is one region of two types; edges outside are cut off."""
+    path = _coco(
+        tmp_path,
+        [
+            (0, "Stom", [1.5, 2, 10, 12], {}),
+            (0, "Oval", [1.5, 2, 10, 12], {}),
+            (0, "Oval", [30, 20, 40, 30], {"num_cells": 4, "complete": False}),
+            (0, "Oval", [0, 30, 5, 5], {"types": []}),
+        ],
+    )
+    summary, loaded = _import(path, images)
+    (sample,) = loaded
+    two, cut, none = regions.find_regions(sample)
+    assert (two.box, two.types) == ((2, 1.5, 14, 11.5), ("Oval", "Stom"))
+    assert (two.num_cells, two.complete) == (2, True)
+    # x 30 to 70 and y 20 to 50 in an image of 60 x 40.
+    assert (cut.box, cut.num_cells, cut.complete) == ((20, 30, 40, 60), 4, False)
+    # Without a type nothing of it is labelled.
+    assert (none.types, none.num_cells, none.complete) == ((), 1, False)
+    assert summary == importing.ImportSummary(
+        images=1,
+        images_left_out=1,
+        regions=3,
+        regions_of_several_types=1,
+        regions_without_type=1,
+        cells=0,
+    )
+    record = json.loads((tmp_path / "out" / "import.json").read_text())
+    assert record["summary"]["regions"] == 3
+
+
+def test_what_marks_of_one_box_say_together(tmp_path, images):
+    """The greater number of cells, never fewer than types; complete if all say so."""
+    box, other = [0, 0, 9, 9], [20, 0, 9, 9]
+    path = _coco(
+        tmp_path,
+        [
+            (0, "Oval", box, {"num_cells": 3, "complete": True}),
+            (0, "Stom", box, {"num_cells": 1, "complete": False}),
+            (0, "Oval", other, {"num_cells": 1}),
+            (0, "Stom", other, {}),
+        ],
+    )
+    _, loaded = _import(path, images, complete=False)
+    first, second = regions.find_regions(loaded.sample("a"))
+    assert (first.num_cells, first.complete) == (3, False)
+    assert (second.num_cells, second.complete) == (2, False)
+
+
+def test_types_are_mapped_ignored_or_refused(tmp_path, images):
+    names = ("RBC", "WBC", " Oval ", "burr", "what", "what")
+    marks = [(0, name, [10 * n, 0, 5, 5], {}) for n, name in enumerate(names)]
+    path = _coco(tmp_path, marks, categories=("RBC", "WBC", " Oval ", "burr", "what"))
+    problems = _problems(path, images, renames={"RBC": "", "burr": "Echi"})
+    assert [problem.split(".")[0] for problem in problems] == [
+        f"unknown type 'WBC', 1 times, first at {tmp_path / 'coco'}",
+        f"unknown type 'what', 2 times, first at {tmp_path / 'coco'}",
+    ]
+    assert "Known: Oval, Elon, Reti, Gran, Echi, Stom, other" in problems[0]
+    assert "--map='WBC=TYPE'" in problems[0]
+    assert "annotation 5 (id 4)" in problems[1]
+    renames = type_names.parse_renames(["RBC=", "burr=Echi", "what = other"])
+    _, loaded = _import(path, images, renames=renames, ignored=("WBC",))
+    found = regions.find_regions(loaded.sample("a"))
+    assert [region.types for region in found] == [(), ("Oval",), ("Echi",), *[("other",)] * 2]
+
+
+def test_maps_that_say_nothing(tmp_path, images):
+    for pairs in (["RBC"], ["=Oval"], ["a=Oval", "a=Stom"]):
+        with pytest.raises(ValueError, match="OLD=NEW is required"):
+            type_names.parse_renames(pairs)
+    path = _coco(tmp_path, [])
+    for renames, ignored, message in (
+        ({"RBC": "oval"}, (), "Received: oval"),
+        ({"RBC": "Oval"}, ("RBC",), "Both: RBC"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            _import(path, images, renames=renames, ignored=ignored)
+
+
+def test_an_image_with_nothing_in_it(tmp_path, images):
+    """It was looked at: it has no regions, and no mask is asked for."""
+    path = _coco(tmp_path, [(1, "Oval", [0, 0, 9, 9], {})], names=("a.png", "b.png"))
+    summary, loaded = _import(path, images)
+    assert (summary.images, summary.images_left_out) == (2, 0)
+    assert regions.find_regions(loaded.sample("a")) == ()
+    assert len(regions.find_regions(loaded.sample("b"))) == 1
+
+
+def _points(folder):
+    keypoints = [10, 10, 2, 12.5, 11, 1, 40, 30, 2]
+    return _coco(folder, [(0, "Oval", [], {"keypoints": keypoints})])
+
+
+def test_points_need_masks(tmp_path, images):
+    path = _points(tmp_path)
+    (problem,) = _problems(path, images)
+    assert "image 'a.png' has points and no boxes" in problem
+    mask = np.zeros((40, 60), bool)
+    mask[5:20, 5:20] = mask[25:38, 35:50] = True
+    image_io.write_mask(tmp_path / "masks" / "a.png", mask)
+    summary, loaded = _import(path, images, masks_dir=str(tmp_path / "masks"))
+    assert summary.cells == 3
+    first, second = regions.find_regions(loaded.sample("a"))
+    assert (first.box, first.num_points, first.types) == ((5, 5, 20, 20), 2, ("Oval",))
+    assert (second.box, second.num_points) == ((25, 35, 38, 50), 1)
+    image_io.write_mask(tmp_path / "masks" / "a.png", mask[:9])
+    (problem,) = _problems_again(path, images, masks_dir=str(tmp_path / "masks"))
+    assert "a.png: must be of the image's size, 60 x 40" in problem
+
+
+def _problems_again(path, images, **options):
+    """As `_problems`, where an earlier import stands: it stays."""
+    out = path.parent / "out"
+    before = sorted(out.rglob("*"))
+    with pytest.raises(dataset.DatasetError) as caught:
+        import_annotations("coco", path, images, out, PAPER, ImportOptions(**options))
+    assert sorted(out.rglob("*")) == before
+    return caught.value.problems
+
+
+def test_masks_by_thresholding(tmp_path, images):
+    y, x = np.mgrid[:200, :200]
+    smear = np.full((200, 200, 3), 220, np.uint8)
+    smear[np.hypot(x - 60, y - 120) < 20] = 120
+    image_io.write_png(images / "a.png", smear)
+    keypoints = [60, 120, 2]
+    path = _coco(tmp_path, [(0, "Stom", None, {"keypoints": keypoints})])
+    _, loaded = _import(path, images, segment=True)
+    (region,) = regions.find_regions(loaded.sample("a"))
+    assert (region.types, region.num_cells, region.complete) == (("Stom",), 1, True)
+    # A disc of radius 20 about (60, 120).
+    assert region.box == pytest.approx((101, 41, 140, 80), abs=2)
+
+
+def test_points_without_a_type(tmp_path, images):
+    """A cell whose type is not said, or mapped to nothing, is seen but of no type."""
+    types = {"names": ["Gran"], "color": [0, 0, 0]}
+    cells = [([5, 6], None), ([7, 8], types), ([9, 9], {"name": "RBC", "color": [0, 0, 0]})]
+    features = [
+        {
+            "type": "Feature",
+            "geometry": {"type": "Point", "coordinates": point},
+            "properties": {"classification": classification},
+        }
+        for point, classification in cells
+    ]
+    (tmp_path / "a.geojson").write_text(json.dumps(features))
+    summary, loaded = _import(
+        tmp_path / "a.geojson", images, "geojson", segment=True, renames={"RBC": ""}
+    )
+    assert summary.cells == 3
+    assert [cell.type for cell in loaded.sample("a").cells] == ["other", "Gran", "other"]
+
+
+def test_images_in_folders_are_named_and_grouped_by_them(tmp_path):
+    for name in ("slide 1/x.png", "slide 2/x.png", "slide 2/y.png"):
+        _image(tmp_path / "images" / name)
+    names = ("slide 1\\x.png", "train/y.png", "slide 2/x.png")
+    path = _coco(tmp_path, [(n, "Oval", [n, 0, 9, 9], {}) for n in range(3)], names=names)
+    _, loaded = _import(path, tmp_path / "images")
+    assert [(s.name, s.group) for s in loaded] == [
+        ("slide 1_x", "slide 1"),
+        ("slide 2_x", "slide 2"),
+        ("slide 2_y", "slide 2"),
+    ]
+    assert [regions.find_regions(s)[0].box[1] for s in loaded] == [0, 2, 1]
+
+
+def test_every_problem_of_images_is_told(tmp_path, images):
+    _image(images / "deep" / "b.png")
+    (images / "broken.png").write_text("no image")
+    path = _coco(
+        tmp_path,
+        [(0, "Oval", [60, 0, 9, 9], {}), (0, "Oval", [], {"keypoints": [60, 1, 2]})],
+        names=("a.png", "c.png", "b", "broken.png", "./a.png", "deep/b.jpg"),
+    )
+    content = json.loads(path.read_text())
+    content["images"][4]["height"] = 41
+    content["images"].append({"id": 9, "file_name": "a"})
+    path.write_text(json.dumps(content))
+    expected = (
+        "annotation 1 (id 0): the box must lie in the image of 60 x 40",
+        "annotation 2 (id 1): the point must lie in the image of 60 x 40. Received: x 60, y 1",
+        f"there is no image 'c.png' in {images}",
+        "broken.png: a PNG, JPEG, TIFF or BMP image is required",
+        "image './a.png' was annotated at 41 pixels high. a.png is 40",
+        "there is no image 'deep/b.jpg'",
+        "a.png and a.png would both be image 'a'",
+    )
+    for problem, part in zip(_problems(path, images), expected, strict=True):
+        assert problem.startswith(f"{path}: ")
+        assert part in problem
+
+
+def test_names_of_images(tmp_path):
+    """Path, name, either without extension; letters with marks in either coding."""
+    composed = unicodedata.normalize("NFC", "Zähl é.png")
+    for name in ("s/1.png", "t/1.png", "t/v1.2.tif.png", unicodedata.normalize("NFD", composed)):
+        _image(tmp_path / name)
+    finder = ImageFinder(tmp_path)
+    assert len(finder.images) == 4
+    for name, found in (
+        ("s/1.png", "s/1.png"),
+        ("t/1", "t/1.png"),
+        ("v1.2.tif", "t/v1.2.tif.png"),
+        ("elsewhere/v1.2.tif.png", "t/v1.2.tif.png"),
+        ("t\\1.png", "t/1.png"),
+    ):
+        assert finder.relative(finder.find(name)) == found
+    assert unicodedata.normalize("NFC", finder.find(composed).name) == composed
+    with pytest.raises(ValueError, match=r"may be any of s/1\.png, t/1\.png"):
+        finder.find("1")
+    with pytest.raises(ValueError, match="there is no image '2'"):
+        finder.find("2")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="holds no image"):
+        ImageFinder(tmp_path / "empty")
+    with pytest.raises(ValueError, match="no such folder"):
+        ImageFinder(tmp_path / "nowhere")
+
+
+def test_nothing_annotated_and_foreign_folders(tmp_path, images):
+    path = _coco(tmp_path, [], names=())
+    assert _problems(path, images) == ("no image is annotated",)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("mine")
+    with pytest.raises(ValueError, match=r"or one with import\.json"):
+        _import(path, images)
+    with pytest.raises(ValueError, match=r"coco, voc, geojson\. Received: yolo"):
+        import_annotations("yolo", path, images, tmp_path / "o", PAPER)
+
+
+def test_the_tool(tmp_path, images):
+    """A VOC folder as labelling tools write it, with its own list of types."""
+    CellTypes((CellType("tear drop", "Teardrop", True),)).save(tmp_path / "types.yaml")
+    (tmp_path / "xml").mkdir()
+    (tmp_path / "xml" / "a.xml").write_text(
+        "<annotation><filename>a.png</filename><object><name>RBC</name><bndbox><xmin>1</xmin>"
+        "<ymin>3</ymin><xmax>10</xmax><ymax>20</ymax></bndbox></object><object><name>drop</name>"
+        "<bndbox><xmin>11</xmin><ymin>3</ymin><xmax>20</xmax><ymax>20</ymax></bndbox></object>"
+        "</annotation>"
+    )
+    command = [sys.executable, _ROOT / "tools" / "import_annotations.py", "--format=voc"]
+    command += [f"--annotations={tmp_path / 'xml'}", f"--images_dir={images}", "--ignore=WBC"]
+    command += [f"--cell_types={tmp_path / 'types.yaml'}", f"--output_dir={tmp_path / 'out'}"]
+    failed = subprocess.run(command, capture_output=True, text=True)
+    assert failed.returncode == 1
+    assert "2 problems found" in failed.stderr
+    assert "Traceback" not in failed.stderr
+    done = subprocess.run([*command, "--map=RBC=", "--map=drop=tear drop"], capture_output=True)
+    assert done.returncode == 0, done.stderr
+    (sample,) = dataset.load_dataset(tmp_path / "out")
+    found = [(r.box, r.types, r.complete) for r in regions.find_regions(sample)]
+    assert found == [((2, 0, 20, 10), (), False), ((2, 10, 20, 20), ("tear drop",), True)]

@@ -1,0 +1,101 @@
+"""Import of Chula RBC-12: on a folder made here, and on the real one where it is at hand."""
+
+import os
+import pathlib
+
+import cv2
+import numpy as np
+import pytest
+
+from rbc_tf.data import dataset, examples, regions, segmentation
+from rbc_tf.data.importers import chula
+
+# Of the dark discs drawn below; x, y.
+_CENTRES = ((60, 60), (140, 60), (60, 140), (140, 140))
+
+
+def _smear():
+    """uint8 [200, 200, 3]: four dark discs with pale centres on an unevenly lit field."""
+    y, x = np.mgrid[:200, :200]
+    field = 170 + 0.3 * x + 0.1 * y
+    for cx, cy in _CENTRES:
+        distance = np.hypot(x - cx, y - cy)
+        field[distance < 18] *= 0.7
+        field[distance < 7] /= 0.72  # paler than the field at places: a hole of the threshold
+    noise = np.random.default_rng(0).normal(0, 2, (200, 200))
+    return np.clip(field + noise, 0, 255).astype(np.uint8)[..., None].repeat(3, 2)
+
+
+@pytest.fixture
+def chula_dir(tmp_path):
+    root = tmp_path / "chula"
+    for folder in ("Dataset", "Label"):
+        (root / folder).mkdir(parents=True)
+    for number in (1, 12, 13):
+        cv2.imwrite(str(root / "Dataset" / f"{number}.jpg"), _smear())
+    (root / "Label" / "1.txt").write_text("60 60 0\n140 60 12\n\n60 140 10\n140 140 1\n")
+    (root / "Label" / "13.txt").write_text("5 5 8\n")
+    return root
+
+
+def test_segmentation_fills_pallor_and_ignores_the_light():
+    mask = segmentation.segment_cells(_smear())
+    _labels, stats = regions.label_regions(mask, regions.RegionConfig())
+    assert len(stats) == 4
+    assert all(mask[y, x] for x, y in _CENTRES)
+    disc = np.pi * 18**2
+    assert np.abs(stats[:, 4] / disc - 1).max() < 0.12
+
+
+def test_import(chula_dir, tmp_path):
+    summary = chula.import_chula(chula_dir, tmp_path / "out", block_size=12)
+    assert (summary.images, summary.points, summary.points_on_cells) == (3, 5, 4)
+    loaded = dataset.load_dataset(tmp_path / "out", check_pixels=True)
+    assert [sample.name for sample in loaded] == ["001", "012", "013"]
+    assert [sample.group for sample in loaded] == ["block_00", "block_00", "block_01"]
+    first = loaded.sample("001")
+    assert [cell.type for cell in first.cells] == ["normal", "elliptocyte", "other", "macrocyte"]
+    counts = examples.count_regions(regions.find_regions(first))
+    assert (counts["all"], counts["examples"], counts["other_type"]) == (4, 3, 1)
+
+
+def test_the_papers_types(chula_dir, tmp_path):
+    summary = chula.import_chula(chula_dir, tmp_path / "out", type_table="paper")
+    assert summary.points_of_other_type == 2  # uncategorised and macrocyte
+    loaded = dataset.load_dataset(tmp_path / "out")
+    assert [cell.type for cell in loaded.sample("001").cells] == ["Oval", "Elon", "other", "other"]
+    assert loaded.cell_types.names == ("Oval", "Elon", "Echi", "Stom")
+
+
+@pytest.mark.parametrize("line", ["60 60", "60 60 13", "200 60 0", "a b c"])
+def test_bad_lines_are_named(chula_dir, tmp_path, line):
+    (chula_dir / "Label" / "12.txt").write_text(f"1 1 0\n{line}\n")
+    with pytest.raises(ValueError, match=r"12\.txt: line 2"):
+        chula.import_chula(chula_dir, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_other_layouts_are_refused(chula_dir, tmp_path):
+    with pytest.raises(ValueError, match="no Dataset"):
+        chula.import_chula(tmp_path, tmp_path / "out")
+    with pytest.raises(ValueError, match="own, paper"):
+        chula.import_chula(chula_dir, tmp_path / "out", type_table="mine")
+    (chula_dir / "Dataset" / "x.jpg").write_bytes(b"")
+    with pytest.raises(ValueError, match="named by number"):
+        chula.import_chula(chula_dir, tmp_path / "out")
+
+
+@pytest.mark.skipif("RBC_CHULA_DIR" not in os.environ, reason="the real dataset is not at hand")
+def test_real_points_lie_on_the_masks(tmp_path):
+    """On every twentieth image at least 97 % of the labelled cells lie on the mask."""
+    source = pathlib.Path(os.environ["RBC_CHULA_DIR"])
+    small = tmp_path / "chula"
+    for folder in ("Dataset", "Label"):
+        (small / folder).mkdir(parents=True)
+    numbers = sorted(int(path.stem) for path in (source / "Label").glob("*.txt"))[::20]
+    for number in numbers:
+        for name in (f"Dataset/{number}.jpg", f"Label/{number}.txt"):
+            (small / name).symlink_to((source / name).resolve())
+    summary = chula.import_chula(small, tmp_path / "out")
+    assert summary.points > 300
+    assert summary.points_on_cells / summary.points >= 0.97

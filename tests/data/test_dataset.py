@@ -1,0 +1,175 @@
+"""The dataset folder: what is read, and everything that is wrong at once."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from rbc_tf.core import image_io
+from rbc_tf.core.cell_types import PAPER, CellType, CellTypes
+from rbc_tf.core.types import Cell
+from rbc_tf.data import dataset, regions, splits
+
+
+def _write_rows(path, header, rows):
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two images of 30 x 20 with a cell each."""
+    mask = np.zeros((20, 30), bool)
+    mask[5:15, 5:15] = True
+    for name in ("a", "b"):
+        image_io.write_png(tmp_path / "images" / f"{name}.png", np.full((20, 30, 3), 200, np.uint8))
+        image_io.write_mask(tmp_path / "masks" / f"{name}.png", mask)
+    _write_rows(tmp_path / "cells.csv", dataset.CELLS_HEADER, [("a", 7, 8, "Oval")])
+    return tmp_path
+
+
+def _problems(folder, **kwargs):
+    with pytest.raises(dataset.DatasetError) as caught:
+        dataset.load_dataset(folder, **kwargs)
+    return caught.value.problems
+
+
+def test_a_good_folder(folder):
+    loaded = dataset.load_dataset(folder, check_pixels=True)
+    assert [sample.name for sample in loaded] == ["a", "b"]
+    assert loaded.sample("a").cells == (Cell(7, 8, "Oval"),)
+    assert loaded.sample("b").cells == ()
+    assert loaded.sample("b").group == "b"
+    assert loaded.cell_types == PAPER
+    with pytest.raises(KeyError, match="'c'"):
+        loaded.sample("c")
+
+
+def test_all_problems_are_told_at_once(folder):
+    (folder / "masks" / "b.png").unlink()
+    image_io.write_mask(folder / "masks" / "a.png", np.zeros((5, 5), bool))
+    image_io.write_jpeg(folder / "images" / "a.jpg", np.zeros((20, 30, 3), np.uint8))
+    (folder / "images" / "c.png").write_text("no image")
+    rows = [("a", 30, 8, "Oval"), ("a", 7, 8, "Oval "), ("a", "x", 8, "Oval"), ("d", 1, 1, "Oval")]
+    rows += [("a", 1, 1, "Ovel"), ("a", 1)]
+    _write_rows(folder / "cells.csv", dataset.CELLS_HEADER, rows)
+    found = "\n".join(_problems(folder))
+    for expected in (
+        "b.png: missing",
+        "a.png: must be of the image's size, 30 x 20. Received: 5 x 5",
+        "a.png: has the same name as a.jpg",
+        "c.png: a PNG, JPEG, TIFF or BMP image is required",
+        "cells.csv: line 2: point (30, 8) lies outside image 'a' of 30 x 20",
+        "cells.csv: line 4: x must be a number. Received: 'x'",
+        "cells.csv: line 5: there is no image 'd'",
+        "cells.csv: line 6: unknown cell type 'Ovel'. Known: Oval, Elon",
+        "cells.csv: line 7: 4 values are required",
+    ):
+        assert expected in found
+    assert "line 3" not in found  # a space after the type is forgiven
+
+
+def test_pixels_are_checked_on_request(folder):
+    path = folder / "images" / "a.png"
+    path.write_bytes(path.read_bytes()[:-20])
+    grey = np.arange(600, dtype=np.uint8).reshape(20, 30)
+    image_io.write_png(folder / "masks" / "b.png", grey)
+    dataset.load_dataset(folder)
+    damaged, greys = _problems(folder, check_pixels=True)
+    assert "a.png: the image is damaged" in damaged
+    assert "b.png: a mask must have two values" in greys
+
+
+def test_missing_columns_and_folders(folder, tmp_path):
+    _write_rows(folder / "cells.csv", ("image", "x", "type"), [("a", 7, "Oval")])
+    (problem,) = _problems(folder)
+    assert "line 1: the columns image,x,y,type are required. Missing: y" in problem
+    assert "images: missing" in _problems(tmp_path / "nowhere")[0]
+    (tmp_path / "empty" / "images").mkdir(parents=True)
+    assert "holds no image" in _problems(tmp_path / "empty")[0]
+
+
+def test_own_types(folder):
+    types = CellTypes((CellType("teardrop", "Teardrop", True),))
+    types.save(folder / "cell_types.yaml")
+    assert "unknown cell type 'Oval'" in _problems(folder)[0]
+    rows = [("a", 7, 8, "teardrop"), ("a", 9, 9, "other")]
+    _write_rows(folder / "cells.csv", dataset.CELLS_HEADER, rows)
+    assert dataset.load_dataset(folder).cell_types == types
+    (folder / "cell_types.yaml").write_text("types: [{name: x}]")
+    assert any("cell_types.yaml: Cell type number 1" in p for p in _problems(folder))
+
+
+def test_regions_stand_in_for_a_mask(folder):
+    (folder / "masks" / "b.png").unlink()
+    rows = [("b", 1, 2, 11, 12, "Oval; Stom", 2, "true"), ("b", 0, 20, 5, 30, "", 1, 0)]
+    _write_rows(folder / "regions.csv", dataset.REGIONS_HEADER, rows)
+    first, second = regions.find_regions(dataset.load_dataset(folder).sample("b"))
+    assert (first.box, first.types, first.num_cells) == ((1, 2, 11, 12), ("Oval", "Stom"), 2)
+    assert (first.complete, first.touches_border) == (True, False)
+    assert (second.types, second.complete, second.touches_border) == ((), False, True)
+    rows = [("b", 1, 2, 1, 12, "Oval", 1, "true"), ("b", 1, 2, 9, 31, "Oval", 1, "true")]
+    rows += [("b", 1, 2, 9, 9, "Oval", 0, "true"), ("b", 1, 2, 9, 9, "Oval", 1, "maybe")]
+    _write_rows(folder / "regions.csv", dataset.REGIONS_HEADER, rows)
+    expected = ["line 2: box", "line 3: box", "line 4: num_cells", "line 5: complete"]
+    for problem, part in zip(_problems(folder), expected, strict=True):
+        assert part in problem
+
+
+def test_groups_and_splits(folder):
+    _write_rows(folder / "images.csv", dataset.IMAGES_HEADER, [("a", "s1", "train"), ("b", "", "")])
+    loaded = dataset.load_dataset(folder)
+    assert [(s.group, s.split) for s in loaded] == [("s1", "train"), ("b", "")]
+    assert [s.name for s in loaded.in_split("train")] == ["a"]
+    with pytest.raises(ValueError, match="split 'test'"):
+        loaded.in_split("test")
+    rows = [("a", "s1", "train"), ("b", "s1", "test"), ("a", "s1", "dev")]
+    _write_rows(folder / "images.csv", dataset.IMAGES_HEADER, rows)
+    found = "\n".join(_problems(folder))
+    assert "line 4: split must be empty or one of" in found
+    assert "group 's1' stands in several splits (test, train)" in found
+
+
+def _dataset_of_groups(tmp_path, num_groups, per_group):
+    rows, cells = [], []
+    for group in range(num_groups):
+        for number in range(per_group):
+            name = f"{group:02d}_{number}"
+            image_io.write_png(tmp_path / "images" / f"{name}.png", np.zeros((4, 4, 3), np.uint8))
+            image_io.write_mask(tmp_path / "masks" / f"{name}.png", np.ones((4, 4), bool))
+            rows.append((name, f"g{group:02d}", ""))
+            # Sickle cells in one group of four only.
+            cells.append((name, 1, 1, "Elon" if group % 4 == 0 else "Oval"))
+    _write_rows(tmp_path / "images.csv", dataset.IMAGES_HEADER, rows)
+    _write_rows(tmp_path / "cells.csv", dataset.CELLS_HEADER, cells)
+    return dataset.load_dataset(tmp_path)
+
+
+def test_splits_keep_groups_together_and_spread_types(tmp_path):
+    loaded = _dataset_of_groups(tmp_path, num_groups=12, per_group=2)
+    config = splits.SplitConfig(validation=0.25, test=0.25, seed=3)
+    drawn = splits.assign_splits(loaded, config)
+    assert drawn == splits.assign_splits(loaded, config)
+    assert drawn != splits.assign_splits(loaded, splits.SplitConfig(0.25, 0.25, seed=4))
+    splits.save_splits(loaded, drawn, config)
+    record = json.loads((tmp_path / "splits.json").read_text())
+    assert record["config"] == {"validation": 0.25, "test": 0.25, "seed": 3}
+    assert {g: split for split, groups in record["groups"].items() for g in groups} == drawn
+    again = dataset.load_dataset(tmp_path)  # would refuse a group in two splits
+    for split, num_images in (("train", 12), ("validation", 6), ("test", 6)):
+        members = again.in_split(split)
+        assert len(members) == num_images
+        assert {cell.type for sample in members for cell in sample.cells} == {"Oval", "Elon"}
+
+
+def test_too_few_groups_cannot_be_split(tmp_path):
+    loaded = _dataset_of_groups(tmp_path, num_groups=2, per_group=2)
+    with pytest.raises(ValueError, match=r"at least 3 groups.*g00, g01"):
+        splits.assign_splits(loaded, splits.SplitConfig())
+
+
+@pytest.mark.parametrize(("validation", "test"), [(0, 0.2), (0.5, 0.5), (0.2, 1)])
+def test_shares_are_checked(validation, test):
+    with pytest.raises(ValueError, match="must"):
+        splits.SplitConfig(validation, test)

@@ -1,0 +1,98 @@
+"""Detection records, read back by plain TensorFlow and by names of the Object Detection API."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from rbc_tf.core import image_io
+from rbc_tf.data import dataset, detection_records
+
+# Field names and types that the TF Object Detection API's decoder reads.
+_FIELDS = {
+    "image/encoded": tf.io.FixedLenFeature([], tf.string),
+    "image/format": tf.io.FixedLenFeature([], tf.string),
+    "image/height": tf.io.FixedLenFeature([], tf.int64),
+    "image/width": tf.io.FixedLenFeature([], tf.int64),
+    "image/filename": tf.io.FixedLenFeature([], tf.string),
+    "image/source_id": tf.io.FixedLenFeature([], tf.string),
+    "image/key/sha256": tf.io.FixedLenFeature([], tf.string),
+    "image/object/bbox/ymin": tf.io.VarLenFeature(tf.float32),
+    "image/object/bbox/xmin": tf.io.VarLenFeature(tf.float32),
+    "image/object/bbox/ymax": tf.io.VarLenFeature(tf.float32),
+    "image/object/bbox/xmax": tf.io.VarLenFeature(tf.float32),
+    "image/object/class/text": tf.io.VarLenFeature(tf.string),
+    "image/object/class/label": tf.io.VarLenFeature(tf.int64),
+    "image/object/is_crowd": tf.io.VarLenFeature(tf.int64),
+    "image/object/area": tf.io.VarLenFeature(tf.float32),
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Five images of 40 x 20 with 0 to 4 regions of 6 x 6; one is a JPEG."""
+    rows = ["image,group,split"]
+    for number in range(5):
+        image = np.full((20, 40, 3), 50 * number, np.uint8)
+        if number == 3:
+            image_io.write_jpeg(tmp_path / "images" / "s3.jpg", image)
+        else:
+            image_io.write_png(tmp_path / "images" / f"s{number}.png", image)
+        mask = np.zeros((20, 40), bool)
+        for place in range(number):
+            mask[4:10, 10 * place : 10 * place + 6] = True
+        image_io.write_mask(tmp_path / "masks" / f"s{number}.png", mask)
+        rows.append(f"s{number},,{'test' if number == 4 else 'train'}")
+    (tmp_path / "images.csv").write_text("\n".join(rows))
+    return tmp_path
+
+
+def _read(paths):
+    records = tf.data.TFRecordDataset([str(path) for path in sorted(paths)])
+    parsed = [tf.io.parse_single_example(record, _FIELDS) for record in records]
+    return {int(example["image/source_id"].numpy()): example for example in parsed}
+
+
+def test_records_hold_images_and_boxes(folder, tmp_path):
+    loaded = dataset.load_dataset(folder)
+    out = tmp_path / "records"
+    summary = detection_records.write_detection_records(loaded, out, num_shards=3)
+    train = {"num_images": 4, "num_boxes": 6, "max_boxes": 3, "num_shards": 3}
+    test = {"num_images": 1, "num_boxes": 4, "max_boxes": 4, "num_shards": 1}
+    assert summary["splits"] == {"train": train, "test": test}
+    assert json.loads((out / "records.json").read_text()) == summary
+    assert "id: 1" in (out / "label_map.pbtxt").read_text()
+    assert sorted(path.name for path in out.glob("train*")) == [
+        f"train-{n:05d}-of-00003" for n in range(3)
+    ]
+
+    examples = _read(out.glob("train-*"))
+    assert sorted(examples) == [0, 1, 2, 3]
+    two = examples[2]
+    # Regions of 6 x 6 at (4, 0) and (4, 10) in an image of 20 x 40.
+    assert tf.sparse.to_dense(two["image/object/bbox/ymin"]).numpy() == pytest.approx([0.2, 0.2])
+    assert tf.sparse.to_dense(two["image/object/bbox/xmin"]).numpy() == pytest.approx([0, 0.25])
+    assert tf.sparse.to_dense(two["image/object/bbox/ymax"]).numpy() == pytest.approx([0.5, 0.5])
+    assert tf.sparse.to_dense(two["image/object/bbox/xmax"]).numpy() == pytest.approx([0.15, 0.4])
+    assert tf.sparse.to_dense(two["image/object/area"]).numpy().tolist() == [36, 36]
+    assert tf.sparse.to_dense(two["image/object/class/label"]).numpy().tolist() == [1, 1]
+    assert tf.sparse.to_dense(two["image/object/class/text"]).numpy().tolist() == [b"region"] * 2
+    assert tf.io.decode_image(two["image/encoded"]).numpy().tolist() == [[[100] * 3] * 40] * 20
+    digest = hashlib.sha256(two["image/encoded"].numpy()).hexdigest()
+    assert two["image/key/sha256"].numpy().decode() == digest
+    assert examples[3]["image/format"].numpy() == b"jpeg"
+    original = (folder / "images" / "s3.jpg").read_bytes()
+    assert examples[3]["image/encoded"].numpy() == original
+    assert len(examples[0]["image/object/area"].values) == 0
+
+
+def test_splits_are_required(folder, tmp_path):
+    (folder / "images.csv").unlink()
+    loaded = dataset.load_dataset(folder)
+    with pytest.raises(ValueError, match="split 'train'"):
+        detection_records.write_detection_records(loaded, tmp_path / "records")
+    assert not (tmp_path / "records").exists()
+    with pytest.raises(ValueError, match="num_shards"):
+        detection_records.write_detection_records(loaded, tmp_path / "records", num_shards=0)

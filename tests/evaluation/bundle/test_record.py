@@ -1,0 +1,125 @@
+"""Scores go into a bundle only for images that taught nothing, and say on what they were made."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from rbc_tf.classification.calibration import Calibration
+from rbc_tf.core import files
+from rbc_tf.core.cell_types import CellType, CellTypes
+from rbc_tf.core.types import Detections, Region, Sample
+from rbc_tf.data.dataset import Dataset
+from rbc_tf.evaluation.bundle import record as held_out
+from rbc_tf.evaluation.bundle.scores import EvaluatedImage, Thresholds, score_chain
+from rbc_tf.features.crops import CropConfig
+from rbc_tf.inference import bundle as bundles
+
+_TYPES = CellTypes((CellType("disc", "Disc", False), CellType("burr", "Burr", True)))
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    """Four images: train 'a', test 'b' of another group, test 'c' of a's group, and test 'd'."""
+    root = tmp_path / "smears"
+    root.mkdir()
+    samples = []
+    for name, group, split in (
+        ("a", "one", "train"),
+        ("b", "two", "test"),
+        ("c", "one", "other"),
+        ("d", "two", "test"),
+    ):
+        path = root / f"{name}.png"
+        path.write_bytes(name.encode())
+        samples.append(Sample(name, path, None, group, split))
+    return Dataset(root, tuple(samples), _TYPES)
+
+
+@pytest.fixture
+def bundle(tmp_path, dataset):
+    parts = tmp_path / "parts"
+    for folder in ("detector", "classifier"):
+        (parts / folder).mkdir(parents=True)
+        (parts / folder / "weights").write_bytes(folder.encode())
+    (parts / "backbone").write_bytes(b"backbone")
+    taught = [files.sha256_of_file(dataset.sample("a").image_path)]
+    manifest = bundles.Manifest(
+        _TYPES,
+        CropConfig(),
+        Calibration((1.0, 1.0), (0.5, 0.5)),
+        metrics={"heads_validation": []},
+        provenance={"data": {"taught_images": taught}},
+    )
+    paths = bundles.Parts(parts / "detector", parts / "backbone", parts / "classifier")
+    return bundles.write_bundle(tmp_path / "bundle", paths, manifest)
+
+
+def _scores(score=0.9):
+    """Of one image with one burr cell, found where `score` is 0.5 or more; no disc anywhere."""
+    box = np.array([[0, 0, 10, 10]], np.float32)
+    image = EvaluatedImage(
+        detections=Detections(box, np.array([score], np.float32)),
+        truth=(Region((0, 0, 10, 10), ("burr",), complete=True),),
+        points=np.array([[5, 5]]),
+        labels=np.array([[0, 1]], np.int8),
+        outputs=np.array([[0.1, 0.7]], np.float32),
+        probabilities=np.array([[0.1, 0.7]], np.float32),
+        abnormal=np.array([0.9]),
+        found=np.array([score >= 0.5]),
+        found_probabilities=np.array([[0.1, 0.7]], np.float32),
+    )
+    return score_chain([image], _TYPES, Thresholds((0.5, 0.5), score=0.5, abnormal=0.5))
+
+
+def test_scores_are_kept_with_what_they_were_made_on(bundle, dataset):
+    after = held_out.record_scores(bundle, dataset, "test", _scores())
+    assert bundles.load_bundle(bundle.path).sha256 == after.sha256 != bundle.sha256
+    assert after.manifest.created == bundle.manifest.created
+    assert after.manifest.metrics["heads_validation"] == []
+    (entry,) = after.manifest.metrics["held_out"]
+    assert (entry["dataset"], entry["split"]) == ("smears", "test")
+    assert (entry["images"], entry["groups"], entry["regions"]) == (2, 1, 1)
+    assert entry["detection"]["recall"] == 1
+    assert entry["detection"]["recall_multi_cell"] is None  # nan is no JSON
+    assert "NaN" not in (bundle.path / bundles.MANIFEST).read_text()
+    assert [own["name"] for own in entry["types"]] == ["disc", "burr"]
+    assert (entry["types"][1]["recall"], entry["types"][1]["present"]) == (1, 1)
+    assert (entry["exact_match"], entry["found_and_right"]) == (1, 1)
+    card = (bundle.path / bundles.MODEL_CARD).read_text()
+    assert "split 'test' of `smears`, 2 images in 1 group" in card
+    assert (bundle.path / "detector" / "weights").read_bytes() == b"detector"
+
+
+def test_the_same_images_are_scored_anew_and_others_beside(bundle, dataset, tmp_path):
+    first = held_out.record_scores(bundle, dataset, "test", _scores())
+    again = held_out.record_scores(first, dataset, "test", _scores(score=0.4))
+    (entry,) = again.manifest.metrics["held_out"]
+    assert entry["detection"]["recall"] == 0
+    path = tmp_path / "e.png"
+    path.write_bytes(b"e")
+    other = Dataset(tmp_path, (Sample("e", path, None, "three", "test"),), _TYPES)
+    both = held_out.record_scores(again, other, "test", _scores())
+    assert [e["images"] for e in both.manifest.metrics["held_out"]] == [2, 1]
+
+
+@pytest.mark.parametrize("split", ["train", "other"])
+def test_groups_that_taught_are_refused(bundle, dataset, split):
+    """Image c has taught nothing, but lies in the group of one that has."""
+    with pytest.raises(ValueError, match=r"can be held out\. Received: one$"):
+        held_out.record_scores(bundle, dataset, split, _scores())
+    assert bundles.load_bundle(bundle.path).sha256 == bundle.sha256
+
+
+def test_renaming_hides_nothing(bundle, dataset):
+    path = dataset.root / "renamed.png"
+    path.write_bytes(b"a")
+    samples = (*dataset.samples, Sample("renamed", path, None, "two", "test"))
+    with pytest.raises(ValueError, match="Received: two"):
+        held_out.check_unseen(bundle, dataclasses.replace(dataset, samples=samples), "test")
+
+
+def test_a_bundle_that_cannot_tell_is_refused(bundle, dataset):
+    old = bundles.replace_manifest(bundle, dataclasses.replace(bundle.manifest, provenance={}))
+    with pytest.raises(bundles.BundleError, match=r"export it again with tools/export_bundle\.py"):
+        held_out.record_scores(old, dataset, "test", _scores())

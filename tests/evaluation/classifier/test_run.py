@@ -1,0 +1,98 @@
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from rbc_tf.classification.fit import ClassifierConfig, train_classifier
+from rbc_tf.classification.heads import HeadsConfig
+from rbc_tf.classification.out_of_fold import FoldsConfig
+from rbc_tf.core.cell_types import CellTypes
+from rbc_tf.core.types import FeatureTable
+from rbc_tf.evaluation.classifier import run as classifier_scores
+from rbc_tf.features import cache
+
+TYPES = CellTypes.from_list(
+    [{"name": name, "display_name": name, "abnormal": name != "x"} for name in "xy"]
+)
+SETTINGS = {"crop": {"mode": "stretch", "size": 32}}
+CONFIG = ClassifierConfig(
+    HeadsConfig(hidden_units=4, learning_rate=0.02, batch_size=16, max_epochs=15, patience=15),
+    FoldsConfig(num_folds=3),
+)
+
+
+def make_table():
+    """120 rows in 12 groups; the first feature says which of two types a row has."""
+    rng = np.random.default_rng(0)
+    kind = np.arange(120) % 2
+    features = rng.normal(size=(120, 3)).astype(np.float32)
+    features[:, 0] = 3 * kind + 0.1 * features[:, 0]
+    group = np.arange(120) // 10
+    return FeatureTable(
+        features=features,
+        labels=np.stack([kind, 1 - kind], axis=1).astype(np.int8),
+        images=np.array([f"image{g}" for g in group]),
+        groups=np.array([f"slide{g}" for g in group]),
+        splits=np.repeat(["train", "validation", "test"], 40),
+        boxes=np.zeros((120, 4), np.float32),
+        num_cells=np.ones(120, np.int32),
+        complete=np.arange(120) % 4 != 3,
+    )
+
+
+@pytest.fixture(scope="module")
+def classifier_dir(tmp_path_factory):
+    table = make_table()
+    train, validation = (table.select(table.splits == s) for s in ("train", "validation"))
+    classifier = train_classifier(train, validation, TYPES, CONFIG)
+    record = {**classifier.record, "features": {"settings": SETTINGS}}
+    folder = tmp_path_factory.mktemp("classifier")
+    dataclasses.replace(classifier, record=record).save(folder)
+    return folder
+
+
+@pytest.fixture
+def features(monkeypatch):
+    """A stand-in for a feature cache on disk."""
+    held = {"table": make_table(), "fingerprint": cache.Fingerprint(SETTINGS, {}, "w")}
+    monkeypatch.setattr(cache, "load_features", lambda folder: held["table"])
+    monkeypatch.setattr(cache, "load_fingerprint", lambda folder: held["fingerprint"])
+    monkeypatch.setattr(classifier_scores.provenance, "check_unseen", lambda folder, rows: None)
+    return held
+
+
+def test_complete_regions_of_the_test_are_scored(features, classifier_dir, tmp_path):
+    text = classifier_scores.evaluate_classifier("f", classifier_dir, tmp_path)
+    # Complete are rows 0, 1 and 2 of four: 30 of the 40 test rows, 20 of them of the abnormal type
+    # that even rows have. The types are easy to tell apart.
+    assert "Abnormal: 20 of 30 regions" in text
+    scores = json.loads((tmp_path / "scores.json").read_text())["scores"]
+    assert scores["subsets"]["all"]["num_regions"] == 30
+    assert scores["subsets"]["all"]["exact_match"]["value"] == 1
+    assert scores["num_groups"] == 4
+    assert "| all | 30 | 1.000" in (tmp_path / "scores.md").read_text()
+    assert (tmp_path / "reliability.png").stat().st_size > 1000
+    assert (tmp_path / "reliability.svg").read_text().count("<svg") == 1
+
+
+def test_what_taught_is_not_scored(features, classifier_dir, tmp_path):
+    with pytest.raises(ValueError, match="A split that training has not seen is required"):
+        classifier_scores.evaluate_classifier("f", classifier_dir, tmp_path, "train")
+    table = features["table"]
+    groups = table.groups.copy()
+    groups[-2] = "slide0"  # a complete row
+    features["table"] = dataclasses.replace(table, groups=groups)
+    with pytest.raises(ValueError, match="slide0 in both"):
+        classifier_scores.evaluate_classifier("f", classifier_dir, tmp_path)
+
+
+def test_classifier_of_other_features_is_refused(features, classifier_dir, tmp_path):
+    features["fingerprint"] = cache.Fingerprint({"crop": {"mode": "letterbox"}}, {}, "w")
+    with pytest.raises(ValueError, match="must be trained on the features in f"):
+        classifier_scores.evaluate_classifier("f", classifier_dir, tmp_path)
+
+
+def test_split_without_complete_regions_is_refused(features, classifier_dir, tmp_path):
+    with pytest.raises(ValueError, match="At least one completely labelled region"):
+        classifier_scores.evaluate_classifier("f", classifier_dir, tmp_path, "other")

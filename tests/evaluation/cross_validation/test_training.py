@@ -1,0 +1,241 @@
+"""The whole of a small cross-validation on random features."""
+
+import csv
+import dataclasses
+import json
+import zipfile
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from rbc_tf.classification import out_of_fold
+from rbc_tf.classification.abnormality import BoostingConfig
+from rbc_tf.classification.fit import ClassifierConfig
+from rbc_tf.classification.heads import HeadsConfig
+from rbc_tf.classification.out_of_fold import FoldsConfig
+from rbc_tf.core.cell_types import PAPER, CellTypes
+from rbc_tf.core.types import FeatureTable
+from rbc_tf.evaluation.cross_validation import training as cross_validation
+from rbc_tf.evaluation.cross_validation.outer_folds import OuterFoldsConfig
+from rbc_tf.evaluation.cross_validation.predictions import Predictions
+from rbc_tf.evaluation.cross_validation.run import BootstrapConfig, make_table1
+from rbc_tf.evaluation.cross_validation.training import CrossValidationConfig, cross_validate
+from rbc_tf.features import cache, provenance
+
+TYPES = CellTypes(PAPER.types[:3])
+DIM = 8
+CONFIG = CrossValidationConfig(
+    OuterFoldsConfig(2),
+    ClassifierConfig(
+        HeadsConfig(hidden_units=4, learning_rate=0.02, batch_size=32, max_epochs=4),
+        FoldsConfig(3),
+        BoostingConfig(n_estimators=5),
+    ),
+)
+FEW = BootstrapConfig(num_resamples=20)
+
+
+def make_table(count=90, groups=9):
+    """Type t is present where feature t is above 0; a tenth of the rows is incomplete."""
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(count, DIM)).astype(np.float32)
+    labels = (features[:, : len(TYPES)] > 0).astype(np.int8)
+    complete = np.arange(count) % 10 > 0
+    labels[~complete & (labels[:, 0] == 0), 0] = -1
+    group = np.arange(count) * groups // count
+    return FeatureTable(
+        features=features,
+        labels=labels,
+        images=np.char.add("image", group.astype(str)),
+        groups=np.char.add("slide", group.astype(str)),
+        splits=np.where(group < groups - 2, "train", "test"),
+        boxes=rng.random((count, 4)).astype(np.float32),
+        num_cells=np.where(labels.sum(axis=1) > 1, 2, 1).astype(np.int32),
+        complete=complete,
+    )
+
+
+def write_cache(folder, table):
+    entries = {name: cache.ImageEntry("0", "0") for name in table.images.tolist()}
+    written = cache.FeatureCache(folder)
+    fingerprint = cache.Fingerprint({"feature_dim": DIM}, entries, weights="random")
+    written.prepare(fingerprint, overwrite=True)
+    for name in entries:
+        rows = table.images == name
+        written.write_shard(name, table.boxes[rows], table.features[rows])
+    with zipfile.ZipFile(folder / cache.BACKBONE_FILE, "w") as file:
+        file.writestr("config.json", "{}")  # a backbone that was not fine-tuned
+    written.write_table(table, TYPES)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def features_dir(tmp_path_factory):
+    return write_cache(tmp_path_factory.mktemp("features"), make_table())
+
+
+@pytest.fixture(scope="module")
+def finished(features_dir, tmp_path_factory):
+    """Folder of a finished run, and what it printed."""
+    output_dir = tmp_path_factory.mktemp("table1")
+    return output_dir, make_table1(features_dir, output_dir, CONFIG, FEW)
+
+
+def test_every_row_is_predicted_by_the_fold_that_held_it_out(finished):
+    output_dir, _ = finished
+    predictions, table = Predictions.load(output_dir / "predictions.npz"), make_table()
+    assert predictions.names == TYPES.names
+    for name in ("images", "groups", "boxes", "labels", "num_cells", "complete"):
+        np.testing.assert_array_equal(getattr(predictions, name), getattr(table, name))
+    for model in ("A", "B", "A_equal"):
+        for fold in range(2):
+            with np.load(output_dir / "folds" / f"fold{fold}-{model}.npz") as kept:
+                held_out = predictions.folds == fold
+                np.testing.assert_array_equal(np.flatnonzero(held_out), kept["test"])
+                np.testing.assert_array_equal(
+                    predictions.probabilities[model][held_out], kept["values"]
+                )
+    assert ((predictions.abnormal > 0) & (predictions.abnormal < 1)).all()
+
+
+def test_files_parse(finished):
+    output_dir, printed = finished
+    values = json.loads((output_dir / "scores.json").read_text())
+    assert values["scores"]["num_incomplete"] == 9
+    assert values["run"]["config"]["heads"]["hidden_units"] == 4
+    assert {"versions", "seconds", "features", "rows_sha256", "machine"} <= set(values["run"])
+    trainings = [(t["fold"], t["model"]) for t in values["run"]["trainings"]]
+    models = ("A", "B", "A_equal", "boosting")
+    assert trainings == [(fold, model) for fold in range(2) for model in models]
+    exact = values["scores"]["table1"]["experiments"][0]["scores"]["exact_match"]
+    with (output_dir / "table1.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    first = next(row for row in rows if row["score"] == "exact_match")
+    assert (first["kind"], first["name"]) == ("experiment", "A")
+    assert float(first["pooled"]) == exact["pooled"]
+    assert {row["kind"] for row in rows} == {
+        "experiment", "difference", "answers", "abnormality", "paper",
+    }  # fmt: skip
+    assert all(len(line) <= 120 for line in printed.splitlines())
+    assert f"{exact['pooled']:.3f}" in printed
+    assert "paper A*" in (output_dir / "table1.md").read_text().replace("\\*", "*")
+
+
+def test_tensorboard_has_a_run_per_row(finished):
+    output_dir, _ = finished
+    runs = {path.name for path in (output_dir / "tensorboard").iterdir() if path.is_dir()}
+    assert {"A", "A_star", "B", "A_equal", "A_44_56"} <= runs
+    (events,) = (output_dir / "tensorboard" / "B").iterdir()
+    found = {}
+    for event in tf.compat.v1.train.summary_iterator(str(events)):
+        for value in event.summary.value:
+            found[value.tag, event.step] = tf.make_ndarray(value.tensor)
+    values = json.loads((output_dir / "scores.json").read_text())
+    exact = values["scores"]["table1"]["experiments"][2]["scores"]["exact_match"]
+    assert found["pooled/exact_match", 0] == pytest.approx(exact["pooled"])
+    assert found["fold/exact_match", 1] == pytest.approx(exact["per_fold"][1])
+    assert any(tag.startswith("_hparams_") for tag, _ in found)
+
+
+def test_a_killed_run_goes_on_with_the_same_result(features_dir, finished, monkeypatch):
+    output_dir, printed = finished
+    before = Predictions.load(output_dir / "predictions.npz")
+    (output_dir / "folds" / "fold1-B.npz").unlink()
+    trained = []
+    train_heads = cross_validation.train_heads
+
+    def counted(train, stopping, names, config):
+        trained.append(set(train.num_cells))
+        return train_heads(train, stopping, names, config)
+
+    monkeypatch.setattr(cross_validation, "train_heads", counted)
+    assert make_table1(features_dir, output_dir, CONFIG, FEW) == printed
+    assert trained == [{1}]  # Model B, on single cells
+    after = Predictions.load(output_dir / "predictions.npz")
+    for model in before.probabilities:
+        np.testing.assert_array_equal(before.probabilities[model], after.probabilities[model])
+
+
+def test_a_folder_of_another_study_is_refused(features_dir, finished, tmp_path, monkeypatch):
+    output_dir, _ = finished
+    monkeypatch.setattr(cross_validation, "train_heads", None)
+    other = dataclasses.replace(CONFIG, splits=("train",))
+    with pytest.raises(ValueError, match=r"config\.splits was \[\], is now \['train'\]"):
+        cross_validate(features_dir, output_dir, other)
+    table = make_table()
+    table.labels[1] = 1 - table.labels[1]
+    relabelled = write_cache(tmp_path / "features", table)
+    with pytest.raises(ValueError, match="rows_sha256 was"):
+        cross_validate(relabelled, output_dir, CONFIG)
+
+
+def test_results_of_other_folds_are_refused(features_dir, finished, monkeypatch):
+    output_dir, _ = finished
+    drawn = cross_validation.draw_outer_folds
+    monkeypatch.setattr(cross_validation, "draw_outer_folds", lambda *a: 1 - drawn(*a))
+    with pytest.raises(ValueError, match=r"fold0-A\.npz must be of the rows of fold 0"):
+        cross_validate(features_dir, output_dir, CONFIG)
+
+
+@pytest.mark.parametrize("check", ["check_single_cell", "check_unseen"])
+def test_features_that_have_seen_the_rows_are_refused(features_dir, tmp_path, monkeypatch, check):
+    checked = []
+
+    def refuse(folder, table=None):
+        checked.append(None if table is None else set(table.splits))
+        raise ValueError("seen")
+
+    monkeypatch.setattr(provenance, check, refuse)
+    config = dataclasses.replace(CONFIG, splits=("test",))
+    with pytest.raises(ValueError, match="seen"):
+        cross_validate(features_dir, tmp_path / "out", config)
+    assert checked == [{"test"} if check == "check_unseen" else None]
+    assert not (tmp_path / "out").exists()
+
+
+def test_rows_of_teaching_splits_teach_every_model_and_are_not_scored(
+    features_dir, tmp_path, monkeypatch
+):
+    table = make_table()
+    held_out, teaching = table.splits == "train", table.splits == "test"
+    learnt, train_heads = [], cross_validation.train_heads
+
+    def noted(train, stopping, names, config):
+        learnt.append(train)
+        assert not np.isin(stopping.images, table.images[teaching]).any()
+        return train_heads(train, stopping, names, config)
+
+    monkeypatch.setattr(cross_validation, "train_heads", noted)
+    monkeypatch.setattr(out_of_fold, "train_heads", noted)
+    config = dataclasses.replace(CONFIG, splits=("train",), teaching_splits=("test",))
+    printed = make_table1(features_dir, tmp_path / "out", config, FEW)
+    assert "learns from the split test, of which nothing is scored" in " ".join(printed.split())
+    predictions = Predictions.load(tmp_path / "out" / "predictions.npz")
+    np.testing.assert_array_equal(predictions.boxes, table.boxes[held_out])
+    assert set(predictions.folds) == {0, 1}
+    # Two outer folds, each with models A, B and A_equal and three inner folds.
+    assert len(learnt) == 2 * (3 + 3)
+    single = table.num_cells[teaching] == 1
+    for train in learnt:
+        if (train.num_cells == 1).all():  # Model B
+            taught = table.boxes[teaching][single]
+            assert np.isin(taught[:, 0], train.boxes[:, 0]).all()
+    counts = [np.isin(train.images, table.images[teaching]).sum() for train in learnt]
+    # A and the inner folds of the boosting have all 20 of them; A_equal draws.
+    assert counts.count(teaching.sum()) >= 2 * (1 + 3)
+    assert min(counts) > 0
+    values = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert values["run"]["config"]["teaching_splits"] == ["test"]
+
+
+@pytest.mark.parametrize(("splits", "teaching"), [((), ("test",)), (("test",), ("test",))])
+def test_what_teaches_is_not_scored(splits, teaching):
+    with pytest.raises(ValueError, match="must be named, and be others"):
+        dataclasses.replace(CONFIG, splits=splits, teaching_splits=teaching)
+
+
+def test_unknown_splits_are_refused(features_dir, tmp_path):
+    config = dataclasses.replace(CONFIG, splits=("train", "dev"))
+    with pytest.raises(ValueError, match=r"among \['test', 'train'\].*Received: \['dev'\]"):
+        cross_validate(features_dir, tmp_path / "out", config)

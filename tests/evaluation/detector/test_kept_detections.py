@@ -1,0 +1,64 @@
+"""Kept detections come back as they were, and only for what they were made of."""
+
+import numpy as np
+import pytest
+
+from rbc_tf.core.types import Detections
+from rbc_tf.evaluation.detector import kept_detections
+from rbc_tf.evaluation.detector.kept_detections import KeptDetections
+
+
+def _kept(count):
+    boxes = np.arange(4 * count, dtype=np.float32).reshape(count, 4) / 3
+    return KeptDetections(Detections(boxes, np.linspace(1, 0, count, dtype=np.float32)), 0.25)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_written_and_read(tmp_path, count):
+    kept = _kept(count)
+    kept_detections.write(tmp_path / "new", "a b.c é", kept, "detector", "image")
+    back = kept_detections.read(tmp_path / "new", "a b.c é", "detector", "image")
+    np.testing.assert_array_equal(back.detections.boxes, kept.detections.boxes)
+    np.testing.assert_array_equal(back.detections.scores, kept.detections.scores)
+    assert back.detections.boxes.dtype == back.detections.scores.dtype == np.float32
+    assert back.seconds == 0.25
+
+
+def test_of_something_else_is_not_read(tmp_path):
+    kept_detections.write(tmp_path, "a", _kept(1), "detector", "image")
+    assert kept_detections.read(tmp_path, "a", "other", "image") is None
+    assert kept_detections.read(tmp_path, "a", "detector", "other") is None
+    assert kept_detections.read(tmp_path, "b", "detector", "image") is None
+    assert kept_detections.read(tmp_path, "a", "detector", "image") is not None
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[:-30], lambda b: b"", lambda b: b"no archive"])
+def test_a_damaged_file_counts_as_none(tmp_path, damage):
+    kept_detections.write(tmp_path, "a", _kept(2), "detector", "image")
+    path = tmp_path / "a.npz"
+    path.write_bytes(damage(path.read_bytes()))
+    assert kept_detections.read(tmp_path, "a", "detector", "image") is None
+
+
+def _detector(folder, weights=b"weights"):
+    (folder / "variables").mkdir(parents=True)
+    (folder / "saved_model.pb").write_bytes(b"graph")
+    (folder / "variables" / "data").write_bytes(weights)
+    return folder
+
+
+def test_hash_of_a_detector(tmp_path):
+    first = kept_detections.detector_sha256(_detector(tmp_path / "first"))
+    copy = _detector(tmp_path / "copy")
+    assert kept_detections.detector_sha256(copy) == first
+    (copy / ".hidden").write_text("left by a file browser")
+    assert kept_detections.detector_sha256(copy) == first
+    other = _detector(tmp_path / "other", b"other weights")
+    assert kept_detections.detector_sha256(other) != first
+    (copy / "variables" / "data").rename(copy / "variables" / "moved")
+    assert kept_detections.detector_sha256(copy) != first
+
+
+def test_no_detector(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"saved_model\.pb"):
+        kept_detections.detector_sha256(tmp_path)

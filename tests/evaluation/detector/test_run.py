@@ -1,0 +1,234 @@
+"""Scores of a detector on a dataset folder: results, resuming, failures, with a pretended model."""
+
+import csv
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from rbc_tf.core import image_io
+from rbc_tf.core.types import Detections
+from rbc_tf.data import dataset
+from rbc_tf.evaluation.detector import run as detector_scores
+from rbc_tf.evaluation.detector.scores import ScoringConfig
+
+_ROOT = pathlib.Path(__file__).parents[3]
+_SCORING = ScoringConfig(recalls=(0.5, 0.9), num_resamples=50)
+
+
+class _Detector:
+    """Finds the left one of two cells in every image, and one where there is nothing."""
+
+    loads, seen = 0, []
+
+    def __init__(self, folder, score_threshold):
+        assert score_threshold == 0
+        _Detector.loads += 1
+
+    def predict(self, image):
+        _Detector.seen.append(int(image[0, 0, 0]))
+        boxes = np.array([[5, 5, 25, 25], [40, 40, 50, 60]], np.float32)
+        return Detections(boxes, np.array([0.9, 0.6], np.float32))
+
+
+@pytest.fixture(autouse=True)
+def _pretended(monkeypatch):
+    _Detector.loads, _Detector.seen = 0, []
+    monkeypatch.setattr(detector_scores, "DetectorPredictor", _Detector)
+
+
+@pytest.fixture
+def source(tmp_path):
+    """Three test images of 60 x 80 with two cells each, grey 200, 201 and 202, and one other."""
+    folder = tmp_path / "smears"
+    mask = np.zeros((60, 80), bool)
+    mask[5:25, 5:25] = mask[5:25, 50:70] = True
+    rows = []
+    for number, name in enumerate("abcd"):
+        image = np.full((60, 80, 3), 200 + number, np.uint8)
+        image_io.write_png(folder / "images" / f"{name}.png", image)
+        image_io.write_mask(folder / "masks" / f"{name}.png", mask)
+        rows.append((name, f"slide {number}", "train" if name == "d" else "test"))
+    _write(folder / "images.csv", dataset.IMAGES_HEADER, rows)
+    _write(
+        folder / "cells.csv", dataset.CELLS_HEADER, [("a", 10, 10, "Oval"), ("a", 60, 10, "Oval")]
+    )
+    detector = tmp_path / "export"
+    detector.mkdir()
+    (detector / "saved_model.pb").write_bytes(b"graph")
+    (detector / "detector.json").write_text('{"step": 7}')
+    return detector_scores.Source(detector, folder)
+
+
+def _write(path, header, rows):
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+
+
+def _rows(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_everything_is_written(source, tmp_path):
+    out = tmp_path / "out"
+    outcome = detector_scores.evaluate_detector(source, out, _SCORING)
+    # In each image one cell is found of two, and one detection of two is right.
+    assert (outcome.scores.recall.count, outcome.scores.recall.total) == (3, 6)
+    assert (outcome.scores.precision.count, outcome.scores.precision.total) == (3, 6)
+    assert (outcome.scores.points_inside.count, outcome.scores.points_inside.total) == (1, 2)
+    assert outcome.failed == {}
+    stored = json.loads((out / "scores.json").read_text(), parse_constant=pytest.fail)
+    assert stored["summary"]["ap50"] == outcome.scores.summary.ap50 == 0.5
+    assert stored["at_recalls"][1] == {"recall": 0.9, "point": None}
+    assert stored["recall_by_kind"]["multi-cell"]["value"] is None
+    table = {row["score"]: row for row in _rows(out / "scores.csv")}
+    assert float(table["recall at score 0.5"]["value"]) == 0.5
+    assert "| recall at score 0.5 | 0.500 |" in (out / "scores.md").read_text()
+    assert (out / "precision_recall.png").stat().st_size
+    assert (out / "precision_recall.svg").stat().st_size
+    assert _rows(out / "images.csv")[0] == {
+        "image": "a", "group": "slide 0", "regions": "2", "found": "1", "missed": "1",
+        "false_positives": "1",
+    }  # fmt: skip
+
+
+def test_the_curves_are_those_of_three_ious(source, tmp_path):
+    detector_scores.evaluate_detector(source, tmp_path / "out", _SCORING)
+    rows = _rows(tmp_path / "out" / "precision_recall.csv")
+    # Boxes that agree exactly are right at every IoU: at score 0.9 all kept are right, at 0.6 half.
+    expected = [(iou, p, fp) for iou in (0.5, 0.75, 0.9) for p, fp in ((1, 0), (0.5, 1))]
+    found = [("iou", "precision", "false_positives_per_image")]
+    found = [tuple(float(row[name]) for name in found[0]) for row in rows]
+    assert found == expected
+
+
+def test_the_record_says_what_was_scored(source, tmp_path):
+    out = tmp_path / "out"
+    detector_scores.evaluate_detector(source, out, _SCORING)
+    record = json.loads((out / "run.json").read_text())
+    assert record["detector"] == {"step": 7}
+    assert (record["split"], record["num_images"]) == ("test", 3)
+    assert record["scoring"]["recalls"] == [0.5, 0.9]
+    assert "tensorflow" in record["versions"]
+    mask = image_io.read_mask(source.dataset_dir / "masks" / "a.png")
+    mask[30:50, 30:50] = True
+    image_io.write_mask(source.dataset_dir / "masks" / "a.png", mask)
+    detector_scores.evaluate_detector(source, out, _SCORING)
+    changed = json.loads((out / "run.json").read_text())
+    assert changed["truth_sha256"] != record["truth_sha256"]
+    assert changed["images_sha256"] == record["images_sha256"]
+    assert changed["detector_sha256"] == record["detector_sha256"]
+
+
+def test_what_was_detected_is_not_detected_again(source, tmp_path):
+    out = tmp_path / "out"
+    detector_scores.evaluate_detector(source, out, _SCORING)
+    assert (_Detector.loads, _Detector.seen) == (1, [200, 201, 202])
+    first = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    detector_scores.evaluate_detector(source, out, _SCORING)
+    assert _Detector.loads == 1  # the model is not even loaded
+    assert {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()} == first
+    image_io.write_png(source.dataset_dir / "images" / "b.png", np.full((60, 80, 3), 9, np.uint8))
+    detector_scores.evaluate_detector(source, out, _SCORING)
+    assert _Detector.seen == [200, 201, 202, 9]
+    detector_scores.evaluate_detector(source, out, _SCORING, overwrite=True)
+    assert _Detector.seen[4:] == [200, 9, 202]
+
+
+def test_a_killed_run_goes_on(source, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    whole = _Detector.predict
+
+    def stop_at_third(self, image):
+        if image[0, 0, 0] == 202:
+            raise KeyboardInterrupt
+        return whole(self, image)
+
+    monkeypatch.setattr(_Detector, "predict", stop_at_third)
+    with pytest.raises(KeyboardInterrupt):
+        detector_scores.evaluate_detector(source, out, _SCORING)
+    assert not (out / "scores.json").exists()
+    monkeypatch.setattr(_Detector, "predict", whole)
+    outcome = detector_scores.evaluate_detector(source, out, _SCORING)
+    assert _Detector.seen == [200, 201, 202]
+    assert outcome.scores.summary.num_images == 3
+    assert not list(out.rglob(".*"))
+
+
+def test_another_detector_needs_another_folder(source, tmp_path):
+    out = tmp_path / "out"
+    detector_scores.evaluate_detector(source, out, _SCORING)
+    (source.detector_dir / "saved_model.pb").write_bytes(b"another graph")
+    with pytest.raises(ValueError, match="out: holds the scores of another detector"):
+        detector_scores.evaluate_detector(source, out, _SCORING)
+    detector_scores.evaluate_detector(source, out, _SCORING, overwrite=True)
+    assert _Detector.seen == [200, 201, 202] * 2
+
+
+def test_a_broken_image_is_told_and_the_rest_scored(source, tmp_path):
+    path = source.dataset_dir / "images" / "b.png"
+    path.write_bytes(path.read_bytes()[:-20])  # its header is whole, so the folder loads
+    outcome = detector_scores.evaluate_detector(source, tmp_path / "out", _SCORING)
+    assert outcome.scores.summary.num_images == 2
+    assert "b.png: the image is damaged" in outcome.failed["b"]
+    stored = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert list(stored["failed"]) == ["b"]
+
+
+def test_nothing_that_can_be_scored(source, tmp_path):
+    for path in (source.dataset_dir / "images").iterdir():
+        path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(ValueError, match=r"no image could be scored\n.*a\.png: the image is dam"):
+        detector_scores.evaluate_detector(source, tmp_path / "out", _SCORING)
+
+
+def test_missing_detector_and_split(source, tmp_path):
+    nowhere = detector_scores.Source(tmp_path / "nowhere", source.dataset_dir)
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        detector_scores.evaluate_detector(nowhere, tmp_path / "out")
+    validation = detector_scores.Source(source.detector_dir, source.dataset_dir, "validation")
+    with pytest.raises(ValueError, match="split 'validation'"):
+        detector_scores.evaluate_detector(validation, tmp_path / "out")
+
+
+class _SavedDetector(tf.Module):
+    """A SavedModel that finds the left cell in every image."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, "inputs")])
+    def detect(self, inputs):
+        del inputs
+        return {
+            "detection_boxes": tf.constant([[[5.0, 5.0, 25.0, 25.0]]]),
+            "detection_scores": tf.constant([[0.9]]),
+            "num_detections": tf.constant([1]),
+            "image_info": tf.constant([[[0.0, 0.0], [0.0, 0.0], [1.0, 1.0], [0.0, 0.0]]]),
+        }
+
+
+def test_the_command(source, tmp_path):
+    saved = _SavedDetector()
+    signatures = {"serving_default": saved.detect}
+    tf.saved_model.save(saved, str(source.detector_dir), signatures=signatures)
+    path = source.dataset_dir / "images" / "c.png"
+    path.write_bytes(path.read_bytes()[:-20])
+    done = subprocess.run(
+        [
+            sys.executable, str(_ROOT / "tools" / "evaluate_detector.py"),
+            f"--detector_dir={source.detector_dir}", f"--dataset_dir={source.dataset_dir}",
+            f"--output_dir={tmp_path / 'out'}", "--resamples=20", "--recall=0.5",
+        ],
+        env=os.environ | {"PYTHONPATH": str(_ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr[-2000:]  # one image is broken
+    assert "Detection on the test images of smears" in done.stdout
+    assert "2 of 4 regions" in done.stdout
+    assert "not scored" in done.stdout
+    assert "recall 0.5" in done.stdout
+    assert "recall 0.9" not in done.stdout

@@ -1,0 +1,232 @@
+import dataclasses
+
+import hypothesis
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import strategies as st
+
+from rbc_tf.core import config as config_lib
+from rbc_tf.features import crops
+from rbc_tf.features.backbones import resnet50 as resnet
+from rbc_tf.features.crops import CropConfig, check_boxes, cut_patches
+
+# Coordinates go through normalised float32 ones, some 1e-5 pixels off; neighbouring pixels differ
+# by 255 at most.
+TOLERANCE = 0.01
+
+
+def noise(height, width, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def cut(image, box, **settings):
+    return cut_patches(image, [box], CropConfig(**settings)).numpy()[0]
+
+
+def test_window_of_the_patch_size_gives_the_pixels_back():
+    image = noise(64, 80)
+    patch = cut(image, (3, 5, 43, 45), size=40)
+    np.testing.assert_allclose(patch, image[3:43, 5:45], atol=TOLERANCE)
+
+
+def test_samples_lie_at_half_pixel_centres():
+    # Pixel x holds 4x at its centre x + 0.5, so between centres place s holds 4 (s - 0.5).
+    # A box 20 wide in 40 pixels: output pixel i samples s = 10 + (i + 0.5) / 2.
+    #   i = 0:  s = 10.25, value 39.   i = 1: s = 10.75, value 41.   i = 39: s = 29.75, value 117.
+    image = np.broadcast_to(np.arange(60, dtype=np.uint8)[None, :, None] * 4, (60, 60, 3))
+    patch = cut(image, (10, 10, 30, 30), size=40)
+    np.testing.assert_allclose(patch[7, [0, 1, 39], 1], [39, 41, 117], atol=TOLERANCE)
+    # Rows play no part: all are alike.
+    np.testing.assert_allclose(patch, np.broadcast_to(patch[:1], patch.shape), atol=TOLERANCE)
+
+
+def test_edge_of_the_image_repeats_its_last_pixel():
+    # Box 0 to 20 in 40 pixels: output pixel 0 samples 0.25, left of the first centre at 0.5, so
+    # the value is that of pixel 0; pixel 1 samples 0.75: 3/4 of pixel 0 and 1/4 of pixel 1.
+    image = np.zeros((20, 20, 3), np.uint8)
+    image[:, 0], image[:, 1], image[:, 19] = 200, 100, 40
+    patch = cut(image, (0, 0, 20, 20), size=40)
+    np.testing.assert_allclose(patch[0, [0, 1, 39], 0], [200, 175, 40], atol=TOLERANCE)
+
+
+def test_whole_image_is_as_resized_by_tensorflow():
+    image = noise(50, 70)
+    patch = cut(image, (0, 0, 50, 70), size=96)
+    expected = tf.image.resize(image, (96, 96), method="bilinear").numpy()
+    np.testing.assert_allclose(patch, expected, atol=TOLERANCE)
+
+
+def test_image_of_one_pixel():
+    patch = cut(np.full((1, 1, 3), 77, np.uint8), (0, 0, 1, 1), size=32)
+    np.testing.assert_allclose(patch, 77, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("mode", crops.MODES)
+def test_flipped_image_gives_flipped_patch(mode):
+    image, box = noise(90, 100), (20.5, 10.25, 60, 90)
+    settings = {"mode": mode, "size": 48, "window": 60.0 if mode == "fixed_scale" else None}
+    patch = cut(image, box, **settings)
+    flipped_box = (box[0], 100 - box[3], box[2], 100 - box[1])
+    flipped = cut(image[:, ::-1], flipped_box, **settings)
+    np.testing.assert_allclose(flipped[:, ::-1], patch, atol=TOLERANCE)
+
+
+def test_stretch_fills_the_patch_whatever_the_proportions():
+    image = noise(64, 64)
+    patch = cut(image, (0, 16, 64, 48), size=64)
+    # 64 rows for 64 rows; columns twice as dense: the mean of output columns 2k and 2k + 1, which
+    # sample 1/4 left and right of the centre of pixel k, is 1/8 + 6/8 + 1/8 of its neighbours.
+    means = (patch[:, 0::2] + patch[:, 1::2]) / 2
+    source = image.astype(np.float32)
+    expected = source[:, 15:47] / 8 + source[:, 16:48] * 6 / 8 + source[:, 17:49] / 8
+    np.testing.assert_allclose(means, expected, atol=TOLERANCE)
+
+
+def test_letterbox_keeps_proportions_and_fills_beside_the_box():
+    # A box of 40 x 20 in a patch of 40: scale 1, ten filled columns on either side.
+    image = noise(64, 64)
+    patch = cut(image, (10, 20, 50, 40), mode="letterbox", size=40)
+    np.testing.assert_allclose(patch[:, 10:30], image[10:50, 20:40], atol=TOLERANCE)
+    fill = np.array(resnet.IMAGENET_MEAN, np.float32)
+    assert (patch[:, :10] == fill).all()
+    assert (patch[:, 30:] == fill).all()
+
+
+def test_letterbox_of_a_lying_box_fills_above_and_below():
+    patch = cut(noise(64, 64), (20, 10, 40, 50), mode="letterbox", size=40)
+    filled = (patch == np.array(resnet.IMAGENET_MEAN, np.float32)).all(axis=(1, 2))
+    assert filled.tolist() == [True] * 10 + [False] * 20 + [True] * 10
+
+
+def test_fixed_scale_shows_the_same_scale_for_every_box():
+    image = noise(100, 100)
+    # Centre (50, 40) of both boxes; a window of 32 in 32 pixels: rows 34 to 66, columns 24 to 56.
+    for box in [(45, 38, 55, 42), (20, 20, 80, 60)]:
+        patch = cut(image, box, mode="fixed_scale", size=32, window=32.0)
+        np.testing.assert_allclose(patch, image[34:66, 24:56], atol=TOLERANCE)
+
+
+def test_outside_of_the_image_is_filled():
+    image = noise(40, 40)
+    patch = cut(image, (-10, 20, 30, 60), size=40)
+    np.testing.assert_allclose(patch[10:, :20], image[:30, 20:], atol=TOLERANCE)
+    fill = np.array(resnet.IMAGENET_MEAN, np.float32)
+    assert (patch[:10] == fill).all()
+    assert (patch[:, 20:] == fill).all()
+
+
+def test_box_outside_of_the_image_is_all_fill():
+    patch = cut(noise(40, 40), (100, 100, 140, 140), size=32)
+    assert (patch == np.array(resnet.IMAGENET_MEAN, np.float32)).all()
+
+
+def test_context_grows_the_box_on_each_side():
+    # A quarter of 40 rows and of 20 columns on each side.
+    image, box, grown = noise(100, 100), (30, 40, 70, 60), (20, 35, 80, 65)
+    with_context = cut(image, box, size=50, context=0.25)
+    np.testing.assert_allclose(with_context, cut(image, grown, size=50), atol=TOLERANCE)
+
+
+def test_supersampling_takes_the_mean_of_evenly_spaced_samples():
+    # 64 pixels in 32, two samples each: exactly the centres, so the mean of 2 x 2 pixels.
+    image = noise(64, 64)
+    expected = image.reshape(32, 2, 32, 2, 3).mean(axis=(1, 3))
+    patch = cut(image, (0, 0, 64, 64), size=32, supersample=2)
+    np.testing.assert_allclose(patch, expected, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+@pytest.mark.parametrize("mode", crops.MODES)
+def test_eagerly_in_a_graph_and_in_a_dataset_alike(count, mode):
+    settings = CropConfig(mode, 32, window=30.0 if mode == "fixed_scale" else None, supersample=2)
+    image = noise(50, 60)
+    boxes = np.array([(1, 2, 30, 40), (5.5, 5, 49, 59)], np.float32)[:count]
+    eager = cut_patches(image, boxes, settings).numpy()
+    assert eager.shape == (count, 32, 32, 3)
+    assert eager.dtype == np.float32
+    graph = tf.function(
+        lambda i, b: cut_patches(i, b, settings),
+        input_signature=[
+            tf.TensorSpec([None, None, 3], tf.uint8),
+            tf.TensorSpec([None, 4], tf.float32),
+        ],
+    )
+    np.testing.assert_allclose(graph(image, boxes), eager, atol=1e-3)
+    dataset = tf.data.Dataset.from_tensors((image, boxes))
+    (mapped,) = dataset.map(lambda i, b: cut_patches(i, b, settings)).as_numpy_iterator()
+    np.testing.assert_allclose(mapped, eager, atol=1e-3)
+
+
+def test_float_image_gives_the_same_as_uint8():
+    image = noise(50, 60)
+    np.testing.assert_array_equal(
+        cut(image, (3, 4, 40, 50), size=32), cut(image.astype(np.float32), (3, 4, 40, 50), size=32)
+    )
+
+
+def test_grey_image_is_refused():
+    with pytest.raises(ValueError, match="incompatible"):
+        cut(np.zeros((40, 40, 1), np.uint8), (0, 0, 10, 10))
+
+
+@hypothesis.given(
+    places=st.lists(st.floats(-30, 80, width=32), min_size=4, max_size=4),
+    mode=st.sampled_from(crops.MODES),
+)
+@hypothesis.settings(max_examples=40)
+def test_every_finite_box_gives_pixels_of_the_image_or_fill(places, mode):
+    window = 30.0 if mode == "fixed_scale" else None
+    patch = cut(np.full((50, 50, 3), 100, np.uint8), places, mode=mode, size=32, window=window)
+    fill = np.array(resnet.IMAGENET_MEAN, np.float32)
+    assert (np.isclose(patch, 100, atol=TOLERANCE) | (patch == fill)).all()
+
+
+def test_fill_is_zero_after_preprocessing():
+    patch = cut_patches(noise(40, 40), [(100, 100, 140, 140)], CropConfig(size=32))
+    np.testing.assert_array_equal(resnet.CaffePreprocessing()(patch), 0)
+
+
+@pytest.mark.parametrize(
+    ("box", "received"),
+    [
+        ((10, 10, 10.5, 20), "box 1"),
+        ((20, 10, 10, 20), "box 1"),
+        ((10, 10, 20, float("nan")), "box 1"),
+        ((10, 10, float("inf"), 20), "box 1"),
+        ((60, 10, 70, 20), "box 1"),
+    ],
+)
+def test_boxes_that_make_no_sense_are_refused(box, received):
+    with pytest.raises(ValueError, match=f"50x50.*{received}"):
+        check_boxes([(0, 0, 10, 10), box], 50, 50)
+
+
+def test_boxes_that_make_sense_pass():
+    boxes = [(0, 0, 50, 50), (-5, -5, 5, 5), (10, 10, 11, 11)]
+    np.testing.assert_array_equal(check_boxes(boxes, 50, 50), np.array(boxes, np.float32))
+    assert check_boxes([], 50, 50).shape == (0, 4)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"mode": "squash"}, "mode"),
+        ({"size": 31}, "size"),
+        ({"context": -0.1}, "context"),
+        ({"context": float("nan")}, "context"),
+        ({"supersample": 0}, "supersample"),
+        ({"window": 50.0}, "window"),
+        ({"mode": "fixed_scale"}, "window"),
+        ({"mode": "fixed_scale", "window": 0.5}, "window"),
+        ({"mode": "fixed_scale", "window": 50.0, "context": 0.1}, "context"),
+    ],
+)
+def test_impossible_settings_are_refused(settings, message):
+    with pytest.raises(ValueError, match=f"`{message}` must be"):
+        CropConfig(**settings)
+
+
+def test_settings_survive_a_mapping():
+    settings = CropConfig("fixed_scale", 96, window=120.0)
+    assert config_lib.from_dict(CropConfig, dataclasses.asdict(settings)) == settings

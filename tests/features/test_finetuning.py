@@ -1,0 +1,200 @@
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+from rbc_tf.features import finetuning
+from rbc_tf.features.backbones import resnet50 as resnet
+from rbc_tf.features.backbones.backbone import Backbone, load_backbone
+from rbc_tf.features.crops import CropConfig
+from rbc_tf.features.finetuning import AugmentedBatches, FinetuningConfig, finetune, make_record
+from rbc_tf.features.patch_archive import ArchiveError, PatchArchive
+
+CROP = dataclasses.asdict(CropConfig("fixed_scale", 32, window=40.0))
+CONFIG = FinetuningConfig(epochs=4, batch_size=16, learning_rate=0.02)
+
+
+pytestmark = pytest.mark.usefixtures("tiny_resnet50")
+
+
+def archive(split, count, seed):
+    """Red patches and blue ones, some of which have both types; one label in ten is unknown."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 2, (count, 2)).astype(np.int8)
+    patches = rng.integers(90, 110, (count, 32, 32, 3))
+    patches[..., 0] += 80 * labels[:, None, None, 0]
+    patches[..., 2] += 80 * labels[:, None, None, 1]
+    labels[rng.random(labels.shape) < 0.1] = -1
+    images = np.array([f"{split}{i % 3}" for i in range(count)])
+    about = {
+        "types": ["red", "blue"],
+        "crop": CROP,
+        "regions": "single_cell",
+        "split": split,
+        "image_hashes": {name: f"hash of {name}" for name in np.unique(images).tolist()},
+    }
+    return PatchArchive(patches.astype(np.uint8), labels, images, about)
+
+
+@pytest.fixture(scope="module")
+def train():
+    return archive("train", 160, seed=0)
+
+
+@pytest.fixture(scope="module")
+def validation():
+    return archive("validation", 60, seed=1)
+
+
+def test_archive_comes_back_as_it_was(train, tmp_path):
+    train.save(tmp_path / "patches.npz")
+    loaded = PatchArchive.load(tmp_path / "patches.npz")
+    np.testing.assert_array_equal(loaded.patches, train.patches)
+    np.testing.assert_array_equal(loaded.labels, train.labels)
+    assert loaded.images.tolist() == train.images.tolist()
+    assert loaded.about == train.about
+
+
+def test_other_files_are_no_archive(tmp_path):
+    (tmp_path / "text.npz").write_text("no archive")
+    np.savez(tmp_path / "other.npz", patches=np.zeros(3))
+    for name in ("text.npz", "other.npz"):
+        with pytest.raises(ArchiveError, match=f"{name} must be an archive of patches"):
+            PatchArchive.load(tmp_path / name)
+
+
+def test_each_epoch_has_each_patch_at_most_once_in_a_new_order(train):
+    batches = AugmentedBatches(train, CONFIG)
+    assert len(batches) == 10
+    first = [batches[i] for i in range(10)]
+    assert all(x.shape == (16, 32, 32, 3) and x.dtype == np.float32 for x, _ in first)
+    labels = np.concatenate([y for _, y in first])
+    # All 160 patches: the labels are those of the archive, in another order.
+    assert sorted(labels.tolist()) == sorted(train.labels.astype(float).tolist())
+    batches.on_epoch_end()
+    assert not np.array_equal(np.concatenate([batches[i][1] for i in range(10)]), labels)
+    again = AugmentedBatches(train, CONFIG, first_epoch=1)
+    np.testing.assert_array_equal(again[3][0], batches[3][0])
+
+
+def test_training_learns_and_the_best_epoch_is_kept(train, validation, tmp_path):
+    model, history = finetune(train, validation, CONFIG, None, tmp_path)
+    assert [entry["epoch"] for entry in history] == [1, 2, 3, 4]
+    assert history[-1]["loss"] < history[0]["loss"]
+    best = max(entry["mean_auc"] for entry in history)
+    assert best > 0.95
+    assert model.output_shape == (None, 8)
+    assert all(str(w.dtype) == "float32" for w in model.weights)
+    # The features are those of the best epoch: a linear reading of them tells the colours.
+    features = model.predict(validation.patches.astype(np.float32), verbose=0)
+    known = (validation.labels >= 0).all(axis=1)
+    inputs = np.c_[features[known], np.ones(known.sum())]
+    solution = np.linalg.lstsq(inputs, validation.labels[known], rcond=None)[0]
+    assert (((inputs @ solution) > 0.5) == validation.labels[known]).mean() > 0.95
+
+
+def test_interrupted_training_goes_on(train, validation, tmp_path, monkeypatch):
+    class Interrupted(Exception):
+        pass
+
+    def stop_in_epoch_2(logits, *args):
+        if len(calls) == 2:
+            raise Interrupted
+        calls.append(1)
+        return score(logits, *args)
+
+    calls, score = [], finetuning.score_logits
+    monkeypatch.setattr(finetuning, "score_logits", stop_in_epoch_2)
+    with pytest.raises(Interrupted):
+        finetune(train, validation, CONFIG, None, tmp_path)
+    monkeypatch.setattr(finetuning, "score_logits", score)
+    first = finetuning._load_history(tmp_path)
+    _, history = finetune(train, validation, CONFIG, None, tmp_path)
+    assert [entry["epoch"] for entry in history] == [1, 2, 3, 4]
+    assert history[: len(first)] == first
+    # And once it is finished, nothing is trained any more.
+    monkeypatch.setattr(finetuning, "score_logits", None)
+    assert finetune(train, validation, CONFIG, None, tmp_path)[1] == history
+
+
+def test_work_of_another_training_is_not_taken_up(train, validation, tmp_path):
+    one = dataclasses.replace(CONFIG, epochs=1)
+    finetune(train, validation, one, None, tmp_path)
+    with pytest.raises(ValueError, match="holds a training with other settings"):
+        finetune(train, validation, dataclasses.replace(one, seed=1), None, tmp_path)
+
+
+def test_given_weights_are_where_it_begins(train, validation, tmp_path):
+    start = resnet.with_preprocessing(resnet.build_resnet50(32))
+    still = dataclasses.replace(CONFIG, epochs=1, learning_rate=1e-12, weight_decay=0.0)
+    model, _ = finetune(train, validation, still, start, tmp_path)
+    learnt = slice(4)  # kernel, bias, gamma, beta; the averages after them follow the patches
+    for found, expected in zip(
+        model.get_weights()[learnt], start.get_weights()[learnt], strict=True
+    ):
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_normalisation_follows_as_fast_as_asked(train, validation, tmp_path):
+    # At a momentum of 0 the moving average is the mean of the last batch, whatever it began with.
+    start = resnet.with_preprocessing(resnet.build_resnet50(32))
+    weights = start.get_weights()
+    weights[4] += 1e6  # kernel, bias, gamma, beta, moving mean, moving variance
+    start.set_weights(weights)
+    config = dataclasses.replace(CONFIG, epochs=1, norm_momentum=0.0)
+    model, _ = finetune(train, validation, config, start, tmp_path)
+    assert np.abs(model.get_weights()[4]).max() < 1e3
+
+
+def test_half_precision_gives_a_float32_backbone(train, validation, tmp_path):
+    config = dataclasses.replace(CONFIG, precision="mixed_bfloat16")
+    model, history = finetune(train, validation, config, None, tmp_path)
+    assert history[-1]["mean_auc"] > 0.9
+    assert {str(w.dtype) for w in model.weights} == {"float32"}
+    assert all(layer.compute_dtype == "float32" for layer in model.layers)
+    assert keras.mixed_precision.dtype_policy().name == "float32"
+
+
+def test_archives_that_do_not_belong_together_are_refused(train, validation, tmp_path):
+    about = {**validation.about, "crop": dataclasses.asdict(CropConfig(size=32))}
+    with pytest.raises(ValueError, match="must have the same crop"):
+        finetune(train, dataclasses.replace(validation, about=about), CONFIG, None, tmp_path)
+    about = {**validation.about, "image_hashes": {"renamed": "hash of train1"}}
+    with pytest.raises(ValueError, match="No image may be in training and validation"):
+        finetune(train, dataclasses.replace(validation, about=about), CONFIG, None, tmp_path)
+
+
+def test_record_travels_in_the_file(train, validation, tmp_path):
+    history = [
+        {"epoch": 1, "mean_auc": 0.7},
+        {"epoch": 2, "mean_auc": 0.9},
+        {"epoch": 3, "mean_auc": None},
+    ]
+    record = make_record(train, validation, CONFIG, history)
+    assert record["best"]["epoch"] == 2
+    assert record["images"]["validation2"] == "hash of validation2"
+    assert len(record["images"]) == 6
+    model = resnet.with_preprocessing(resnet.build_resnet50(32))
+    Backbone(model, resnet.hash_of_weights(model), record).save(tmp_path / "b.keras")
+    loaded = load_backbone(str(tmp_path / "b.keras"))
+    assert loaded.record["crop"] == CROP
+    assert loaded.record["config"]["epochs"] == 4
+    assert loaded.weights_sha256 == resnet.hash_of_weights(model)
+    loaded.save(tmp_path / "again.keras")
+    assert load_backbone(str(tmp_path / "again.keras"), 32).record == loaded.record
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"epochs": 0},
+        {"norm_momentum": 1},
+        {"learning_rate": 0},
+        {"dropout": 1},
+        {"precision": "bf16"},
+    ],
+)
+def test_impossible_settings_are_refused(bad):
+    with pytest.raises(ValueError, match=f"`{next(iter(bad))}` must be"):
+        FinetuningConfig(**bad)

@@ -1,0 +1,143 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from rbc_tf.core import image_io
+from rbc_tf.data import dataset as dataset_lib
+from rbc_tf.features import cache
+from rbc_tf.features.backbones import backbone
+from rbc_tf.features.collect_patches import collect_patches
+from rbc_tf.features.crops import CropConfig, cut_patches
+from rbc_tf.features.extract import ExtractionConfig, extract_features
+from rbc_tf.features.finetuning import FinetuningConfig, make_record
+from rbc_tf.features.provenance import check_images_unseen, check_single_cell, check_unseen
+
+pytestmark = pytest.mark.usefixtures("tiny_resnet50")
+
+CROP = CropConfig("fixed_scale", 32, window=40.0)
+
+# image: group, split
+IMAGES = {
+    "a": ("one", "train"),
+    "b": ("one", "train"),
+    "c": ("two", "validation"),
+    "d": ("three", "test"),
+}
+
+# image, box, types, num_cells, complete
+REGIONS = [
+    ("a", "0,0,20,30", "Oval", 1, "true"),
+    ("a", "10,20,40,50", "Elon;Oval", 2, "true"),
+    ("b", "5,5,45,45", "Stom", 1, "true"),
+    ("c", "0,0,20,20", "Oval", 1, "true"),
+    ("d", "1,1,30,30", "Echi", 1, "true"),
+]
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    root = tmp_path / "dataset"
+    (root / "images").mkdir(parents=True)
+    for seed, name in enumerate(IMAGES):
+        pixels = np.random.default_rng(seed).integers(0, 256, (50, 60, 3), dtype=np.uint8)
+        image_io.write_png(root / "images" / f"{name}.png", pixels)
+    rows = [f"{name},{group},{split}" for name, (group, split) in IMAGES.items()]
+    (root / "images.csv").write_text("\n".join([",".join(dataset_lib.IMAGES_HEADER), *rows]))
+    rows = [",".join(map(str, region)) for region in REGIONS]
+    (root / "regions.csv").write_text("\n".join([",".join(dataset_lib.REGIONS_HEADER), *rows]))
+    return root
+
+
+def finetuned(dataset, folder, regions="single_cell"):
+    """A backbone that claims to be fine-tuned on the dataset; path of its file."""
+    archives = [collect_patches(dataset, split, CROP, regions) for split in ("train", "validation")]
+    record = make_record(*archives, FinetuningConfig(), [{"epoch": 1, "mean_auc": 0.5}])
+    plain = backbone.load_backbone("random", CROP.size)
+    backbone.Backbone(plain.model, plain.weights_sha256, record).save(folder / "fine.keras")
+    return str(folder / "fine.keras")
+
+
+def test_patches_to_train_on_are_those_of_the_features(dataset):
+    archive = collect_patches(dataset, "train", CROP, "single_cell")
+    assert archive.images.tolist() == ["a", "b"]
+    assert archive.labels.tolist() == [[1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 1]]
+    image = image_io.read_image(dataset / "images" / "b.png")
+    patch = cut_patches(image, np.array([[5, 5, 45, 45]]), CROP).numpy()[0]
+    np.testing.assert_allclose(archive.patches[1], patch, atol=0.5)  # rounded, no more
+    assert set(archive.about["image_hashes"]) == {"a", "b"}
+    assert len(collect_patches(dataset, "train", CROP, "all")) == 3
+
+
+def test_split_without_regions_and_divided_groups_are_refused(dataset):
+    rows = (dataset / "regions.csv").read_text().replace("c,0,0,20,20,Oval", "c,0,0,20,20,")
+    (dataset / "regions.csv").write_text(rows)
+    with pytest.raises(ValueError, match="'validation' must have labelled regions"):
+        collect_patches(dataset, "validation", CROP)
+    table = (dataset / "images.csv").read_text().replace("b,one,train", "b,one,test")
+    (dataset / "images.csv").write_text(table)
+    with pytest.raises(ValueError, match="group 'one' stands in several splits"):
+        collect_patches(dataset, "train", CROP)
+
+
+def test_backbone_says_how_patches_are_cut(dataset, tmp_path):
+    weights = finetuned(dataset, tmp_path)
+    extract_features(dataset, tmp_path / "features", ExtractionConfig(weights))
+    settings = cache.load_fingerprint(tmp_path / "features").settings
+    assert settings["crop"] == dataclasses.asdict(CROP)
+    extract_features(dataset, tmp_path / "features", ExtractionConfig(weights, CROP))
+    with pytest.raises(ValueError, match="must be cut as those that the backbone was trained on"):
+        extract_features(
+            dataset, tmp_path / "features", ExtractionConfig(weights, CropConfig(size=32))
+        )
+
+
+def test_only_what_the_backbone_has_not_seen_can_be_scored(dataset, tmp_path):
+    features = tmp_path / "features"
+    table = extract_features(dataset, features, ExtractionConfig(finetuned(dataset, tmp_path)))
+    check_unseen(features, table.select(table.splits == "test"))
+    check_unseen(features, table.select(np.zeros(len(table), bool)))
+    with pytest.raises(ValueError, match=r"Received: one, two, with 3 images"):
+        check_unseen(features, table)
+    # The image that chose the epoch is as much seen as those that taught.
+    with pytest.raises(ValueError, match="Received: two, with 1 images"):
+        check_unseen(features, table.select(table.splits != "train"))
+
+
+def test_renamed_image_is_recognised(dataset, tmp_path):
+    weights = finetuned(dataset, tmp_path)
+    (dataset / "images" / "d.png").write_bytes((dataset / "images" / "a.png").read_bytes())
+    table = extract_features(dataset, tmp_path / "features", ExtractionConfig(weights))
+    with pytest.raises(ValueError, match="Received: three"):
+        check_unseen(tmp_path / "features", table.select(table.splits == "test"))
+
+
+def test_models_cannot_be_compared_on_what_taught_multi_cell_regions(dataset, tmp_path):
+    for regions in ("single_cell", "all"):
+        features = tmp_path / regions
+        features.mkdir()
+        weights = finetuned(dataset, features, regions)
+        extract_features(dataset, features, ExtractionConfig(weights))
+    check_single_cell(tmp_path / "single_cell")
+    with pytest.raises(ValueError, match="Received: one fine-tuned on all regions"):
+        check_single_cell(tmp_path / "all")
+
+
+def test_backbone_that_was_not_fine_tuned_has_seen_nothing(dataset, tmp_path):
+    plain = ExtractionConfig("random", CropConfig(size=32))
+    table = extract_features(dataset, tmp_path / "features", plain)
+    check_unseen(tmp_path / "features", table)
+    check_single_cell(tmp_path / "features")
+    (tmp_path / "features" / "backbone.keras").unlink()
+    with pytest.raises(cache.CacheError, match=r"backbone\.keras is missing"):
+        check_unseen(tmp_path / "features", table)
+
+
+def test_images_that_were_seen_are_named():
+    record = {"images": {f"taught{i}": f"hash{i}" for i in range(9)}}
+    check_images_unseen(record, {"new": "other hash"})
+    check_images_unseen({}, {"new": "hash1"})
+    with pytest.raises(ValueError, match="Received: renamed, which it was fine-tuned on"):
+        check_images_unseen(record, {"renamed": "hash3", "new": "other hash"})
+    with pytest.raises(ValueError, match=r"taught0, .*taught4 and 4 more"):
+        check_images_unseen(record, record["images"])

@@ -1,0 +1,263 @@
+"""Analysis on Beam: the plain tool's files, its skipping and its failures, also from a store."""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+
+pytest.importorskip("apache_beam", reason="the extra `beam` is not installed")
+
+from apache_beam.io.filesystem import FileMetadata
+from apache_beam.io.localfilesystem import LocalFileSystem
+
+from rbc_tf.classification.calibration import Calibration
+from rbc_tf.core import image_io
+from rbc_tf.core.cell_types import PAPER
+from rbc_tf.core.types import AnalyzedRegions
+from rbc_tf.features.crops import CropConfig
+from rbc_tf.inference import analyze, bundle
+from rbc_tf.inference.fleet import model_handler, options, remote, run
+
+_BROKEN = "sub/broken.jpg"
+_FAILED = f"{_BROKEN}: the file is empty"
+
+
+class _Chain:
+    """Finds one region in every image, as wide as the image; counts what it is given."""
+
+    seen: list[int]
+
+    def __init__(self, loaded, tiling_config, precision):
+        self.manifest = loaded.manifest
+
+    def analyze(self, image):
+        _Chain.seen.append(image.shape[1])
+        box = np.array([[0, 0, 5, image.shape[1]]], np.float32)
+        probabilities = np.array([[0.9, 0, 0, 0, 0, 0.3]], np.float32)
+        return AnalyzedRegions(box, np.array([0.9], np.float32), probabilities, np.array([0.1]))
+
+    def labels(self, probabilities):
+        return probabilities > np.array(self.manifest.thresholds)
+
+
+@pytest.fixture(autouse=True)
+def _fake_chain(monkeypatch):
+    monkeypatch.setattr(analyze, "Chain", _Chain)
+    monkeypatch.setattr(model_handler, "Chain", _Chain)
+    monkeypatch.setattr(_Chain, "seen", [], raising=False)
+
+
+@pytest.fixture
+def bundle_dir(tmp_path):
+    parts = tmp_path / "parts"
+    (parts / "detector").mkdir(parents=True)
+    (parts / "detector" / "saved_model.pb").write_bytes(b"graph")
+    (parts / "backbone.keras").write_bytes(b"backbone")
+    (parts / "classifier").mkdir()
+    (parts / "classifier" / "heads.keras").write_bytes(b"heads")
+    manifest = bundle.Manifest(
+        PAPER, CropConfig(), Calibration((1.0,) * 6, (0.25,) * 6), "exact_match"
+    )
+    places = bundle.Parts(parts / "detector", parts / "backbone.keras", parts / "classifier")
+    bundle.write_bundle(tmp_path / "bundle", places, manifest)
+    return tmp_path / "bundle"
+
+
+@pytest.fixture
+def images(tmp_path):
+    """Three images of different widths, and a broken one."""
+    folder = tmp_path / "in"
+    for width, name in ((40, "a.png"), (50, "b c é.png"), (60, "sub/a.png")):
+        image_io.write_png(folder / name, np.full((20, width, 3), 200, np.uint8))
+    (folder / _BROKEN).write_bytes(b"")
+    (folder / ".hidden.png").write_bytes(b"")
+    (folder / "notes.txt").write_text("no image")
+    return folder
+
+
+def _on_beam(bundle_dir, images, out, **others):
+    # The one of this process: the chain is the fake of this test.
+    beam_options = options.pipeline_options([])
+    return run.analyze(str(bundle_dir), str(images), str(out), beam_options, **others)
+
+
+def _files(folder):
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+def _letters(folder):
+    lines = (folder / run.DEAD_LETTERS).read_text(encoding="utf-8").splitlines()
+    return {letter["image"]: letter["reason"] for letter in map(json.loads, lines)}
+
+
+@pytest.mark.parametrize("plain_thresholds", [False, True])
+def test_the_files_are_those_of_the_plain_tool(bundle_dir, images, tmp_path, plain_thresholds):
+    loaded = bundle.load_bundle(bundle_dir)
+    loaded = loaded.with_plain_thresholds() if plain_thresholds else loaded
+    plain = analyze.analyze(loaded, images, tmp_path / "plain")
+    out = tmp_path / "beam"
+    summary = _on_beam(bundle_dir, images, out, plain_thresholds=plain_thresholds)
+    assert (summary.analyzed, summary.skipped) == (plain.analyzed, plain.skipped) == (3, 0)
+    assert summary.failed == plain.failed == {_BROKEN: f"{images}/{_FAILED}"}
+    assert sorted(_Chain.seen) == [40, 40, 50, 50, 60, 60]
+    assert summary.report_path == out / "report.html"
+    assert f"done before: 0, failed: 1\n  {images}/{_FAILED}" in summary.text()
+
+    files = _files(out)
+    assert json.loads(files.pop(run.DEAD_LETTERS)) == {
+        "image": _BROKEN,
+        "reason": f"{images}/{_FAILED}",
+    }
+    assert files == _files(tmp_path / "plain")
+
+
+def test_a_second_run_does_what_is_left(bundle_dir, images, tmp_path):
+    out = tmp_path / "out"
+    _on_beam(bundle_dir, images, out)
+    stamp = (out / "images" / "a.png.json").stat().st_mtime_ns
+    image_io.write_png(images / "sub" / "a.png", np.zeros((20, 70, 3), np.uint8))
+    (images / "b c é.png").write_bytes(b"broken since")
+    image_io.write_jpeg(images / _BROKEN, np.zeros((20, 80, 3), np.uint8))
+    _Chain.seen.clear()
+    again = _on_beam(bundle_dir, images, out)
+    assert sorted(_Chain.seen) == [70, 80]
+    assert (again.analyzed, again.skipped, list(again.failed)) == (2, 1, ["b c é.png"])
+    assert (out / "images" / "a.png.json").stat().st_mtime_ns == stamp
+    # Its result of before is that of another image.
+    assert not (out / "images" / "b c é.png.json").exists()
+    assert list(_letters(out)) == ["b c é.png"]
+    assert _on_beam(bundle_dir, images, out, overwrite=True).analyzed == 3
+
+
+def test_failed_images_can_be_left_as_they_are(bundle_dir, images, tmp_path):
+    out = tmp_path / "out"
+    failed = _on_beam(bundle_dir, images, out).failed
+    image_io.write_jpeg(images / _BROKEN, np.zeros((20, 80, 3), np.uint8))
+    left = _on_beam(bundle_dir, images, out, retry_failed=False)
+    assert (left.analyzed, left.skipped, left.failed) == (0, 3, failed)
+    assert _on_beam(bundle_dir, images, out).failed == {}
+    assert _letters(out) == {}
+
+
+def test_a_run_that_dies_is_finished_by_the_next(bundle_dir, images, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    whole = _Chain.analyze
+
+    def die_at_the_last(self, image):
+        if len(_Chain.seen) >= 2:
+            raise MemoryError("no more")
+        return whole(self, image)
+
+    monkeypatch.setattr(_Chain, "analyze", die_at_the_last)
+    with pytest.raises(MemoryError, match="no more"):
+        _on_beam(bundle_dir, images, out)
+    assert len(list((out / "images").rglob("*.json"))) == 2
+    assert not (out / "summary.json").exists()
+    monkeypatch.setattr(_Chain, "analyze", whole)
+    again = _on_beam(bundle_dir, images, out)
+    assert (again.analyzed, again.skipped) == (1, 2)
+    assert sorted(_Chain.seen) == [40, 50, 60]
+
+
+def test_a_worker_that_finds_another_bundle_refuses_it(bundle_dir):
+    handler = model_handler.ChainHandler(str(bundle_dir), "the sha of another")
+    with pytest.raises(bundle.BundleError, match="another bundle"):
+        handler.load_model()
+
+
+def test_arguments_that_beam_does_not_know():
+    for arguments, told in (
+        (["--runer=FlinkRunner"], r"Received: --runer$"),
+        (["smears", "--runner=FlinkRunner"], r"Received: smears$"),
+        (["--runner=FlinkRunner", "smears"], r"Received: smears$"),
+        (["--runner", "FlinkRunner", "smears"], r"Received: smears$"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            options.pipeline_options(arguments)
+    assert options.local_runner(options.pipeline_options(["--direct_num_workers=2"])) is not None
+    assert options.local_runner(options.pipeline_options(["--runner", "FlinkRunner"])) is None
+
+
+class _Store(LocalFileSystem):
+    """An object store, store://NAME: keys without folders, in a folder of this machine."""
+
+    root: pathlib.Path
+
+    @classmethod
+    def scheme(cls):
+        return "store"
+
+    def _local(self, url):
+        return str(self.root / url.removeprefix("store://"))
+
+    def has_dirs(self):
+        return False
+
+    def _list(self, url):
+        for path in self.root.rglob("*"):
+            key = f"store://{path.relative_to(self.root).as_posix()}"
+            if path.is_file() and key.startswith(url):
+                yield FileMetadata(key, path.stat().st_size, path.stat().st_mtime)
+
+    def create(self, path, *arguments, **others):
+        return super().create(self._local(path), *arguments, **others)
+
+    def open(self, path, *arguments, **others):
+        return super().open(self._local(path), *arguments, **others)
+
+    def exists(self, path):
+        return pathlib.Path(self._local(path)).is_file()
+
+    def rename(self, sources, destinations):
+        assert not any(self.exists(url) for url in destinations)
+        super().rename([self._local(s) for s in sources], [self._local(d) for d in destinations])
+
+    def delete(self, paths):
+        super().delete([self._local(path) for path in paths])
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    monkeypatch.setattr(_Store, "root", tmp_path, raising=False)
+    return "store:/"
+
+
+def test_an_object_store(bundle_dir, images, tmp_path, store):
+    plain = analyze.analyze(bundle.load_bundle(bundle_dir), images, tmp_path / "plain")
+    urls = (f"{store}/bundle/", f"{store}/in", f"{store}/out/")
+    summary = _on_beam(*urls)
+    assert (summary.analyzed, summary.skipped) == (3, 0)
+    assert summary.failed == {_BROKEN: f"{store}/in/{_FAILED}"}
+    assert "results: store://out\nreport: store://out/report.html" in summary.text()
+    files, expected = _files(tmp_path / "out"), _files(tmp_path / "plain")
+    assert files.keys() - expected.keys() == {run.DEAD_LETTERS}
+    # Others name the places of bundle and images.
+    same = {name for name in expected if name.startswith(("images/", "overlays/", "regions"))}
+    assert len(same) == 2 * plain.analyzed + 1
+    assert {name: files[name] for name in same} == {name: expected[name] for name in same}
+    assert json.loads(files["run.json"])["bundle"] == "store://bundle"
+    assert b"picture-2" in files["report.html"]
+
+    _Chain.seen.clear()
+    again = _on_beam(*urls)
+    assert (again.analyzed, again.skipped, len(again.failed)) == (0, 3, 1)
+    assert _Chain.seen == []
+    assert _on_beam(*urls, overwrite=True).analyzed == 3
+
+
+def test_images_in_an_object_store(images, store):
+    found = remote.find_images(f"{store}/in", f"{store}/in/sub")
+    assert found == {name: f"store://in/{name}" for name in ("a.png", "b c é.png")}
+    single = remote.find_images(f"{store}/in/sub/a.png", f"{store}/out")
+    assert single == {"a.png": "store://in/sub/a.png"}
+    with pytest.raises(ValueError, match="holds no image"):
+        remote.find_images(f"{store}/nowhere", f"{store}/out")
+    with pytest.raises(image_io.ImageError, match=r"gone\.png: cannot be read"):
+        remote.read_bytes(f"{store}/in/gone.png")
+
+
+def test_no_bundle_in_an_object_store(store, tmp_path):
+    with pytest.raises(bundle.BundleError, match="store://nowhere: is no bundle"):
+        _on_beam(f"{store}/nowhere", tmp_path, tmp_path / "out")

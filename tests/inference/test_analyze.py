@@ -1,0 +1,210 @@
+"""Analysis of folders: results, failures and resuming, with a chain that finds what we say."""
+
+import csv
+import json
+import os
+import pathlib
+
+import numpy as np
+import pytest
+
+from rbc_tf.classification.calibration import Calibration
+from rbc_tf.core import image_io
+from rbc_tf.core.cell_types import PAPER
+from rbc_tf.core.types import AnalyzedRegions
+from rbc_tf.features.crops import CropConfig
+from rbc_tf.inference import analyze, bundle, results
+
+
+class _Chain:
+    """Finds two regions in every image wider than 10 pixels: Oval + Stom, and Oval alone."""
+
+    def __init__(self, loaded, tiling_config=None, precision="float32"):
+        self.manifest = loaded.manifest
+        self.seen = []
+        _Chain.last = self
+
+    def analyze(self, image):
+        self.seen.append(image.shape)
+        if image.shape[1] <= 10:
+            empty = np.zeros(0, np.float32)
+            return AnalyzedRegions(np.zeros((0, 4)), empty, np.zeros((0, 6)), empty)
+        probabilities = np.array([[0.9, 0, 0, 0, 0, 0.8], [0.7, 0, 0, 0, 0, 0.2]], np.float32)
+        boxes = np.array([[0, 0, 10, 12], [5, 20, 15, 30]], np.float32)
+        scores = np.array([0.99, 0.8], np.float32)
+        return AnalyzedRegions(boxes, scores, probabilities, np.array([0.75, 0.1]))
+
+    def labels(self, probabilities):
+        return probabilities > np.array(self.manifest.thresholds)
+
+
+@pytest.fixture(autouse=True)
+def _fake_chain(monkeypatch):
+    monkeypatch.setattr(analyze, "Chain", _Chain)
+
+
+@pytest.fixture
+def loaded(tmp_path):
+    calibration = Calibration((1.0,) * 6, (0.5,) * 5 + (0.1,))
+    manifest = bundle.Manifest(PAPER, CropConfig(), calibration, "exact_match")
+    return bundle.Bundle(tmp_path / "bundle", manifest, "sha-one")
+
+
+@pytest.fixture
+def images(tmp_path):
+    folder = tmp_path / "in"
+    for name in ("a.png", "b c é.png", "sub/a.png"):
+        image_io.write_png(folder / name, np.full((20, 40, 3), 200, np.uint8))
+    image_io.write_png(folder / "tiny.png", np.zeros((1, 1, 3), np.uint8))
+    (folder / "notes.txt").write_text("no image")
+    return folder
+
+
+def _json(path):
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _rows(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_results_of_a_folder(loaded, images, tmp_path):
+    out = tmp_path / "out"
+    summary = analyze.analyze(loaded.with_plain_thresholds(), images, out)
+    assert (summary.analyzed, summary.skipped, summary.failed) == (4, 0, {})
+    result = json.loads((out / "images" / "sub" / "a.png.json").read_text())
+    assert result["num_regions_by_type"] == {
+        "Oval": 2, "Elon": 0, "Reti": 0, "Gran": 0, "Echi": 0, "Stom": 1
+    }  # fmt: skip
+    assert result["abnormal_region_share"] == 0.5
+    first = result["regions"][0]
+    assert first["box"] == {"ymin": 0, "xmin": 0, "ymax": 10, "xmax": 12}
+    assert first["labels"] == ["Oval", "Stom"]
+    assert first["probabilities"]["Stom"] == float(np.float32(0.8))  # not rounded
+    assert (first["abnormal"], first["abnormal_probability"]) == (True, 0.75)
+    nothing = json.loads((out / "images" / "tiny.png.json").read_text())
+    assert (nothing["num_regions"], nothing["abnormal_region_share"]) == (0, None)
+
+    rows = _rows(out / "regions.csv")
+    assert [row["image"] for row in rows] == ["a.png"] * 2 + ["b c é.png"] * 2 + ["sub/a.png"] * 2
+    assert list(rows[0]) == results.csv_header(PAPER)
+    assert (rows[0]["labels"], rows[0]["abnormal"], rows[1]["region"]) == ("Oval;Stom", "1", "2")
+
+    totals = json.loads((out / "summary.json").read_text())
+    assert (totals["num_images"], totals["num_regions"], totals["num_abnormal_regions"]) == (
+        4,
+        6,
+        3,
+    )
+    for name in ("a.png", "b c é.png", "sub/a.png", "tiny.png"):
+        assert image_io.read_image(out / "overlays" / f"{name}.png").size
+
+
+def test_a_single_image(loaded, images, tmp_path):
+    summary = analyze.analyze(loaded, images / "a.png", tmp_path / "out")
+    assert summary.analyzed == 1
+    assert len(_rows(tmp_path / "out" / "regions.csv")) == 2
+
+
+def test_broken_images_are_reported_and_tried_again(loaded, images, tmp_path):
+    (images / "broken.jpg").write_bytes(b"")
+    out = tmp_path / "out"
+    summary = analyze.analyze(loaded, images, out)
+    assert summary.analyzed == 4
+    assert list(summary.failed) == ["broken.jpg"]
+    assert "empty" in json.loads((out / "summary.json").read_text())["failed"]["broken.jpg"]
+    image_io.write_jpeg(images / "broken.jpg", np.zeros((20, 40, 3), np.uint8))
+    again = analyze.analyze(loaded, images, out)
+    assert (again.analyzed, again.skipped, again.failed) == (1, 4, {})
+    assert len(_rows(out / "regions.csv")) == 8
+
+
+def test_what_is_done_is_skipped_unless_it_changed(loaded, images, tmp_path):
+    out = tmp_path / "out"
+    analyze.analyze(loaded, images, out)
+    stamp = (out / "images" / "a.png.json").stat().st_mtime_ns
+    image_io.write_png(images / "sub" / "a.png", np.zeros((20, 60, 3), np.uint8))
+    again = analyze.analyze(loaded, images, out)
+    assert (again.analyzed, again.skipped) == (1, 3)
+    assert _Chain.last.seen == [(20, 60, 3)]
+    assert (out / "images" / "a.png.json").stat().st_mtime_ns == stamp
+    assert analyze.analyze(loaded, images, out, overwrite=True).analyzed == 4
+
+
+def test_interrupted_before_the_tables(loaded, images, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    whole = _Chain.analyze
+    calls = []
+
+    def stop_at_third(self, image):
+        calls.append(image)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return whole(self, image)
+
+    monkeypatch.setattr(_Chain, "analyze", stop_at_third)
+    with pytest.raises(KeyboardInterrupt):
+        analyze.analyze(loaded, images, out)
+    assert not (out / "regions.csv").exists()
+    monkeypatch.setattr(_Chain, "analyze", whole)
+    again = analyze.analyze(loaded, images, out)
+    assert (again.analyzed, again.skipped) == (2, 2)
+    assert len(_rows(out / "regions.csv")) == 6
+    assert not list(out.rglob(".*"))
+
+
+def test_results_of_another_bundle_are_not_mixed(loaded, images, tmp_path):
+    out = tmp_path / "out"
+    analyze.analyze(loaded, images, out)
+    other = bundle.Bundle(loaded.path, loaded.manifest, "sha-two")
+    with pytest.raises(ValueError, match="another bundle"):
+        analyze.analyze(other, images, out)
+    assert analyze.analyze(other, images, out, overwrite=True).analyzed == 4
+
+
+def test_the_thresholds_used_are_told(loaded, images, tmp_path):
+    # The second region has Stom with 0.2: above the bundle's threshold of 0.1, below 0.5.
+    for chosen, objective, threshold, stom in (
+        (loaded, "exact_match", 0.1, 2),
+        (loaded.with_plain_thresholds(), "plain", 0.5, 1),
+    ):
+        out = tmp_path / objective
+        analyze.analyze(chosen, images / "a.png", out)
+        summary, run = _json(out / "summary.json"), _json(out / "run.json")
+        assert summary["num_regions_by_type"]["Stom"] == stom
+        assert summary["thresholds"] == dict.fromkeys(PAPER.names[:5], 0.5) | {"Stom": threshold}
+        assert run["thresholds"] == [0.5] * 5 + [threshold]
+        assert summary["threshold_objective"] == run["threshold_objective"] == objective
+
+
+def test_results_at_other_thresholds_are_not_mixed(loaded, images, tmp_path):
+    out = tmp_path / "out"
+    plain = loaded.with_plain_thresholds()
+    analyze.analyze(loaded, images, out)
+    with pytest.raises(ValueError, match=r"other thresholds \(exact_match, not plain\)"):
+        analyze.analyze(plain, images, out)
+    assert analyze.analyze(loaded, images, out).skipped == 4
+    # Overwritten for one image only: the others are not taken for results of the new run.
+    assert analyze.analyze(plain, images / "a.png", out, overwrite=True).analyzed == 1
+    again = analyze.analyze(plain, images, out)
+    assert (again.analyzed, again.skipped) == (3, 1)
+
+
+def test_an_output_folder_inside_the_input_is_left_out(loaded, images):
+    analyze.analyze(loaded, images, images / "out")
+    assert analyze.analyze(loaded, images, images / "out").skipped == 4
+
+
+def test_nothing_to_analyze(loaded, tmp_path):
+    with pytest.raises(ValueError, match="no such image or folder"):
+        analyze.analyze(loaded, tmp_path / "nowhere", tmp_path / "out")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="holds no image"):
+        analyze.analyze(loaded, tmp_path / "empty", tmp_path / "out")
+
+
+def test_an_unwritable_output_folder(loaded, images, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OSError, match="out: results cannot be written there"):
+        analyze.analyze(loaded, images, pathlib.Path(os.fspath(tmp_path / "file")) / "out")

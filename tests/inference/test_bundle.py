@@ -1,0 +1,186 @@
+"""Bundles: what is written comes back, and whatever is wrong is refused."""
+
+import dataclasses
+import json
+
+import pytest
+
+from rbc_tf.classification.calibration import Calibration
+from rbc_tf.core.cell_types import PAPER
+from rbc_tf.features.crops import CropConfig
+from rbc_tf.inference import bundle as bundles
+
+
+@pytest.fixture
+def parts(tmp_path):
+    source = tmp_path / "parts"
+    (source / "detector" / "variables").mkdir(parents=True)
+    (source / "detector" / "saved_model.pb").write_bytes(b"graph")
+    (source / "detector" / "variables" / "data").write_bytes(b"weights")
+    (source / "backbone.keras").write_bytes(b"backbone")
+    (source / "classifier" / "tensorboard").mkdir(parents=True)
+    (source / "classifier" / "heads.keras").write_bytes(b"heads")
+    (source / "classifier" / "tensorboard" / "events").write_bytes(b"curves")
+    return bundles.Parts(source / "detector", source / "backbone.keras", source / "classifier")
+
+
+@pytest.fixture
+def manifest():
+    return bundles.Manifest(
+        cell_types=PAPER,
+        crop=CropConfig(mode="letterbox", size=96, context=0.1),
+        calibration=Calibration(
+            (1.0, 1.2, 0.8, 0.1 + 0.2, 2.0, 10.0), (0.5, 0.4, 0.3, 0.2, 1 / 3, 0.6)
+        ),
+        threshold_objective="f1",
+        score_threshold=0.7,
+        backbone="random",
+        metrics={"ap50": 0.9},
+    )
+
+
+@pytest.fixture
+def folder(tmp_path, parts, manifest):
+    bundles.write_bundle(tmp_path / "bundle", parts, manifest)
+    return tmp_path / "bundle"
+
+
+def _edit(folder, **changes):
+    path = folder / bundles.MANIFEST
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def _calibration(**changes):
+    right = {
+        "temperatures": dict.fromkeys(PAPER.names, 1.0),
+        "thresholds": dict.fromkeys(PAPER.names, 0.5),
+        "threshold_objective": "plain",
+    }
+    return right | changes
+
+
+def test_a_bundle_comes_back(folder, manifest):
+    loaded = bundles.load_bundle(folder)
+    assert loaded.manifest.created
+    for name in ("cell_types", "crop", "score_threshold", "backbone", "metrics"):
+        assert getattr(loaded.manifest, name) == getattr(manifest, name)
+    # To the last digit: a threshold lies halfway between two probabilities.
+    assert loaded.manifest.calibration == manifest.calibration
+    assert loaded.manifest.thresholds == manifest.calibration.thresholds
+    assert loaded.manifest.threshold_objective == "f1"
+    assert (folder / "detector" / "variables" / "data").read_bytes() == b"weights"
+    assert not (folder / "classifier" / "tensorboard").exists()
+
+
+def test_the_card_is_part_of_the_bundle(folder):
+    card = folder / "MODEL_CARD.md"
+    assert "Not a medical device" in card.read_text()
+    assert "| Reti | 0.300 | 0.800 |" in card.read_text()
+    card.write_text(card.read_text().replace("Not a medical", "A medical"))
+    with pytest.raises(bundles.BundleError, match=r"MODEL_CARD\.md has been changed"):
+        bundles.load_bundle(folder)
+
+
+def test_bundles_without_a_card_are_read(folder):
+    """As versions before the card wrote them."""
+    (folder / "MODEL_CARD.md").unlink()
+    files = json.loads((folder / bundles.MANIFEST).read_text())["files"]
+    del files["MODEL_CARD.md"]
+    _edit(folder, files=files)
+    assert bundles.load_bundle(folder).manifest.backbone == "random"
+
+
+def test_another_manifest_comes_with_another_card(folder):
+    before = bundles.load_bundle(folder)
+    changed = dataclasses.replace(before.manifest, backbone="imagenet")
+    after = bundles.replace_manifest(before, changed)
+    assert after.manifest == changed  # when it was made included
+    assert after.sha256 != before.sha256
+    assert "random weights" not in (folder / "MODEL_CARD.md").read_text()
+    assert (folder / "detector" / "variables" / "data").read_bytes() == b"weights"
+    # Nothing is left beside it.
+    assert {path.name for path in folder.parent.iterdir()} == {"bundle", "parts"}
+
+
+def test_plain_thresholds_are_selectable(folder, manifest):
+    loaded = bundles.load_bundle(folder)
+    plain = loaded.with_plain_thresholds()
+    assert plain.manifest.thresholds == (0.5,) * 6
+    assert plain.manifest.threshold_objective == "plain"
+    assert plain.manifest.calibration.temperatures == manifest.calibration.temperatures
+    assert (plain.path, plain.sha256) == (loaded.path, loaded.sha256)
+    assert loaded.manifest.thresholds == manifest.thresholds
+
+
+def test_writing_again_replaces(folder, parts, manifest):
+    (parts.backbone).write_bytes(b"another")
+    before = bundles.load_bundle(folder).sha256
+    assert bundles.write_bundle(folder, parts, manifest).sha256 != before
+    assert (folder / "backbone.keras").read_bytes() == b"another"
+
+
+def test_a_changed_byte_is_named(folder):
+    path = folder / "detector" / "variables" / "data"
+    path.write_bytes(b"weightz")
+    with pytest.raises(bundles.BundleError, match="detector/variables/data has been changed"):
+        bundles.load_bundle(folder)
+
+
+def test_missing_and_foreign_files_are_named(folder):
+    (folder / "backbone.keras").unlink()
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(bundles.BundleError) as caught:
+        bundles.load_bundle(folder)
+    assert "backbone.keras is missing" in str(caught.value)
+    assert "notes.txt does not belong to it" in str(caught.value)
+
+
+def test_newer_and_foreign_formats_are_refused(folder, tmp_path):
+    _edit(folder, format_version=3)
+    newer = r"format version 2\. Received: 3; a newer one needs a newer rbc_tf"
+    with pytest.raises(bundles.BundleError, match=newer):
+        bundles.load_bundle(folder)
+    _edit(folder, format_version=1)
+    older = r"Received: 1; export it again with tools/export_bundle\.py"
+    with pytest.raises(bundles.BundleError, match=older):
+        bundles.load_bundle(folder)
+    _edit(folder, format="other")
+    with pytest.raises(bundles.BundleError, match="'rbc_tf bundle' is required"):
+        bundles.load_bundle(folder)
+    (folder / bundles.MANIFEST).write_text("{")
+    with pytest.raises(bundles.BundleError, match="no JSON"):
+        bundles.load_bundle(folder)
+    with pytest.raises(bundles.BundleError, match="is no bundle"):
+        bundles.load_bundle(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"calibration": {}},
+        {"calibration": _calibration(temperatures={})},
+        {"calibration": _calibration(temperatures=dict.fromkeys(PAPER.names, 0))},
+        {"calibration": _calibration(thresholds=dict.fromkeys(PAPER.names, 2))},
+        {"calibration": _calibration(thresholds=dict.fromkeys(PAPER.names, "low"))},
+        {"calibration": _calibration(threshold_objective="luck")},
+        {"cell_types": [{"name": "x"}]},
+        {"crop": {"mode": "stretch", "zoom": 2}},
+        {"score_threshold": "high"},
+    ],
+)
+def test_damaged_manifests_are_refused(folder, changes):
+    _edit(folder, **changes)
+    with pytest.raises(bundles.BundleError, match="is damaged"):
+        bundles.load_bundle(folder)
+
+
+def test_missing_parts_and_other_folders_are_refused(tmp_path, parts, manifest):
+    other = tmp_path / "documents"
+    other.mkdir()
+    (other / "thesis.txt").write_text("years of work")
+    with pytest.raises(ValueError, match="It holds other files"):
+        bundles.write_bundle(other, parts, manifest)
+    assert (other / "thesis.txt").exists()
+    parts.backbone.unlink()
+    with pytest.raises(bundles.BundleError, match=r"backbone\.keras: missing"):
+        bundles.write_bundle(tmp_path / "bundle", parts, manifest)

@@ -1,0 +1,289 @@
+"""The card says what the manifest says, and nothing else."""
+
+import copy
+import re
+
+import pytest
+
+from rbc_tf.model_card import card
+
+_HEADINGS = [
+    "Model details",
+    "Intended use",
+    "Out of scope",
+    "Training data",
+    "Evaluation data",
+    "Metrics",
+    "Thresholds",
+    "Limitations",
+    "Ethical considerations and caveats",
+    "How to use",
+]
+
+
+def _head(name, status="trained", present=50, auc=0.9):
+    return {
+        "name": name,
+        "status": status,
+        "epoch": 3,
+        "train_counts": [1400, 60, 7],
+        "validation_counts": [present, 40, 0],
+        "validation_loss": 0.1,
+        "validation_auc": auc,
+    }
+
+
+def _calibrated(name, temperature=True, threshold=True):
+    return {
+        "name": name,
+        "temperature_fitted": temperature,
+        "threshold_fitted": threshold,
+        "ece_before": 0.125,
+        "ece_after": 0.0625,
+    }
+
+
+def _minimal():
+    """What every bundle has, those of earlier versions included."""
+    return {
+        "format_version": 2,
+        "created": "2026-05-04T03:02:01+00:00",
+        "cell_types": [
+            {"name": "disc", "display_name": "Discocyte", "abnormal": False},
+            {"name": "burr", "display_name": "burr", "abnormal": True},
+        ],
+        "crop": {"mode": "letterbox", "size": 96},
+        "calibration": {
+            "temperatures": {"disc": 1.5, "burr": 1.0},
+            "thresholds": {"disc": 0.25, "burr": 0.5},
+            "threshold_objective": "exact_match",
+        },
+        "score_threshold": 0.6,
+        "abnormal_threshold": 0.5,
+        "backbone": "imagenet",
+        "metrics": {},
+        "provenance": {},
+        "versions": {"rbc_tf": "0.1.0"},
+    }
+
+
+def _full():
+    counts = {"images": 24, "groups": 6, "patches": 1467, "single_cell": 1200}
+    counts |= {"completely_labelled": 1300, "types": {"disc": 1400, "burr": 90}}
+    size = {"num_images": 24, "num_boxes": 2000, "max_boxes": 90}
+    return _minimal() | {
+        "metrics": {
+            "detector_validation": {"AP": -1.0, "AP50": 0.9625, "AP75": 0.5},
+            "heads_validation": [_head("disc"), _head("burr")],
+            "calibration_validation": {"types": [_calibrated("disc"), _calibrated("burr")]},
+            "abnormality_validation": {
+                "constant": False,
+                "validation_counts": {"abnormal": 30, "normal": 60, "unknown": 2},
+                "validation_auc": 0.875,
+            },
+        },
+        "provenance": {
+            "data": {
+                "dataset": "my_smears",
+                "description": "Giemsa stain,\n40x.",
+                "splits": {"train": counts, "validation": counts | {"images": 5}},
+            },
+            "backbone": {},
+            "detector": {
+                "experiment": "rbc_fpn",
+                "init_checkpoint": "imagenet",
+                "step": 1500,
+                "input_image_size": [256, 320],
+                "training_image_size": [480, 640],
+                "records": {
+                    "train": {"split": "train", **size},
+                    "validation": {"split": "validation", **size, "num_images": 1},
+                },
+            },
+        },
+    }
+
+
+def _held_out(groups):
+    types = [
+        {"name": name, "present": 12, "auc": auc, "threshold": 0.25, "recall": 0.75}
+        | {"precision": None, "ece": 0.05}
+        for name, auc in (("disc", 0.8125), ("burr", None))
+    ]
+    return {
+        "dataset": "elsewhere",
+        "split": "test",
+        "images": 9,
+        "groups": groups,
+        "scored": "2026-06-01T00:00:00+00:00",
+        "regions": 321,
+        "detection": {
+            "ap50": 0.95,
+            "ap75": 0.9,
+            "ap": 0.8,
+            "recall": 0.85,
+            "precision": None,
+            "recall_single_cell": 0.9,
+            "recall_multi_cell": 0.7,
+            "score_threshold": 0.6,
+            "num_images": 9,
+            "num_true": 400,
+        },
+        "types": types,
+        "exact_match": 0.375,
+        "exact_match_plain": 0.25,
+        "abnormality": {
+            "accuracy": 0.625,
+            "sensitivity": 0.5,
+            "specificity": 0.75,
+            "auc": 0.6875,
+            "num_abnormal": 100,
+        },
+        "found_and_right": 0.3125,
+    }
+
+
+def _sections(text):
+    """{heading: text below it}."""
+    parts = re.split(r"^## (.*)$", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+@pytest.mark.parametrize("manifest", [_minimal(), _full()])
+def test_sections_come_in_the_usual_order(manifest):
+    before = copy.deepcopy(manifest)
+    text = card.render(manifest)
+    assert list(_sections(text)) == _HEADINGS
+    assert text.startswith("# Model card")
+    assert "> **Research use only. Not a medical device.**" in text
+    assert manifest == before
+    assert card.render(manifest) == text
+    assert "None" not in text.replace("None of", "")
+
+
+def test_what_is_not_recorded_is_said_to_be_so():
+    found = _sections(card.render(_minimal()))
+    assert "The data is not recorded." in found["Training data"]
+    assert "Counts by type are not recorded." in found["Training data"]
+    assert "the number of its training images is not recorded" in found["Training data"]
+    assert "its training is not recorded" in found["Model details"]
+    assert found["Metrics"].count("not recorded") == 3
+    assert "No scores on held-out images are recorded" in found["Limitations"]
+
+
+def test_every_figure_stands_where_it_belongs():
+    found = _sections(card.render(_full()))
+    details = found["Model details"]
+    assert "2: disc (Discocyte; normal), burr (abnormal)." in details
+    assert "`rbc_fpn`, started from imagenet, 1,500 steps" in details
+    assert "256 x 320 (height x width)" in details
+    assert "weights `imagenet`, not fine-tuned. Patches: letterbox, 96 x 96" in details
+    data = found["Training data"]
+    assert "Dataset `my_smears`. Giemsa stain, 40x." in data
+    assert "| train | 24 | 6 | 1,467 | 1,200 | 1,300 |" in data
+    assert "| validation | 5 |" in data
+    assert "| disc | 1,400 | 60 | 7 | 50 | 40 | 0 |" in data
+    assert "24 images with 2,000 regions to train on (split 'train'), 1 image with" in data
+    metrics = found["Metrics"]
+    # Minus one stands for 'not defined'.
+    assert "Detector, on its validation images: AP50 0.963, AP75 0.500 (" in metrics
+    assert "| disc | 50 | 0.900 | 0.125 | 0.062 |" in metrics
+    assert "30 abnormal validation regions and 60 normal: AUC 0.875" in metrics
+    thresholds = found["Thresholds"]
+    assert "score of 0.6" in thresholds
+    assert "most exact matches" in thresholds
+    assert "| disc | 0.250 | 1.500 |" in thresholds
+
+
+def test_held_out_figures_say_on_what_data():
+    manifest = _full()
+    manifest["metrics"]["held_out"] = [_held_out(groups=7)]
+    found = _sections(card.render(manifest))
+    assert "split 'test' of `elsewhere`, 9 images in 7 groups" in found["Evaluation data"]
+    assert "400 regions, 321 of them completely labelled" in found["Evaluation data"]
+    metrics = found["Metrics"]
+    assert metrics.count("on held-out images, `elsewhere` ('test')") == 2
+    assert "| detection: AP50 (the paper's AP) | 0.950 |" in metrics
+    assert "| detection: precision | - |" in metrics
+    assert "| types, on true boxes: exact match | 0.375 |" in metrics
+    assert "| abnormal or not: AUC | 0.688 |" in metrics
+    assert "| burr | 12 | - | 0.250 | 0.750 | - | 0.050 |" in metrics
+    assert "held-out images" not in found["Limitations"]
+    manifest["metrics"]["held_out"] = [_held_out(groups=1)]
+    assert "`elsewhere` are of 1 group only" in _sections(card.render(manifest))["Limitations"]
+
+
+def test_random_weights_are_warned_of_on_top():
+    text = card.render(_full() | {"backbone": "random"})
+    assert "Do not use it for judging samples" in text.split("##")[0]
+    assert "random weights" in _sections(text)["Limitations"]
+    assert "judging samples" not in card.render(_full())
+
+
+def test_a_fine_tuned_backbone_says_on_what():
+    manifest = _full() | {"backbone": "backbone.keras"}
+    manifest["provenance"]["backbone"] = {
+        "regions": "single_cell",
+        "num_patches": {"train": 4000, "validation": 900},
+        "num_images": 294,
+    }
+    details = _sections(card.render(manifest))["Model details"]
+    assert "fine-tuned on 4,000 patches (single-cell regions) from 294 images" in details
+    manifest["provenance"]["backbone"] = {}
+    assert "whether fine-tuned is not recorded" in card.render(manifest)
+
+
+@pytest.mark.parametrize(
+    ("objective", "words"),
+    [("plain", "0.5 for every type, as in the paper"), ("f1", "highest F1 of each type")],
+)
+def test_thresholds_say_how_they_came_about(objective, words):
+    manifest = _full()
+    manifest["calibration"]["threshold_objective"] = objective
+    assert words in _sections(card.render(manifest))["Thresholds"]
+
+
+def _limits(heads=(), reports=(), verdict=None, start=None):
+    manifest = _full()
+    metrics = manifest["metrics"]
+    metrics["heads_validation"] = list(heads)
+    metrics["calibration_validation"] = {"types": list(reports)}
+    metrics["abnormality_validation"] |= verdict or {}
+    if start:
+        manifest["provenance"]["detector"]["init_checkpoint"] = start
+    return _sections(card.render(manifest))["Limitations"]
+
+
+def test_limits_follow_from_the_figures():
+    found = _limits([_head("a", present=20, auc=0.7)], [_calibrated("a")])
+    for words in ("Fewer than", "Poorly told", "Never found", "Not calibrated", "poorly told"):
+        assert words not in found
+
+    found = _limits(
+        [
+            _head("few", present=19),
+            _head("poor", auc=0.699),
+            _head("none", present=0, auc=None),
+            _head("never", status="never_present", present=0, auc=None),
+            _head("untested", status="not_validated", present=0, auc=None),
+        ]
+    )
+    assert "say little: few (19), none (0)." in found
+    assert "below 0.7: poor (0.699)." in found
+    assert "no training region has it: never." in found
+    assert "no validation region tells of it: untested." in found
+
+    found = _limits(
+        reports=[
+            _calibrated("raw", temperature=False, threshold=False),
+            _calibrated("half", threshold=False),
+            _calibrated("fine"),
+        ]
+    )
+    assert "Not calibrated, since validation lacks regions with or without the type: raw." in found
+    assert "choose one on: half." in found
+
+    found = _limits(verdict={"constant": True, "validation_auc": None})
+    assert "The verdict is the same for every region" in found
+    assert "validation AUC 0.500" in _limits(verdict={"validation_auc": 0.5})
+    assert "started from random weights" in _limits(start="random weights")
