@@ -1,6 +1,5 @@
 """Analysis of folders: results, failures and resuming, with a chain that finds what we say."""
 
-import csv
 import json
 import os
 import pathlib
@@ -8,45 +7,32 @@ import pathlib
 import numpy as np
 import pytest
 
-from rbc_tf.classification.calibration import Calibration
 from rbc_tf.core import image_io
 from rbc_tf.core.cell_types import PAPER
-from rbc_tf.core.types import AnalyzedRegions
-from rbc_tf.features.crops import CropConfig
 from rbc_tf.inference import analyze, bundle, results
+from tests import builders
 
 
-class _Chain:
-    """Finds two regions in every image wider than 10 pixels: Oval + Stom, and Oval alone."""
-
-    def __init__(self, loaded, tiling_config=None, precision="float32"):
-        self.manifest = loaded.manifest
-        self.seen = []
-        _Chain.last = self
-
-    def analyze(self, image):
-        self.seen.append(image.shape)
-        if image.shape[1] <= 10:
-            empty = np.zeros(0, np.float32)
-            return AnalyzedRegions(np.zeros((0, 4)), empty, np.zeros((0, 6)), empty)
-        probabilities = np.array([[0.9, 0, 0, 0, 0, 0.8], [0.7, 0, 0, 0, 0, 0.2]], np.float32)
-        boxes = np.array([[0, 0, 10, 12], [5, 20, 15, 30]], np.float32)
-        scores = np.array([0.99, 0.8], np.float32)
-        return AnalyzedRegions(boxes, scores, probabilities, np.array([0.75, 0.1]))
-
-    def labels(self, probabilities):
-        return probabilities > np.array(self.manifest.thresholds)
+def _find(image):
+    """Two regions in every image wider than 10 pixels: Oval + Stom, and Oval alone."""
+    if image.shape[1] <= 10:
+        return builders.analyzed([], [], [], [])
+    probabilities = [[0.9, 0, 0, 0, 0, 0.8], [0.7, 0, 0, 0, 0, 0.2]]
+    return builders.analyzed(
+        [[0, 0, 10, 12], [5, 20, 15, 30]], [0.99, 0.8], probabilities, [0.75, 0.1]
+    )
 
 
 @pytest.fixture(autouse=True)
-def _fake_chain(monkeypatch):
-    monkeypatch.setattr(analyze, "Chain", _Chain)
+def chain(monkeypatch):
+    fake = builders.fake_chain(_find)
+    monkeypatch.setattr(analyze, "Chain", fake)
+    return fake
 
 
 @pytest.fixture
 def loaded(tmp_path):
-    calibration = Calibration((1.0,) * 6, (0.5,) * 5 + (0.1,))
-    manifest = bundle.Manifest(PAPER, CropConfig(), calibration, "exact_match")
+    manifest = builders.manifest(thresholds=(0.5,) * 5 + (0.1,))
     return bundle.Bundle(tmp_path / "bundle", manifest, "sha-one")
 
 
@@ -54,19 +40,10 @@ def loaded(tmp_path):
 def images(tmp_path):
     folder = tmp_path / "in"
     for name in ("a.png", "b c é.png", "sub/a.png"):
-        image_io.write_png(folder / name, np.full((20, 40, 3), 200, np.uint8))
-    image_io.write_png(folder / "tiny.png", np.zeros((1, 1, 3), np.uint8))
+        image_io.write_png(folder / name, builders.grey_image(20, 40))
+    image_io.write_png(folder / "tiny.png", builders.grey_image(1, 1))
     (folder / "notes.txt").write_text("no image")
     return folder
-
-
-def _json(path):
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def _rows(path):
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def test_results_of_a_folder(loaded, images, tmp_path):
@@ -86,7 +63,7 @@ def test_results_of_a_folder(loaded, images, tmp_path):
     nothing = json.loads((out / "images" / "tiny.png.json").read_text())
     assert (nothing["num_regions"], nothing["abnormal_region_share"]) == (0, None)
 
-    rows = _rows(out / "regions.csv")
+    rows = builders.read_csv(out / "regions.csv")
     assert [row["image"] for row in rows] == ["a.png"] * 2 + ["b c é.png"] * 2 + ["sub/a.png"] * 2
     assert list(rows[0]) == results.csv_header(PAPER)
     assert (rows[0]["labels"], rows[0]["abnormal"], rows[1]["region"]) == ("Oval;Stom", "1", "2")
@@ -104,7 +81,7 @@ def test_results_of_a_folder(loaded, images, tmp_path):
 def test_a_single_image(loaded, images, tmp_path):
     summary = analyze.analyze(loaded, images / "a.png", tmp_path / "out")
     assert summary.analyzed == 1
-    assert len(_rows(tmp_path / "out" / "regions.csv")) == 2
+    assert len(builders.read_csv(tmp_path / "out" / "regions.csv")) == 2
 
 
 def test_broken_images_are_reported_and_tried_again(loaded, images, tmp_path):
@@ -114,27 +91,28 @@ def test_broken_images_are_reported_and_tried_again(loaded, images, tmp_path):
     assert summary.analyzed == 4
     assert list(summary.failed) == ["broken.jpg"]
     assert "empty" in json.loads((out / "summary.json").read_text())["failed"]["broken.jpg"]
-    image_io.write_jpeg(images / "broken.jpg", np.zeros((20, 40, 3), np.uint8))
+    image_io.write_jpeg(images / "broken.jpg", builders.grey_image(20, 40))
     again = analyze.analyze(loaded, images, out)
     assert (again.analyzed, again.skipped, again.failed) == (1, 4, {})
-    assert len(_rows(out / "regions.csv")) == 8
+    assert len(builders.read_csv(out / "regions.csv")) == 8
 
 
-def test_what_is_done_is_skipped_unless_it_changed(loaded, images, tmp_path):
+def test_what_is_done_is_skipped_unless_it_changed(chain, loaded, images, tmp_path):
     out = tmp_path / "out"
     analyze.analyze(loaded, images, out)
     stamp = (out / "images" / "a.png.json").stat().st_mtime_ns
-    image_io.write_png(images / "sub" / "a.png", np.zeros((20, 60, 3), np.uint8))
+    image_io.write_png(images / "sub" / "a.png", builders.grey_image(20, 60))
+    chain.analyzed.clear()
     again = analyze.analyze(loaded, images, out)
     assert (again.analyzed, again.skipped) == (1, 3)
-    assert _Chain.last.seen == [(20, 60, 3)]
+    assert chain.analyzed == [(20, 60, 3)]
     assert (out / "images" / "a.png.json").stat().st_mtime_ns == stamp
     assert analyze.analyze(loaded, images, out, overwrite=True).analyzed == 4
 
 
-def test_interrupted_before_the_tables(loaded, images, tmp_path, monkeypatch):
+def test_interrupted_before_the_tables(chain, loaded, images, tmp_path, monkeypatch):
     out = tmp_path / "out"
-    whole = _Chain.analyze
+    whole = chain.analyze
     calls = []
 
     def stop_at_third(self, image):
@@ -143,14 +121,14 @@ def test_interrupted_before_the_tables(loaded, images, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return whole(self, image)
 
-    monkeypatch.setattr(_Chain, "analyze", stop_at_third)
+    monkeypatch.setattr(chain, "analyze", stop_at_third)
     with pytest.raises(KeyboardInterrupt):
         analyze.analyze(loaded, images, out)
     assert not (out / "regions.csv").exists()
-    monkeypatch.setattr(_Chain, "analyze", whole)
+    monkeypatch.setattr(chain, "analyze", whole)
     again = analyze.analyze(loaded, images, out)
     assert (again.analyzed, again.skipped) == (2, 2)
-    assert len(_rows(out / "regions.csv")) == 6
+    assert len(builders.read_csv(out / "regions.csv")) == 6
     assert not list(out.rglob(".*"))
 
 
@@ -171,7 +149,10 @@ def test_the_thresholds_used_are_told(loaded, images, tmp_path):
     ):
         out = tmp_path / objective
         analyze.analyze(chosen, images / "a.png", out)
-        summary, run = _json(out / "summary.json"), _json(out / "run.json")
+        summary, run = (
+            builders.read_json(out / "summary.json"),
+            builders.read_json(out / "run.json"),
+        )
         assert summary["num_regions_by_type"]["Stom"] == stom
         assert summary["thresholds"] == dict.fromkeys(PAPER.names[:5], 0.5) | {"Stom": threshold}
         assert run["thresholds"] == [0.5] * 5 + [threshold]

@@ -9,19 +9,12 @@ from rbc_tf.classification.calibration import Calibration
 from rbc_tf.core.cell_types import PAPER
 from rbc_tf.features.crops import CropConfig
 from rbc_tf.inference import bundle as bundles
+from tests import builders
 
 
 @pytest.fixture
 def parts(tmp_path):
-    source = tmp_path / "parts"
-    (source / "detector" / "variables").mkdir(parents=True)
-    (source / "detector" / "saved_model.pb").write_bytes(b"graph")
-    (source / "detector" / "variables" / "data").write_bytes(b"weights")
-    (source / "backbone.keras").write_bytes(b"backbone")
-    (source / "classifier" / "tensorboard").mkdir(parents=True)
-    (source / "classifier" / "heads.keras").write_bytes(b"heads")
-    (source / "classifier" / "tensorboard" / "events").write_bytes(b"curves")
-    return bundles.Parts(source / "detector", source / "backbone.keras", source / "classifier")
+    return builders.bundle_parts(tmp_path / "parts")
 
 
 @pytest.fixture
@@ -41,8 +34,7 @@ def manifest():
 
 @pytest.fixture
 def folder(tmp_path, parts, manifest):
-    bundles.write_bundle(tmp_path / "bundle", parts, manifest)
-    return tmp_path / "bundle"
+    return bundles.write_bundle(tmp_path / "bundle", parts, manifest).path
 
 
 def _edit(folder, **changes):

@@ -1,55 +1,37 @@
 """Shares of a run: every image in one of them, tables of each, and of all in the end."""
 
-import csv
 import itertools
-import json
 
 import numpy as np
 import pytest
 
-from rbc_tf.classification.calibration import Calibration
 from rbc_tf.core import image_io
-from rbc_tf.core.cell_types import PAPER
-from rbc_tf.core.types import AnalyzedRegions
 from rbc_tf.detection.tiling import TilingConfig
-from rbc_tf.features.crops import CropConfig
 from rbc_tf.inference import analyze, bundle
 from rbc_tf.inference.results_folder import ResultsFolder
 from rbc_tf.inference.sharding import Shard, earlier_failures
+from tests import builders
 
 _NAMES = [f"{number:02d}.png" for number in range(12)]
 _BROKEN = "broken.jpg"
 
 
-class _Chain:
-    """Finds one region in every image, as wide as the image."""
-
-    def __init__(self, loaded, tiling_config, precision="float32"):
-        self.manifest = loaded.manifest
-        _Chain.tilings.append(tiling_config)
-
-    def analyze(self, image):
-        _Chain.analyzed.append(image.shape[1])
-        box = np.array([[0, 0, 5, image.shape[1]]], np.float32)
-        probabilities = np.array([[0.9, 0, 0, 0, 0, 0]], np.float32)
-        return AnalyzedRegions(box, np.array([0.9], np.float32), probabilities, np.array([0.1]))
-
-    def labels(self, probabilities):
-        return probabilities > 0.5
+def _find(image):
+    """One region, as wide as the image."""
+    return builders.analyzed([0, 0, 5, image.shape[1]], [0.9], [0.9, 0, 0, 0, 0, 0], [0.1])
 
 
 @pytest.fixture(autouse=True)
-def _fake_chain(monkeypatch):
-    monkeypatch.setattr(analyze, "Chain", _Chain)
-    for kept in ("analyzed", "tilings"):
-        monkeypatch.setattr(_Chain, kept, [], raising=False)
+def chain(monkeypatch):
+    fake = builders.fake_chain(_find)
+    monkeypatch.setattr(analyze, "Chain", fake)
+    return fake
 
 
 @pytest.fixture
 def loaded(tmp_path):
     record = {"training_image_size": [480, 640], "largest_training_region": [90, 120]}
-    calibration = Calibration((1.0,) * 6, (0.5,) * 6)
-    manifest = bundle.Manifest(PAPER, CropConfig(), calibration, provenance={"detector": record})
+    manifest = builders.manifest(provenance={"detector": record})
     return bundle.Bundle(tmp_path / "bundle", manifest, "sha")
 
 
@@ -58,7 +40,7 @@ def images(tmp_path):
     """Twelve images of different widths, and a broken one."""
     folder = tmp_path / "in"
     for number, name in enumerate(_NAMES):
-        image_io.write_png(folder / name, np.full((10, 20 + number, 3), 200, np.uint8))
+        image_io.write_png(folder / name, builders.grey_image(10, 20 + number))
     (folder / _BROKEN).write_bytes(b"")
     return folder
 
@@ -68,13 +50,8 @@ def _run_shards(loaded, images, out, count=3, **options):
     return [analyze.analyze(loaded, images, out, shard=shard, **options) for shard in shards]
 
 
-def _json(path):
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
 def _images(path):
-    with path.open(newline="", encoding="utf-8") as file:
-        return [row["image"] for row in csv.DictReader(file)]
+    return [row["image"] for row in builders.read_csv(path)]
 
 
 @pytest.mark.parametrize("count", [1, 2, 7])
@@ -103,7 +80,7 @@ def test_file_names():
     assert Shard(3, 10).file_name("regions.csv") == "regions-00003-of-00010.csv"
 
 
-def test_shards_together_do_what_one_run_does(loaded, images, tmp_path):
+def test_shards_together_do_what_one_run_does(chain, loaded, images, tmp_path):
     whole, out = tmp_path / "whole", tmp_path / "shards"
     analyze.analyze(loaded, images, whole)
     summaries = _run_shards(loaded, images, out)
@@ -113,12 +90,12 @@ def test_shards_together_do_what_one_run_does(loaded, images, tmp_path):
     assert not (out / "report.html").exists()
     parts = [_images(out / f"regions-{n:05d}-of-00003.csv") for n in range(3)]
     assert sorted(itertools.chain(*parts)) == _NAMES
-    counts = [_json(out / f"summary-{n:05d}-of-00003.json") for n in range(3)]
+    counts = [builders.read_json(out / f"summary-{n:05d}-of-00003.json") for n in range(3)]
     assert [c["num_images"] for c in counts] == [len(part) for part in parts]
 
-    done = len(_Chain.analyzed)
+    done = len(chain.analyzed)
     merged = analyze.merge(loaded, images, out)
-    assert len(_Chain.analyzed) == done  # nothing is analysed again
+    assert len(chain.analyzed) == done  # nothing is analysed again
     assert (merged.analyzed, merged.skipped, list(merged.failed)) == (0, 12, [_BROKEN])
     assert merged.report_path == out / "report.html"
     for name in ("regions.csv", "summary.json"):
@@ -128,7 +105,7 @@ def test_shards_together_do_what_one_run_does(loaded, images, tmp_path):
 def test_a_run_without_shards_merges_too(loaded, images, tmp_path):
     out = tmp_path / "out"
     _run_shards(loaded, images, out)
-    image_io.write_jpeg(images / _BROKEN, np.zeros((10, 40, 3), np.uint8))
+    image_io.write_jpeg(images / _BROKEN, builders.grey_image(10, 40))
     summary = analyze.analyze(loaded, images, out)
     assert (summary.analyzed, summary.skipped, summary.failed) == (1, 12, {})
     assert sorted(_images(out / "regions.csv")) == sorted([*_NAMES, _BROKEN])
@@ -154,7 +131,7 @@ def test_failed_images_are_tried_again_unless_told_not_to(loaded, images, tmp_pa
     reason = _run_shards(loaded, images, out, count=2)
     reason = {name: why for summary in reason for name, why in summary.failed.items()}
     assert earlier_failures(ResultsFolder(out)) == reason
-    image_io.write_jpeg(images / _BROKEN, np.zeros((10, 40, 3), np.uint8))
+    image_io.write_jpeg(images / _BROKEN, builders.grey_image(10, 40))
     left = analyze.analyze(loaded, images, out, retry_failed=False)
     assert (left.analyzed, left.skipped, left.failed) == (0, 12, reason)
     assert analyze.analyze(loaded, images, out).failed == {}
@@ -171,15 +148,15 @@ def test_a_shard_overwrites_nothing_and_may_be_empty(loaded, images, tmp_path):
     empty = next(s for s in (Shard(0, 2), Shard(1, 2)) if not s.holds(name))
     summary = analyze.analyze(loaded, images / name, out, shard=empty)
     assert (summary.analyzed, summary.failed) == (0, {})
-    assert _json(summary.summary_path)["num_images"] == 0
+    assert builders.read_json(summary.summary_path)["num_images"] == 0
 
 
-def test_results_with_other_tiles_are_not_mixed(loaded, images, tmp_path):
+def test_results_with_other_tiles_are_not_mixed(chain, loaded, images, tmp_path):
     out = tmp_path / "out"
     tiles = TilingConfig("240x320", overlap=50)
     analyze.analyze(loaded, images, out, tiling_config=tiles)
-    assert _Chain.tilings == [tiles]
-    assert _json(out / "run.json")["tiles"]["overlap"] == 50
+    assert chain.tilings == [tiles]
+    assert builders.read_json(out / "run.json")["tiles"]["overlap"] == 50
     with pytest.raises(ValueError, match=r"\(240x320, overlap 50, not 480x640, overlap 120\)"):
         analyze.analyze(loaded, images, out)
     with pytest.raises(ValueError, match="not every image whole"):

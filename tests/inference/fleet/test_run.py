@@ -3,7 +3,6 @@
 import json
 import pathlib
 
-import numpy as np
 import pytest
 
 pytest.importorskip("apache_beam", reason="the extra `beam` is not installed")
@@ -11,57 +10,38 @@ pytest.importorskip("apache_beam", reason="the extra `beam` is not installed")
 from apache_beam.io.filesystem import FileMetadata
 from apache_beam.io.localfilesystem import LocalFileSystem
 
-from rbc_tf.classification.calibration import Calibration
 from rbc_tf.core import image_io
-from rbc_tf.core.cell_types import PAPER
-from rbc_tf.core.types import AnalyzedRegions
-from rbc_tf.features.crops import CropConfig
 from rbc_tf.inference import analyze, bundle
 from rbc_tf.inference.fleet import model_handler, options, remote, run
+from tests import builders
 
 _BROKEN = "sub/broken.jpg"
 _FAILED = f"{_BROKEN}: the file is empty"
 
 
-class _Chain:
-    """Finds one region in every image, as wide as the image; counts what it is given."""
-
-    seen: list[int]
-
-    def __init__(self, loaded, tiling_config, precision):
-        self.manifest = loaded.manifest
-
-    def analyze(self, image):
-        _Chain.seen.append(image.shape[1])
-        box = np.array([[0, 0, 5, image.shape[1]]], np.float32)
-        probabilities = np.array([[0.9, 0, 0, 0, 0, 0.3]], np.float32)
-        return AnalyzedRegions(box, np.array([0.9], np.float32), probabilities, np.array([0.1]))
-
-    def labels(self, probabilities):
-        return probabilities > np.array(self.manifest.thresholds)
+def _find(image):
+    """One region, as wide as the image."""
+    return builders.analyzed([0, 0, 5, image.shape[1]], [0.9], [0.9, 0, 0, 0, 0, 0.3], [0.1])
 
 
 @pytest.fixture(autouse=True)
-def _fake_chain(monkeypatch):
-    monkeypatch.setattr(analyze, "Chain", _Chain)
-    monkeypatch.setattr(model_handler, "Chain", _Chain)
-    monkeypatch.setattr(_Chain, "seen", [], raising=False)
+def chain(monkeypatch):
+    fake = builders.fake_chain(_find)
+    monkeypatch.setattr(analyze, "Chain", fake)
+    monkeypatch.setattr(model_handler, "Chain", fake)
+    return fake
+
+
+def _widths(chain):
+    """Of all images that were analyzed, in order."""
+    return sorted(width for _, width, _ in chain.analyzed)
 
 
 @pytest.fixture
 def bundle_dir(tmp_path):
-    parts = tmp_path / "parts"
-    (parts / "detector").mkdir(parents=True)
-    (parts / "detector" / "saved_model.pb").write_bytes(b"graph")
-    (parts / "backbone.keras").write_bytes(b"backbone")
-    (parts / "classifier").mkdir()
-    (parts / "classifier" / "heads.keras").write_bytes(b"heads")
-    manifest = bundle.Manifest(
-        PAPER, CropConfig(), Calibration((1.0,) * 6, (0.25,) * 6), "exact_match"
-    )
-    places = bundle.Parts(parts / "detector", parts / "backbone.keras", parts / "classifier")
-    bundle.write_bundle(tmp_path / "bundle", places, manifest)
-    return tmp_path / "bundle"
+    parts = builders.bundle_parts(tmp_path / "parts")
+    manifest = builders.manifest(thresholds=(0.25,) * 6)
+    return bundle.write_bundle(tmp_path / "bundle", parts, manifest).path
 
 
 @pytest.fixture
@@ -69,7 +49,7 @@ def images(tmp_path):
     """Three images of different widths, and a broken one."""
     folder = tmp_path / "in"
     for width, name in ((40, "a.png"), (50, "b c é.png"), (60, "sub/a.png")):
-        image_io.write_png(folder / name, np.full((20, width, 3), 200, np.uint8))
+        image_io.write_png(folder / name, builders.grey_image(20, width))
     (folder / _BROKEN).write_bytes(b"")
     (folder / ".hidden.png").write_bytes(b"")
     (folder / "notes.txt").write_text("no image")
@@ -93,7 +73,9 @@ def _letters(folder):
 
 
 @pytest.mark.parametrize("plain_thresholds", [False, True])
-def test_the_files_are_those_of_the_plain_tool(bundle_dir, images, tmp_path, plain_thresholds):
+def test_the_files_are_those_of_the_plain_tool(
+    chain, bundle_dir, images, tmp_path, plain_thresholds
+):
     loaded = bundle.load_bundle(bundle_dir)
     loaded = loaded.with_plain_thresholds() if plain_thresholds else loaded
     plain = analyze.analyze(loaded, images, tmp_path / "plain")
@@ -101,7 +83,7 @@ def test_the_files_are_those_of_the_plain_tool(bundle_dir, images, tmp_path, pla
     summary = _on_beam(bundle_dir, images, out, plain_thresholds=plain_thresholds)
     assert (summary.analyzed, summary.skipped) == (plain.analyzed, plain.skipped) == (3, 0)
     assert summary.failed == plain.failed == {_BROKEN: f"{images}/{_FAILED}"}
-    assert sorted(_Chain.seen) == [40, 40, 50, 50, 60, 60]
+    assert _widths(chain) == [40, 40, 50, 50, 60, 60]
     assert summary.report_path == out / "report.html"
     assert f"done before: 0, failed: 1\n  {images}/{_FAILED}" in summary.text()
 
@@ -113,16 +95,16 @@ def test_the_files_are_those_of_the_plain_tool(bundle_dir, images, tmp_path, pla
     assert files == _files(tmp_path / "plain")
 
 
-def test_a_second_run_does_what_is_left(bundle_dir, images, tmp_path):
+def test_a_second_run_does_what_is_left(chain, bundle_dir, images, tmp_path):
     out = tmp_path / "out"
     _on_beam(bundle_dir, images, out)
     stamp = (out / "images" / "a.png.json").stat().st_mtime_ns
-    image_io.write_png(images / "sub" / "a.png", np.zeros((20, 70, 3), np.uint8))
+    image_io.write_png(images / "sub" / "a.png", builders.grey_image(20, 70))
     (images / "b c é.png").write_bytes(b"broken since")
-    image_io.write_jpeg(images / _BROKEN, np.zeros((20, 80, 3), np.uint8))
-    _Chain.seen.clear()
+    image_io.write_jpeg(images / _BROKEN, builders.grey_image(20, 80))
+    chain.analyzed.clear()
     again = _on_beam(bundle_dir, images, out)
-    assert sorted(_Chain.seen) == [70, 80]
+    assert _widths(chain) == [70, 80]
     assert (again.analyzed, again.skipped, list(again.failed)) == (2, 1, ["b c é.png"])
     assert (out / "images" / "a.png.json").stat().st_mtime_ns == stamp
     # Its result of before is that of another image.
@@ -134,31 +116,31 @@ def test_a_second_run_does_what_is_left(bundle_dir, images, tmp_path):
 def test_failed_images_can_be_left_as_they_are(bundle_dir, images, tmp_path):
     out = tmp_path / "out"
     failed = _on_beam(bundle_dir, images, out).failed
-    image_io.write_jpeg(images / _BROKEN, np.zeros((20, 80, 3), np.uint8))
+    image_io.write_jpeg(images / _BROKEN, builders.grey_image(20, 80))
     left = _on_beam(bundle_dir, images, out, retry_failed=False)
     assert (left.analyzed, left.skipped, left.failed) == (0, 3, failed)
     assert _on_beam(bundle_dir, images, out).failed == {}
     assert _letters(out) == {}
 
 
-def test_a_run_that_dies_is_finished_by_the_next(bundle_dir, images, tmp_path, monkeypatch):
+def test_a_run_that_dies_is_finished_by_the_next(chain, bundle_dir, images, tmp_path, monkeypatch):
     out = tmp_path / "out"
-    whole = _Chain.analyze
+    whole = chain.analyze
 
     def die_at_the_last(self, image):
-        if len(_Chain.seen) >= 2:
+        if len(chain.analyzed) >= 2:
             raise MemoryError("no more")
         return whole(self, image)
 
-    monkeypatch.setattr(_Chain, "analyze", die_at_the_last)
+    monkeypatch.setattr(chain, "analyze", die_at_the_last)
     with pytest.raises(MemoryError, match="no more"):
         _on_beam(bundle_dir, images, out)
     assert len(list((out / "images").rglob("*.json"))) == 2
     assert not (out / "summary.json").exists()
-    monkeypatch.setattr(_Chain, "analyze", whole)
+    monkeypatch.setattr(chain, "analyze", whole)
     again = _on_beam(bundle_dir, images, out)
     assert (again.analyzed, again.skipped) == (1, 2)
-    assert sorted(_Chain.seen) == [40, 50, 60]
+    assert _widths(chain) == [40, 50, 60]
 
 
 def test_a_worker_that_finds_another_bundle_refuses_it(bundle_dir):
@@ -224,7 +206,7 @@ def store(tmp_path, monkeypatch):
     return "store:/"
 
 
-def test_an_object_store(bundle_dir, images, tmp_path, store):
+def test_an_object_store(chain, bundle_dir, images, tmp_path, store):
     plain = analyze.analyze(bundle.load_bundle(bundle_dir), images, tmp_path / "plain")
     urls = (f"{store}/bundle/", f"{store}/in", f"{store}/out/")
     summary = _on_beam(*urls)
@@ -240,10 +222,10 @@ def test_an_object_store(bundle_dir, images, tmp_path, store):
     assert json.loads(files["run.json"])["bundle"] == "store://bundle"
     assert b"picture-2" in files["report.html"]
 
-    _Chain.seen.clear()
+    chain.analyzed.clear()
     again = _on_beam(*urls)
     assert (again.analyzed, again.skipped, len(again.failed)) == (0, 3, 1)
-    assert _Chain.seen == []
+    assert chain.analyzed == []
     assert _on_beam(*urls, overwrite=True).analyzed == 3
 
 

@@ -1,7 +1,6 @@
 """The page of a report: its data, its escaping, its figures. A browser tests what it does."""
 
 import base64
-import csv
 import hashlib
 import html.parser
 import json
@@ -15,14 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from rbc_tf.classification.calibration import Calibration
 from rbc_tf.core import image_io
 from rbc_tf.core.cell_types import PAPER, CellType, CellTypes
 from rbc_tf.core.types import AnalyzedRegions
-from rbc_tf.features.crops import CropConfig
 from rbc_tf.inference import analyze, bundle, results
 from rbc_tf.inference.report import doubt, embedding, overview, page
 from rbc_tf.inference.report.image_data import image_data
+from tests import builders
 
 _THRESHOLDS = (0.5, 0.25, 0.5, 0.5, 0.5, 0.5)
 
@@ -285,27 +283,12 @@ def test_a_file_too_large_for_browsers_is_told(tmp_path, monkeypatch):
     assert told == [f"{tmp_path / 'report.html'} has 0 MB: browsers may fail on it"]
 
 
-class _Chain:
-    """Finds one region, Oval, in every image."""
-
-    def __init__(self, loaded, *_):
-        self.manifest = loaded.manifest
-
-    def analyze(self, image):
-        probabilities = np.array([[0.75, 0, 0, 0, 0, 0]], np.float32)
-        boxes, scores = np.array([[0, 0, 10, 12]], np.float32), np.array([0.99], np.float32)
-        return AnalyzedRegions(boxes, scores, probabilities, np.array([0.25]))
-
-    def labels(self, probabilities):
-        return probabilities > 0.5
-
-
 def test_an_analysis_writes_its_report(tmp_path, monkeypatch):
-    monkeypatch.setattr(analyze, "Chain", _Chain)
-    manifest = bundle.Manifest(PAPER, CropConfig(), Calibration((1.0,) * 6, (0.5,) * 6))
-    loaded = bundle.Bundle(tmp_path / "bundle", manifest, "hash")
+    found = builders.analyzed([0, 0, 10, 12], [0.99], [0.75, 0, 0, 0, 0, 0], [0.25])
+    monkeypatch.setattr(analyze, "Chain", builders.fake_chain(lambda image: found))
+    loaded = bundle.Bundle(tmp_path / "bundle", builders.manifest(), "hash")
     for name in ("b.png", "sub/a.png"):
-        image_io.write_png(tmp_path / "in" / name, np.zeros((20, 40, 3), np.uint8))
+        image_io.write_png(tmp_path / "in" / name, builders.grey_image(20, 40))
     (tmp_path / "in" / "broken.png").write_bytes(b"")
     out = tmp_path / "out"
     summary = analyze.analyze(loaded, tmp_path / "in", out)
@@ -313,8 +296,8 @@ def test_an_analysis_writes_its_report(tmp_path, monkeypatch):
     first = summary.report_path.read_text(encoding="utf-8")
     read = _Elements(first)
     names = [json.loads(data)["name"] for data in read.scripts(**{"class": "image-data"})]
-    with (out / "regions.csv").open(newline="", encoding="utf-8") as file:
-        assert names == [row["image"] for row in csv.DictReader(file)] == ["b.png", "sub/a.png"]
+    rows = builders.read_csv(out / "regions.csv")
+    assert names == [row["image"] for row in rows] == ["b.png", "sub/a.png"]
     assert "broken.png: the file is empty" in read.text
     # A second run does nothing again, and its report tells of the images done before.
     again = analyze.analyze(loaded, tmp_path / "in", out)
