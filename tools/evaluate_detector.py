@@ -10,8 +10,8 @@ from absl import flags
 from rbc_tf.cli import command
 from rbc_tf.core import text_table
 from rbc_tf.data import dataset
-from rbc_tf.evaluation.detector import run as detector_scores
-from rbc_tf.evaluation.detector import tables as detector_table
+from rbc_tf.evaluation.detector import tables
+from rbc_tf.evaluation.detector.run import Source, evaluate_detector
 from rbc_tf.evaluation.detector.scores import ScoringConfig
 
 _DETECTOR_DIR = flags.DEFINE_string(
@@ -22,7 +22,7 @@ _SPLIT = flags.DEFINE_enum("split", "test", dataset.SPLITS, "What is scored.")
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder for scores, curves and detections.")
 _SCORE_THRESHOLD = flags.DEFINE_float("score_threshold", 0.5, "Detections below are left out.")
 _RECALLS = flags.DEFINE_multi_float(
-    "recall", [0.8, 0.9, 0.95], "Where false positives per image are told; repeatable."
+    "recall", [0.8, 0.9, 0.95], "Where false positives per image are scored; repeatable."
 )
 _RESAMPLES = flags.DEFINE_integer("resamples", 2000, "Resamples of the bootstrap over groups.")
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of the bootstrap.")
@@ -30,16 +30,14 @@ _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Detect again what is kept.")
 
 
 def main() -> int:
-    source = detector_scores.Source(
+    source = Source(
         pathlib.Path(_DETECTOR_DIR.value), pathlib.Path(_DATASET_DIR.value), _SPLIT.value
     )
     scoring = ScoringConfig(
         _SCORE_THRESHOLD.value, tuple(_RECALLS.value), _RESAMPLES.value, _SEED.value
     )
-    outcome = detector_scores.evaluate_detector(
-        source, _OUTPUT_DIR.value, scoring, _OVERWRITE.value
-    )
-    print(text_table.console(detector_table.table(outcome.scores, source.title)))
+    outcome = evaluate_detector(source, _OUTPUT_DIR.value, scoring, _OVERWRITE.value)
+    print(text_table.console(tables.table(outcome.scores, source.title)))
     print(f"results: {_OUTPUT_DIR.value}")
     for reason in outcome.failed.values():
         print(f"not scored: {reason}")

@@ -5,14 +5,13 @@ the sorted detections of all images of a resample.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from rbc_tf.core.score import Interval, Score
 from rbc_tf.metrics import detection
 from rbc_tf.metrics.bootstrap import draw_groups, interval, interval_of_ratio
-
-Interval = tuple[float, float]
 
 
 class ImageBootstrap:
@@ -39,10 +38,20 @@ class ImageBootstrap:
         self.times = drawn[:, group_of_image]
 
     def of_ratio(self, numerators: np.ndarray, denominators: np.ndarray) -> Interval | None:
-        """Of sum(numerators) / sum(denominators), [images] each: say found and all true boxes."""
+        """Of sum(numerators) / sum(denominators), [images] each: found and all true boxes."""
         if self.num_groups == 1:
             return None
         return interval_of_ratio(self.times @ numerators, self.times @ denominators)
+
+    def share(
+        self, name: str, counted: np.ndarray, of_all: np.ndarray, of: Mapping[str, str]
+    ) -> Score:
+        """The share that `counted` is of `of_all`, int [n] each: the image of each box."""
+        numerators, denominators = (
+            np.bincount(image, minlength=self.num_images) for image in (counted, of_all)
+        )
+        value = len(counted) / len(of_all) if len(of_all) else None
+        return Score(name, value, self.of_ratio(numerators, denominators), of, len(of_all))
 
     def of_average_precision(self, matches: detection.Matches) -> Interval | None:
         """Of the area under the precision-recall curve."""

@@ -15,7 +15,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from rbc_tf.core import files
-from rbc_tf.evaluation.detector.scores import DetectorScores, Share
+from rbc_tf.core import score as score_lib
+from rbc_tf.core.score import Score
+from rbc_tf.evaluation.detector.tables import subset_title
 
 # (colour, line style) of the curves in their order.
 _STYLES = (("#0072B2", "-"), ("#D55E00", "--"), ("#009E73", ":"), ("#000000", "-."))
@@ -45,7 +47,10 @@ class Curve:
 
 
 def write_detector_curves(
-    stem: str | pathlib.Path, curves: Sequence[Curve], scores: DetectorScores
+    stem: str | pathlib.Path,
+    curves: Sequence[Curve],
+    scores: Sequence[Score],
+    score_threshold: float,
 ) -> list[pathlib.Path]:
     """Writes the picture as STEM.png and STEM.svg and returns the paths.
 
@@ -53,75 +58,76 @@ def write_detector_curves(
         stem: path without extension.
         curves: at most four, by IoU; the operating point of `scores` is one of the first.
         scores: of the same detections.
+        score_threshold: of the operating point and of recall.
 
     Raises:
         ValueError: there is no curve, or more than four.
     """
     if not 1 <= len(curves) <= len(_STYLES):
         raise ValueError(f"1 to {len(_STYLES)} curves are required. Received: {len(curves)}")
+    at = {"score_threshold": f"{score_threshold:g}"}
     with matplotlib.rc_context(_SETTINGS):
         figure = Figure(figsize=(7.2, 3.6), layout="constrained")
         FigureCanvasAgg(figure)
         left, right = figure.subplots(1, 2, width_ratios=(1.15, 1))
-        _draw_curves(left, curves, scores)
-        _draw_recalls(right, scores)
+        _draw_curves(left, curves, scores, at)
+        _draw_recalls(right, scores, at)
         return [_save(figure, pathlib.Path(f"{stem}{extension}")) for extension in (".png", ".svg")]
 
 
-def _draw_curves(axes: Axes, curves: Sequence[Curve], scores: DetectorScores) -> None:
+def _draw_curves(
+    axes: Axes, curves: Sequence[Curve], scores: Sequence[Score], at: dict[str, str]
+) -> None:
     for curve, (colour, style) in zip(curves, _STYLES, strict=False):
         known = not np.isnan(curve.average_precision)
         value = f"{curve.average_precision:.3f}" if known else "nothing to find"
         label = f"IoU {curve.min_iou:.2f}: AP {value}"
         axes.plot(curve.recall, curve.precision, style, color=colour, lw=1.6, label=label)
-    point = scores.threshold
-    label = f"score {point.score_threshold:g} (IoU {curves[0].min_iou:.2f})"
-    axes.plot(
-        point.recall, point.precision, "o", ms=7, mfc="white", mec=_MARK, mew=1.6, label=label,
-        zorder=3, clip_on=False,
-    )  # fmt: skip
+    recall, precision = (score_lib.one(scores, name, **at) for name in ("recall", "precision"))
+    label = f"score {at['score_threshold']} (IoU {curves[0].min_iou:.2f})"
+    if recall.value is not None and precision.value is not None:
+        axes.plot(
+            recall.value, precision.value, "o", ms=7, mfc="white", mec=_MARK, mew=1.6,
+            label=label, zorder=3, clip_on=False,
+        )  # fmt: skip
+    num_images = score_lib.one(scores, "num_images").value
     axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
-    axes.set_title(f"{scores.summary.num_true:,} regions in {scores.summary.num_images:,} images")
+    axes.set_title(f"{recall.support:,} regions in {num_images:,} images")
     axes.grid(alpha=0.3, lw=0.6)
     axes.legend(loc="lower left", frameon=True, framealpha=0.9, edgecolor="none")
 
 
-def _draw_recalls(axes: Axes, scores: DetectorScores) -> None:
-    """A dot per kind of region, with its interval, the figure and the number of regions."""
-    kinds = {"all": scores.recall, **scores.recall_by_kind}
-    places = np.arange(len(kinds))[::-1]
-    for place, share in zip(places, kinds.values(), strict=True):
-        _draw_share(axes, place, share)
-    axes.set_yticks(places, [f"{kind}\n({share.total:,})" for kind, share in kinds.items()])
+def _draw_recalls(axes: Axes, scores: Sequence[Score], at: dict[str, str]) -> None:
+    """A dot for all regions and for each subset, with its interval, value and support."""
+    recalls = score_lib.select(scores, "recall", **at)
+    places = np.arange(len(recalls))[::-1]
+    for place, recall in zip(places, recalls, strict=True):
+        _draw_recall(axes, place, recall)
+    axes.set_yticks(places, [f"{subset_title(r)}\n({r.support:,})" for r in recalls])
     axes.tick_params(axis="y", labelsize=8, length=0)
-    axes.set(xlim=_recall_range(kinds.values()), ylim=(-0.6, len(kinds) - 0.4))
-    axes.set_xlabel(_recall_label(scores))
-    axes.set_title(f"Recall at score {scores.threshold.score_threshold:g}")
+    axes.set(xlim=_recall_range(recalls), ylim=(-0.6, len(recalls) - 0.4))
+    num_groups = score_lib.one(scores, "num_groups").value
+    interval = f", with 95 % interval over {num_groups} groups" if recalls[0].interval else ""
+    axes.set_xlabel(f"recall{interval}")
+    axes.set_title(f"Recall at score {at['score_threshold']}")
     axes.grid(axis="x", alpha=0.3, lw=0.6)
 
 
-def _draw_share(axes: Axes, place: int, share: Share) -> None:
-    if np.isnan(share.value):
+def _draw_recall(axes: Axes, place: int, recall: Score) -> None:
+    if recall.value is None:
         return
     colour = _STYLES[0][0]
-    low, high = share.interval or (share.value, share.value)
-    axes.plot((low, high), (place, place), "-", color=colour, lw=1.6)
-    axes.plot(share.value, place, "o", color=colour, ms=5, clip_on=False)
+    axes.plot(recall.interval or (recall.value,) * 2, (place, place), "-", color=colour, lw=1.6)
+    axes.plot(recall.value, place, "o", color=colour, ms=5, clip_on=False)
     axes.annotate(
-        f"{share.value:.3f}", (share.value, place), (0, 5), textcoords="offset points",
+        f"{recall.value:.3f}", (recall.value, place), (0, 5), textcoords="offset points",
         ha="center", fontsize=8,
     )  # fmt: skip
 
 
-def _recall_label(scores: DetectorScores) -> str:
-    if scores.recall.interval is None:
-        return "recall"
-    return f"recall, with 95 % interval over {scores.num_groups} groups"
-
-
-def _recall_range(shares) -> tuple[float, float]:
+def _recall_range(recalls: Sequence[Score]) -> tuple[float, float]:
     """From the tenth below the lowest end of an interval, up to 1."""
-    ends = [(share.interval or (share.value,))[0] for share in shares if not np.isnan(share.value)]
+    ends = [(r.interval or (r.value,))[0] for r in recalls if r.value is not None]
     lowest = min(ends, default=0.0)
     return max(0.0, np.floor(10 * lowest - 0.5) / 10), 1.0
 

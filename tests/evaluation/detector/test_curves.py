@@ -28,7 +28,7 @@ def _curve(min_iou, average_precision=0.5):
 def test_both_files_are_written(tmp_path, num_images, num_regions):
     drawn = [_curve(0.5), _curve(0.75), _curve(0.9, float("nan"))]
     scores = _scores(num_images, num_regions)
-    png, svg = curves.write_detector_curves(tmp_path / "curve", drawn, scores)
+    png, svg = curves.write_detector_curves(tmp_path / "curve", drawn, scores, 0.5)
     assert (png.name, svg.name) == ("curve.png", "curve.svg")
     with Image.open(png) as picture:
         assert picture.width > 1000
@@ -42,12 +42,12 @@ def test_both_files_are_written(tmp_path, num_images, num_regions):
 
 def test_the_same_scores_give_the_same_files(tmp_path):
     scores = _scores(2, 2)
-    first = curves.write_detector_curves(tmp_path / "a", [_curve(0.5)], scores)
-    second = curves.write_detector_curves(tmp_path / "b", [_curve(0.5)], scores)
+    first = curves.write_detector_curves(tmp_path / "a", [_curve(0.5)], scores, 0.5)
+    second = curves.write_detector_curves(tmp_path / "b", [_curve(0.5)], scores, 0.5)
     assert [p.read_bytes() for p in first] == [p.read_bytes() for p in second]
 
 
 @pytest.mark.parametrize("count", [0, 5])
 def test_as_many_curves_as_there_are_styles(tmp_path, count):
     with pytest.raises(ValueError, match="1 to 4 curves"):
-        curves.write_detector_curves(tmp_path / "x", [_curve(0.5)] * count, _scores(1, 1))
+        curves.write_detector_curves(tmp_path / "x", [_curve(0.5)] * count, _scores(1, 1), 0.5)

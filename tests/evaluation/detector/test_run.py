@@ -12,9 +12,11 @@ import pytest
 import tensorflow as tf
 
 from rbc_tf.core import image_io
+from rbc_tf.core import score as score_lib
 from rbc_tf.core.types import Detections
 from rbc_tf.data import dataset
-from rbc_tf.evaluation.detector import run as detector_scores
+from rbc_tf.evaluation.detector import detections
+from rbc_tf.evaluation.detector.run import Source, evaluate_detector
 from rbc_tf.evaluation.detector.scores import ScoringConfig
 
 _ROOT = pathlib.Path(__file__).parents[3]
@@ -39,7 +41,7 @@ class _Detector:
 @pytest.fixture(autouse=True)
 def _pretended(monkeypatch):
     _Detector.loads, _Detector.seen = 0, []
-    monkeypatch.setattr(detector_scores, "DetectorPredictor", _Detector)
+    monkeypatch.setattr(detections, "DetectorPredictor", _Detector)
 
 
 @pytest.fixture
@@ -62,12 +64,15 @@ def source(tmp_path):
     detector.mkdir()
     (detector / "saved_model.pb").write_bytes(b"graph")
     (detector / "detector.json").write_text('{"step": 7}')
-    return detector_scores.Source(detector, folder)
+    return Source(detector, folder)
 
 
 def _write(path, header, rows):
     with path.open("w", newline="") as file:
         csv.writer(file).writerows([header, *rows])
+
+
+_one = score_lib.one
 
 
 def _rows(path):
@@ -77,18 +82,23 @@ def _rows(path):
 
 def test_everything_is_written(source, tmp_path):
     out = tmp_path / "out"
-    outcome = detector_scores.evaluate_detector(source, out, _SCORING)
+    outcome = evaluate_detector(source, out, _SCORING)
     # In each image one cell is found of two, and one detection of two is right.
-    assert (outcome.scores.recall.count, outcome.scores.recall.total) == (3, 6)
-    assert (outcome.scores.precision.count, outcome.scores.precision.total) == (3, 6)
-    assert (outcome.scores.points_inside.count, outcome.scores.points_inside.total) == (1, 2)
+    for name, support in {"recall": 6, "precision": 6, "points_inside": 2}.items():
+        score = _one(outcome.scores, name, score_threshold="0.5")
+        assert (score.value, score.support) == (0.5, support), name
     assert outcome.failed == {}
     stored = json.loads((out / "scores.json").read_text(), parse_constant=pytest.fail)
-    assert stored["summary"]["ap50"] == outcome.scores.summary.ap50 == 0.5
-    assert stored["at_recalls"][1] == {"recall": 0.9, "point": None}
-    assert stored["recall_by_kind"]["multi-cell"]["value"] is None
-    table = {row["score"]: row for row in _rows(out / "scores.csv")}
-    assert float(table["recall at score 0.5"]["value"]) == 0.5
+    assert score_lib.from_json(stored["scores"]) == outcome.scores
+    assert _one(outcome.scores, "ap50").value == 0.5
+    assert _one(outcome.scores, "false_positives_per_image", at_recall="0.9").value is None
+    assert _one(outcome.scores, "recall", score_threshold="0.5", subset="multi_cell").value is None
+    # Everything is in every file.
+    table = _rows(out / "scores.csv")
+    assert [row["score"] for row in table] == [score.name for score in outcome.scores]
+    assert (out / "scores.md").read_text().count("\n| ") == 2 + len(table)
+    recalls = [row for row in table if row["score"] == "recall" and not row["subset"]]
+    assert float(recalls[0]["value"]) == 0.5
     assert "| recall at score 0.5 | 0.500 |" in (out / "scores.md").read_text()
     assert (out / "precision_recall.png").stat().st_size
     assert (out / "precision_recall.svg").stat().st_size
@@ -99,7 +109,7 @@ def test_everything_is_written(source, tmp_path):
 
 
 def test_the_curves_are_those_of_three_ious(source, tmp_path):
-    detector_scores.evaluate_detector(source, tmp_path / "out", _SCORING)
+    evaluate_detector(source, tmp_path / "out", _SCORING)
     rows = _rows(tmp_path / "out" / "precision_recall.csv")
     # Boxes that agree exactly are right at every IoU: at score 0.9 all kept are right, at 0.6 half.
     expected = [(iou, p, fp) for iou in (0.5, 0.75, 0.9) for p, fp in ((1, 0), (0.5, 1))]
@@ -110,7 +120,7 @@ def test_the_curves_are_those_of_three_ious(source, tmp_path):
 
 def test_the_record_says_what_was_scored(source, tmp_path):
     out = tmp_path / "out"
-    detector_scores.evaluate_detector(source, out, _SCORING)
+    evaluate_detector(source, out, _SCORING)
     record = json.loads((out / "run.json").read_text())
     assert record["detector"] == {"step": 7}
     assert (record["split"], record["num_images"]) == ("test", 3)
@@ -119,7 +129,7 @@ def test_the_record_says_what_was_scored(source, tmp_path):
     mask = image_io.read_mask(source.dataset_dir / "masks" / "a.png")
     mask[30:50, 30:50] = True
     image_io.write_mask(source.dataset_dir / "masks" / "a.png", mask)
-    detector_scores.evaluate_detector(source, out, _SCORING)
+    evaluate_detector(source, out, _SCORING)
     changed = json.loads((out / "run.json").read_text())
     assert changed["truth_sha256"] != record["truth_sha256"]
     assert changed["images_sha256"] == record["images_sha256"]
@@ -128,16 +138,16 @@ def test_the_record_says_what_was_scored(source, tmp_path):
 
 def test_what_was_detected_is_not_detected_again(source, tmp_path):
     out = tmp_path / "out"
-    detector_scores.evaluate_detector(source, out, _SCORING)
+    evaluate_detector(source, out, _SCORING)
     assert (_Detector.loads, _Detector.seen) == (1, [200, 201, 202])
     first = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
-    detector_scores.evaluate_detector(source, out, _SCORING)
+    evaluate_detector(source, out, _SCORING)
     assert _Detector.loads == 1  # the model is not even loaded
     assert {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()} == first
     image_io.write_png(source.dataset_dir / "images" / "b.png", np.full((60, 80, 3), 9, np.uint8))
-    detector_scores.evaluate_detector(source, out, _SCORING)
+    evaluate_detector(source, out, _SCORING)
     assert _Detector.seen == [200, 201, 202, 9]
-    detector_scores.evaluate_detector(source, out, _SCORING, overwrite=True)
+    evaluate_detector(source, out, _SCORING, overwrite=True)
     assert _Detector.seen[4:] == [200, 9, 202]
 
 
@@ -152,30 +162,30 @@ def test_a_killed_run_goes_on(source, tmp_path, monkeypatch):
 
     monkeypatch.setattr(_Detector, "predict", stop_at_third)
     with pytest.raises(KeyboardInterrupt):
-        detector_scores.evaluate_detector(source, out, _SCORING)
+        evaluate_detector(source, out, _SCORING)
     assert not (out / "scores.json").exists()
     monkeypatch.setattr(_Detector, "predict", whole)
-    outcome = detector_scores.evaluate_detector(source, out, _SCORING)
+    outcome = evaluate_detector(source, out, _SCORING)
     assert _Detector.seen == [200, 201, 202]
-    assert outcome.scores.summary.num_images == 3
+    assert _one(outcome.scores, "num_images").value == 3
     assert not list(out.rglob(".*"))
 
 
 def test_another_detector_needs_another_folder(source, tmp_path):
     out = tmp_path / "out"
-    detector_scores.evaluate_detector(source, out, _SCORING)
+    evaluate_detector(source, out, _SCORING)
     (source.detector_dir / "saved_model.pb").write_bytes(b"another graph")
-    with pytest.raises(ValueError, match="out: holds the scores of another detector"):
-        detector_scores.evaluate_detector(source, out, _SCORING)
-    detector_scores.evaluate_detector(source, out, _SCORING, overwrite=True)
+    with pytest.raises(ValueError, match="scores of another detector"):
+        evaluate_detector(source, out, _SCORING)
+    evaluate_detector(source, out, _SCORING, overwrite=True)
     assert _Detector.seen == [200, 201, 202] * 2
 
 
 def test_a_broken_image_is_told_and_the_rest_scored(source, tmp_path):
     path = source.dataset_dir / "images" / "b.png"
     path.write_bytes(path.read_bytes()[:-20])  # its header is whole, so the folder loads
-    outcome = detector_scores.evaluate_detector(source, tmp_path / "out", _SCORING)
-    assert outcome.scores.summary.num_images == 2
+    outcome = evaluate_detector(source, tmp_path / "out", _SCORING)
+    assert _one(outcome.scores, "num_images").value == 2
     assert "b.png: the image is damaged" in outcome.failed["b"]
     stored = json.loads((tmp_path / "out" / "scores.json").read_text())
     assert list(stored["failed"]) == ["b"]
@@ -185,16 +195,16 @@ def test_nothing_that_can_be_scored(source, tmp_path):
     for path in (source.dataset_dir / "images").iterdir():
         path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(ValueError, match=r"no image could be scored\n.*a\.png: the image is dam"):
-        detector_scores.evaluate_detector(source, tmp_path / "out", _SCORING)
+        evaluate_detector(source, tmp_path / "out", _SCORING)
 
 
 def test_missing_detector_and_split(source, tmp_path):
-    nowhere = detector_scores.Source(tmp_path / "nowhere", source.dataset_dir)
+    nowhere = Source(tmp_path / "nowhere", source.dataset_dir)
     with pytest.raises(FileNotFoundError, match="nowhere"):
-        detector_scores.evaluate_detector(nowhere, tmp_path / "out")
-    validation = detector_scores.Source(source.detector_dir, source.dataset_dir, "validation")
+        evaluate_detector(nowhere, tmp_path / "out")
+    validation = Source(source.detector_dir, source.dataset_dir, "validation")
     with pytest.raises(ValueError, match="split 'validation'"):
-        detector_scores.evaluate_detector(validation, tmp_path / "out")
+        evaluate_detector(validation, tmp_path / "out")
 
 
 class _SavedDetector(tf.Module):

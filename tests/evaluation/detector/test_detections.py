@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from rbc_tf.core.types import Detections
-from rbc_tf.evaluation.detector import kept_detections
-from rbc_tf.evaluation.detector.kept_detections import KeptDetections
+from rbc_tf.evaluation.detector import detections
+from rbc_tf.evaluation.detector.detections import KeptDetections
 
 
 def _kept(count):
@@ -16,8 +16,8 @@ def _kept(count):
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_written_and_read(tmp_path, count):
     kept = _kept(count)
-    kept_detections.write(tmp_path / "new", "a b.c é", kept, "detector", "image")
-    back = kept_detections.read(tmp_path / "new", "a b.c é", "detector", "image")
+    detections.write(tmp_path / "new", "a b.c é", kept, "detector", "image")
+    back = detections.read(tmp_path / "new", "a b.c é", "detector", "image")
     np.testing.assert_array_equal(back.detections.boxes, kept.detections.boxes)
     np.testing.assert_array_equal(back.detections.scores, kept.detections.scores)
     assert back.detections.boxes.dtype == back.detections.scores.dtype == np.float32
@@ -25,19 +25,19 @@ def test_written_and_read(tmp_path, count):
 
 
 def test_of_something_else_is_not_read(tmp_path):
-    kept_detections.write(tmp_path, "a", _kept(1), "detector", "image")
-    assert kept_detections.read(tmp_path, "a", "other", "image") is None
-    assert kept_detections.read(tmp_path, "a", "detector", "other") is None
-    assert kept_detections.read(tmp_path, "b", "detector", "image") is None
-    assert kept_detections.read(tmp_path, "a", "detector", "image") is not None
+    detections.write(tmp_path, "a", _kept(1), "detector", "image")
+    assert detections.read(tmp_path, "a", "other", "image") is None
+    assert detections.read(tmp_path, "a", "detector", "other") is None
+    assert detections.read(tmp_path, "b", "detector", "image") is None
+    assert detections.read(tmp_path, "a", "detector", "image") is not None
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[:-30], lambda b: b"", lambda b: b"no archive"])
 def test_a_damaged_file_counts_as_none(tmp_path, damage):
-    kept_detections.write(tmp_path, "a", _kept(2), "detector", "image")
+    detections.write(tmp_path, "a", _kept(2), "detector", "image")
     path = tmp_path / "a.npz"
     path.write_bytes(damage(path.read_bytes()))
-    assert kept_detections.read(tmp_path, "a", "detector", "image") is None
+    assert detections.read(tmp_path, "a", "detector", "image") is None
 
 
 def _detector(folder, weights=b"weights"):
@@ -48,17 +48,17 @@ def _detector(folder, weights=b"weights"):
 
 
 def test_hash_of_a_detector(tmp_path):
-    first = kept_detections.detector_sha256(_detector(tmp_path / "first"))
+    first = detections.hash_detector(_detector(tmp_path / "first"))
     copy = _detector(tmp_path / "copy")
-    assert kept_detections.detector_sha256(copy) == first
+    assert detections.hash_detector(copy) == first
     (copy / ".hidden").write_text("left by a file browser")
-    assert kept_detections.detector_sha256(copy) == first
+    assert detections.hash_detector(copy) == first
     other = _detector(tmp_path / "other", b"other weights")
-    assert kept_detections.detector_sha256(other) != first
+    assert detections.hash_detector(other) != first
     (copy / "variables" / "data").rename(copy / "variables" / "moved")
-    assert kept_detections.detector_sha256(copy) != first
+    assert detections.hash_detector(copy) != first
 
 
 def test_no_detector(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"saved_model\.pb"):
-        kept_detections.detector_sha256(tmp_path)
+        detections.hash_detector(tmp_path)
