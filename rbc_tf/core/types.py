@@ -51,7 +51,9 @@ class Sample:
 
     `group` is the slide, patient or block it belongs to (its own name where nothing is said);
     `split` is 'train', 'validation', 'test' or '' where not assigned. `regions` is None where
-    regions are to be found from the mask.
+    regions are to be found from the mask. `subject` is the patient, where known; it may span
+    groups. `origin` says what the image is where it is no photograph ('composed'), else ''.
+    `fully_labelled` is True where each of its cells is known to be labelled.
     """
 
     name: str
@@ -61,6 +63,9 @@ class Sample:
     split: str = ""
     cells: tuple[Cell, ...] = ()
     regions: tuple[Region, ...] | None = None
+    subject: str = ""
+    origin: str = ""
+    fully_labelled: bool = False
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -4,20 +4,23 @@
     masks/NAME.png     white cells on black, of the image's size
     cells.csv          image,x,y,type                  one row per labelled cell (optional)
     regions.csv        image,ymin,xmin,ymax,xmax,types,num_cells,complete      (optional)
-    images.csv         image,group,split               (optional)
+    images.csv         image,group,split               (optional; subject, origin and
+                       fully_labelled are further columns that it may have)
     cell_types.yaml    the list of types; the paper's six where absent
 
-An image with rows in `regions.csv` needs no mask: its regions are taken from there.
+An image with rows in `regions.csv` needs no mask: its regions are taken from there. `subject` is
+the patient and may span groups; `origin` names images that are no photographs (`composed`); where
+`fully_labelled` is true the labelled cells of a region are all that it holds, whatever its shape.
 """
 
 import collections
 import csv
 import dataclasses
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
 
-from rbc_tf.core import image_io
+from rbc_tf.core import files, image_io
 from rbc_tf.core.cell_types import OTHER, PAPER, SEPARATOR, CellTypes
 from rbc_tf.core.types import Cell, Region, Sample
 
@@ -26,6 +29,7 @@ SPLITS = ("train", "validation", "test")
 CELLS_HEADER = ("image", "x", "y", "type")
 REGIONS_HEADER = ("image", "ymin", "xmin", "ymax", "xmax", "types", "num_cells", "complete")
 IMAGES_HEADER = ("image", "group", "split")
+IMAGES_OPTIONAL = ("subject", "origin", "fully_labelled")  # what images.csv may say besides
 
 _MOST_PROBLEMS_SHOWN = 50
 
@@ -56,6 +60,11 @@ class Dataset:
     def __iter__(self) -> Iterator[Sample]:
         return iter(self.samples)
 
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """What its images are where they are no photographs, such as 'composed'; () otherwise."""
+        return tuple(sorted({sample.origin for sample in self.samples} - {""}))
+
     def sample(self, name: str) -> Sample:
         """The sample of that name; raises KeyError naming the folder."""
         for sample in self.samples:
@@ -72,6 +81,17 @@ class Dataset:
                 "Make splits with tools/split_dataset.py (column `split` of images.csv)"
             )
         return chosen
+
+
+def write_images_table(root: str | pathlib.Path, samples: Iterable[Sample]) -> None:
+    """Writes images.csv, with the optional columns that any of the samples uses."""
+    samples = list(samples)
+    optional = [name for name in IMAGES_OPTIONAL if any(getattr(s, name) for s in samples)]
+    rows = [
+        (s.name, s.group, s.split, *(_table_value(getattr(s, name)) for name in optional))
+        for s in samples
+    ]
+    files.write_csv(pathlib.Path(root) / "images.csv", (*IMAGES_HEADER, *optional), rows)
 
 
 def load_dataset(root: str | pathlib.Path, check_pixels: bool = False) -> Dataset:
@@ -105,15 +125,16 @@ class _Reader:
         regions = self._read_regions(images)
         masks = self._find_masks(images)
         cells = self._read_cells(images)
-        groups = self._read_groups(images)
+        about = self._read_images_table(images)
         if self._problems:
             raise DatasetError(self._root, self._problems)
         samples = []
         for name, path in images.items():
-            group, split = groups.get(name, (name, ""))
             given = tuple(regions[name]) if name in regions else None
-            sample_cells = tuple(cells.get(name, ()))
-            samples.append(Sample(name, path, masks.get(name), group, split, sample_cells, given))
+            sample = Sample(
+                name, path, masks.get(name), name, "", tuple(cells.get(name, ())), given
+            )
+            samples.append(dataclasses.replace(sample, **about.get(name, {})))
         return Dataset(self._root, tuple(samples), self._cell_types)
 
     def _list_images(self) -> dict[str, pathlib.Path]:
@@ -223,39 +244,45 @@ class _Reader:
             num_cells = _number(row, "num_cells")
             if num_cells < 1 or num_cells != int(num_cells):
                 raise ValueError(f"num_cells must be 1 or more. Received: {num_cells:g}")
-            complete = row["complete"].strip().lower()
-            if complete not in ("true", "false", "1", "0"):
-                raise ValueError(f"complete must be true or false. Received: '{row['complete']}'")
             border = ymin <= 0 or xmin <= 0 or ymax >= height or xmax >= width
             return name, Region(
                 box=box,
                 types=types,
                 num_cells=int(num_cells),
                 num_points=len(types),
-                complete=complete in ("true", "1"),
+                complete=_truth("complete", row["complete"]),
                 touches_border=border,
                 area=int((ymax - ymin) * (xmax - xmin)),
             )
 
         return _by_image(self._rows("regions.csv", REGIONS_HEADER, parse))
 
-    def _read_groups(self, images: dict) -> dict[str, tuple[str, str]]:
-        def parse(row: dict) -> tuple[str, tuple[str, str]]:
+    def _read_images_table(self, images: dict) -> dict[str, dict]:
+        """{image: the fields of its Sample that images.csv gives}."""
+
+        def parse(row: dict) -> tuple[str, dict]:
             name = self._known_image(row["image"], images)
             split = row["split"].strip()
             if split and split not in SPLITS:
                 raise ValueError(f"split must be empty or one of {SPLITS}. Received: '{split}'")
-            return name, (row["group"].strip() or name, split)
+            subject, origin, labelled = ((row.get(key) or "").strip() for key in IMAGES_OPTIONAL)
+            return name, {
+                "group": row["group"].strip() or name,
+                "split": split,
+                "subject": subject,
+                "origin": origin,
+                "fully_labelled": bool(labelled) and _truth("fully_labelled", labelled),
+            }
 
-        found: dict[str, tuple[str, str]] = {}
+        found: dict[str, dict] = {}
         splits_of_group = collections.defaultdict(set)
-        for name, (group, split) in self._rows("images.csv", IMAGES_HEADER, parse):
+        for name, fields in self._rows("images.csv", IMAGES_HEADER, parse):
             if name in found:
                 self._problems.append(
                     f"{self._root / 'images.csv'}: image '{name}' is named twice; keep one row"
                 )
-            found[name] = (group, split)
-            splits_of_group[group].add(split)
+            found[name] = fields
+            splits_of_group[fields["group"]].add(fields["split"])
         for group, splits in splits_of_group.items():
             if len(splits) > 1:
                 self._problems.append(
@@ -310,6 +337,10 @@ class _Reader:
         return name
 
 
+def _table_value(value: str | bool) -> str:
+    return str(value).lower() if isinstance(value, bool) else value
+
+
 def _number(row: dict, column: str) -> float:
     try:
         value = float(row[column])
@@ -318,6 +349,13 @@ def _number(row: dict, column: str) -> float:
     if not abs(value) < float("inf"):
         raise ValueError(f"{column} must be a number. Received: '{row[column]}'")
     return value
+
+
+def _truth(column: str, text: str) -> bool:
+    word = text.strip().lower()
+    if word not in ("true", "false", "1", "0"):
+        raise ValueError(f"{column} must be true or false. Received: '{text}'")
+    return word in ("true", "1")
 
 
 def _by_image(pairs: list) -> dict[str, list]:

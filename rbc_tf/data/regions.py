@@ -55,7 +55,10 @@ def label_regions(mask: np.ndarray, config: RegionConfig) -> tuple[np.ndarray, n
 
 
 def find_regions_in_mask(
-    mask: np.ndarray, cells: Sequence[Cell] = (), config: RegionConfig = RegionConfig()
+    mask: np.ndarray,
+    cells: Sequence[Cell] = (),
+    config: RegionConfig = RegionConfig(),
+    fully_labelled: bool = False,
 ) -> tuple[Region, ...]:
     """The regions of a mask, with the labelled cells in each.
 
@@ -66,6 +69,8 @@ def find_regions_in_mask(
         mask: bool [H, W].
         cells: labelled cells of the image; one that lies on no region is passed over.
         config: connectivity and the smallest area.
+        fully_labelled: each cell of the image is labelled, so that a region with labelled cells
+            holds these and no other, whatever its shape.
     """
     found = outlines.trace(mask, config.connectivity)
     rows = np.flatnonzero(found.areas >= config.min_area)
@@ -82,6 +87,8 @@ def find_regions_in_mask(
     ):
         ymin, xmin, ymax, xmax = box
         labelled = types[row]
+        if fully_labelled and labelled:
+            estimate = len(labelled)
         regions.append(
             Region(
                 box=tuple(box),
@@ -100,7 +107,8 @@ def find_regions(sample: Sample, config: RegionConfig = RegionConfig()) -> tuple
     """The regions of one image of a dataset: those given with it, else those of its mask."""
     if sample.regions is not None:
         return sample.regions
-    return find_regions_in_mask(image_io.read_mask(sample.mask_path), sample.cells, config)
+    mask = image_io.read_mask(sample.mask_path)
+    return find_regions_in_mask(mask, sample.cells, config, sample.fully_labelled)
 
 
 def _types_by_row(found: outlines.Outlines, cells: Sequence[Cell]) -> list[list[str]]:

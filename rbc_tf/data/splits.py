@@ -6,7 +6,10 @@ import dataclasses
 import numpy as np
 
 from rbc_tf.core import files
-from rbc_tf.data.dataset import IMAGES_HEADER, SPLITS, Dataset
+from rbc_tf.data.dataset import SPLITS, Dataset, write_images_table
+
+# What is kept on one side: the slide, block or source image, or the patient.
+GROUPINGS = ("group", "subject")
 
 # Random assignments that are compared; each costs microseconds.
 _NUM_CANDIDATES = 2000
@@ -14,13 +17,21 @@ _NUM_CANDIDATES = 2000
 
 @dataclasses.dataclass(frozen=True)
 class SplitConfig:
-    """Shares of the images; the rest, `1 - validation - test`, is for training."""
+    """Shares of the images; the rest, `1 - validation - test`, is for training.
+
+    With `group_by` 'subject' all groups of a subject come into the same split.
+    """
 
     validation: float = 0.15
     test: float = 0.2
     seed: int = 0
+    group_by: str = "group"
 
     def __post_init__(self):
+        if self.group_by not in GROUPINGS:
+            raise ValueError(
+                f"`group_by` must be one of {', '.join(GROUPINGS)}. Received: {self.group_by}"
+            )
         for name in ("validation", "test"):
             if not 0 < getattr(self, name) < 1:
                 raise ValueError(
@@ -48,34 +59,57 @@ def assign_splits(dataset: Dataset, config: SplitConfig) -> dict[str, str]:
         {group: split}, with at least one group in each split.
 
     Raises:
-        ValueError: there are fewer groups than splits.
+        ValueError: there are fewer groups (or subjects) than splits; or, by subject, an image has
+            no subject, or a group has images of several.
     """
-    names, counts = _count_by_group(dataset)
+    unit_of_group = _units(dataset, config.group_by)
+    names, counts = _count_by_unit(dataset, unit_of_group)
     if len(names) < len(SPLITS):
         raise ValueError(
-            f"{dataset.root}: at least {len(SPLITS)} groups are required to split by group. "
-            f"Received: {len(names)} ({', '.join(names)})"
+            f"{dataset.root}: at least {len(SPLITS)} {config.group_by}s are required to split by "
+            f"{config.group_by}. Received: {len(names)} ({', '.join(names)})"
         )
     rng = np.random.default_rng(config.seed)
     candidates = [_draw(rng, len(names), config.shares) for _ in range(_NUM_CANDIDATES)]
     best = min(candidates, key=lambda drawn: _unevenness(drawn, counts, config.shares))
-    return {name: SPLITS[split] for name, split in zip(names, best.tolist(), strict=True)}
+    split_of_unit = dict(zip(names, (SPLITS[split] for split in best), strict=True))
+    return {group: split_of_unit[unit] for group, unit in sorted(unit_of_group.items())}
 
 
 def save_splits(dataset: Dataset, split_of_group: dict[str, str], config: SplitConfig) -> None:
     """Writes the splits into the dataset's images.csv, and what drew them into splits.json."""
-    rows = [(s.name, s.group, split_of_group[s.group]) for s in dataset.samples]
-    files.write_csv(dataset.root / "images.csv", IMAGES_HEADER, rows)
+    samples = [dataclasses.replace(s, split=split_of_group[s.group]) for s in dataset.samples]
+    write_images_table(dataset.root, samples)
     groups = {split: [g for g, s in split_of_group.items() if s == split] for split in SPLITS}
     record = {"config": dataclasses.asdict(config), "groups": groups}
     files.write_json(dataset.root / "splits.json", {**record, "versions": files.versions()})
 
 
-def _count_by_group(dataset: Dataset) -> tuple[list[str], np.ndarray]:
-    """Names of the groups; float64 [G, 1 + T], images and labelled cells of each type."""
+def _units(dataset: Dataset, group_by: str) -> dict[str, str]:
+    """{group: what is kept on one side with it}: the group itself, or its subject."""
+    if group_by == "group":
+        return {sample.group: sample.group for sample in dataset.samples}
+    found: dict[str, str] = {}
+    for sample in dataset.samples:
+        subject = found.setdefault(sample.group, sample.subject)
+        if not sample.subject:
+            raise ValueError(
+                f"{dataset.root}: the subject of each image is required to split by subject "
+                f"(column `subject` of images.csv). Received: none for '{sample.name}'"
+            )
+        if subject != sample.subject:
+            raise ValueError(
+                f"{dataset.root}: a group must be of one subject to split by subject. "
+                f"Received: '{sample.group}' of {subject} and {sample.subject}"
+            )
+    return found
+
+
+def _count_by_unit(dataset: Dataset, unit_of_group: dict) -> tuple[list[str], np.ndarray]:
+    """Names of the units; float64 [U, 1 + T], images and labelled cells of each type."""
     counts = collections.defaultdict(lambda: np.zeros(1 + len(dataset.cell_types)))
     for sample in dataset.samples:
-        row = counts[sample.group]
+        row = counts[unit_of_group[sample.group]]
         row[0] += 1
         types = [cell.type for cell in sample.cells]
         types += [name for region in sample.regions or () for name in region.types]

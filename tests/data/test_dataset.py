@@ -1,6 +1,7 @@
 """The dataset folder: what is read, and everything that is wrong at once."""
 
 import csv
+import dataclasses
 import json
 
 import numpy as np
@@ -131,6 +132,29 @@ def test_groups_and_splits(folder):
     assert "group 's1' stands in several splits (test, train)" in found
 
 
+def test_what_images_csv_may_say_besides(folder):
+    header = (*dataset.IMAGES_HEADER, *dataset.IMAGES_OPTIONAL)
+    rows = [("a", "s1", "", "Ann", "composed", "true"), ("b", "s2", "", "", "", "")]
+    _write_rows(folder / "images.csv", header, rows)
+    loaded = dataset.load_dataset(folder)
+    first, second = loaded
+    assert (first.subject, first.origin, first.fully_labelled) == ("Ann", "composed", True)
+    assert (second.subject, second.origin, second.fully_labelled) == ("", "", False)
+    assert loaded.origins == ("composed",)
+    dataset.write_images_table(folder, loaded)
+    assert dataset.load_dataset(folder) == loaded
+    rows[0] = ("a", "s1", "", "Ann", "composed", "perhaps")
+    _write_rows(folder / "images.csv", header, rows)
+    assert (
+        "line 2: fully_labelled must be true or false. Received: 'perhaps'" in _problems(folder)[0]
+    )
+
+
+def test_unused_columns_are_not_written(folder):
+    dataset.write_images_table(folder, dataset.load_dataset(folder))
+    assert (folder / "images.csv").read_text() == "image,group,split\na,a,\nb,b,\n"
+
+
 def _dataset_of_groups(tmp_path, num_groups, per_group):
     rows, cells = [], []
     for group in range(num_groups):
@@ -154,7 +178,8 @@ def test_splits_keep_groups_together_and_spread_types(tmp_path):
     assert drawn != splits.assign_splits(loaded, splits.SplitConfig(0.25, 0.25, seed=4))
     splits.save_splits(loaded, drawn, config)
     record = json.loads((tmp_path / "splits.json").read_text())
-    assert record["config"] == {"validation": 0.25, "test": 0.25, "seed": 3}
+    expected = {"validation": 0.25, "test": 0.25, "seed": 3, "group_by": "group"}
+    assert record["config"] == expected
     assert {g: split for split, groups in record["groups"].items() for g in groups} == drawn
     again = dataset.load_dataset(tmp_path)  # would refuse a group in two splits
     for split, num_images in (("train", 12), ("validation", 6), ("test", 6)):
@@ -173,3 +198,41 @@ def test_too_few_groups_cannot_be_split(tmp_path):
 def test_shares_are_checked(validation, test):
     with pytest.raises(ValueError, match="must"):
         splits.SplitConfig(validation, test)
+
+
+def _with_subjects(loaded, subject_of_group):
+    samples = [
+        dataclasses.replace(sample, subject=subject_of_group(sample.group)) for sample in loaded
+    ]
+    dataset.write_images_table(loaded.root, samples)
+    return dataset.load_dataset(loaded.root)
+
+
+def test_splits_by_subject(tmp_path):
+    loaded = _dataset_of_groups(tmp_path, num_groups=12, per_group=1)
+    loaded = _with_subjects(loaded, lambda group: f"p{int(group[1:]) % 4}")
+    config = splits.SplitConfig(validation=0.25, test=0.25, group_by="subject")
+    drawn = splits.assign_splits(loaded, config)
+    splits.save_splits(loaded, drawn, config)
+    again = dataset.load_dataset(tmp_path)
+    sides = {
+        subject: {s.split for s in again if s.subject == subject}
+        for subject in ["p0", "p1", "p2", "p3"]
+    }
+    assert sorted(len(side) for side in sides.values()) == [1, 1, 1, 1]
+    assert set().union(*sides.values()) == set(dataset.SPLITS)
+
+
+def test_splits_by_subject_need_subjects_of_whole_groups(tmp_path):
+    by_subject = splits.SplitConfig(group_by="subject")
+    loaded = _dataset_of_groups(tmp_path, num_groups=3, per_group=2)
+    with pytest.raises(ValueError, match="none for '00_0'"):
+        splits.assign_splits(loaded, by_subject)
+    samples = [dataclasses.replace(s, subject=s.name[-1]) for s in loaded]
+    mixed = dataset.Dataset(tmp_path, tuple(samples), loaded.cell_types)
+    with pytest.raises(ValueError, match="'g00' of 0 and 1"):
+        splits.assign_splits(mixed, by_subject)
+    with pytest.raises(ValueError, match="3 subjects.*2"):
+        splits.assign_splits(_with_subjects(loaded, lambda group: str(group == "g00")), by_subject)
+    with pytest.raises(ValueError, match="group, subject.*patient"):
+        splits.SplitConfig(group_by="patient")

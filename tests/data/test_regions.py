@@ -284,3 +284,16 @@ def test_agreement_of_estimates_and_labels(tmp_path):
     assert count_agreement.count_agreement([sample]) == (20, 21)
     few = dataclasses.replace(sample, cells=cells[:15])
     assert count_agreement.count_agreement([few]) == (0, 0)
+
+
+def test_in_a_fully_labelled_image_the_labels_count_not_the_shape():
+    mask = np.zeros((60, 200), bool)
+    for left in (5, 35, 65):  # three squares of one cell
+        mask[10:30, left : left + 20] = True
+    mask[10:30, 100:160] = True  # as large as three of them
+    mask[40:50, 5:15] = True  # without a label
+    cells = [Cell(x, 20, "Oval") for x in (10, 40, 70)] + [Cell(110, 20, "Elon")]
+    by_shape = regions.find_regions_in_mask(mask, cells)
+    by_labels = regions.find_regions_in_mask(mask, cells, fully_labelled=True)
+    assert [(r.num_cells, r.complete) for r in by_shape][3:] == [(3, False), (1, False)]
+    assert [(r.num_cells, r.complete) for r in by_labels][3:] == [(1, True), (1, False)]
