@@ -232,7 +232,7 @@ def test_splits_by_subject_need_subjects_of_whole_groups(tmp_path):
     mixed = dataset.Dataset(tmp_path, tuple(samples), loaded.cell_types)
     with pytest.raises(ValueError, match="'g00' of 0 and 1"):
         splits.assign_splits(mixed, by_subject)
-    with pytest.raises(ValueError, match="3 subjects.*2"):
+    with pytest.raises(ValueError, match=r"3 subjects.*2"):
         splits.assign_splits(_with_subjects(loaded, lambda group: str(group == "g00")), by_subject)
-    with pytest.raises(ValueError, match="group, subject.*patient"):
+    with pytest.raises(ValueError, match=r"group, subject.*patient"):
         splits.SplitConfig(group_by="patient")
