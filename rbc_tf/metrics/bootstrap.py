@@ -48,16 +48,16 @@ class GroupBootstrap:
             groups: str [N], the group of each row.
             folds: int [N], the fold of each row.
             kinds: bool [N, M], by which rows are selected or weighted.
-            num_resamples: R.
+            num_resamples: R; with 0 there are no intervals.
             seed: of the draw.
 
         Raises:
-            ValueError: `num_resamples` is below 1, or there is no row.
+            ValueError: `num_resamples` is below 0, or there is no row to draw.
         """
-        if num_resamples < 1 or not len(groups):
+        if num_resamples < 0 or (num_resamples and not len(groups)):
             raise ValueError(
-                "`num_resamples` and the number of rows must be 1 or more. "
-                f"Received: {num_resamples} and {len(groups)}"
+                "`num_resamples` must be 0 or more, and 0 where there is no row. "
+                f"Received: {num_resamples} of {len(groups)} rows"
             )
         group_of_row, drawn = draw_groups(groups, num_resamples, seed)
         units, unit_of_row, counts = np.unique(
@@ -83,6 +83,8 @@ def draw_groups(
         each group is in each resample.
     """
     names, group_of_row = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
+    if not len(names):
+        return group_of_row, np.zeros((num_resamples, 0), np.int64)
     shares = np.full(len(names), 1 / len(names))
     drawn = np.random.default_rng(seed).multinomial(len(names), shares, size=num_resamples)
     return group_of_row, drawn
@@ -100,10 +102,10 @@ def interval_of_ratio(
 def interval(replicates: np.ndarray) -> tuple[float, float] | None:
     """The 95 % percentile interval of replicates [R], nan where undefined.
 
-    None where fewer than `MIN_DEFINED` of them are defined.
+    None where fewer than `MIN_DEFINED` of them are defined, or there is none.
     """
     defined = replicates[np.isfinite(replicates)]
-    if len(defined) < MIN_DEFINED * len(replicates):
+    if not len(defined) or len(defined) < MIN_DEFINED * len(replicates):
         return None
     low, high = np.quantile(defined, [0.025, 0.975])
     return float(low), float(high)

@@ -47,8 +47,7 @@ def reliability_curve(
     """
     probabilities, labels = np.asarray(probabilities, np.float64), np.asarray(labels)
     _check(probabilities, labels, num_bins)
-    inner_edges = np.linspace(0, 1, num_bins + 1)[1:-1]
-    bins = np.searchsorted(inner_edges, probabilities, side="left")
+    bins = bins_of(probabilities, num_bins)
     counts = np.bincount(bins, minlength=num_bins)
 
     def means(values):
@@ -56,6 +55,12 @@ def reliability_curve(
         return np.divide(sums, counts, out=np.full(num_bins, np.nan), where=counts > 0)
 
     return ReliabilityCurve(means(probabilities), means(labels), counts)
+
+
+def bins_of(probabilities: np.ndarray, num_bins: int = NUM_BINS) -> np.ndarray:
+    """int [N], the bin from 0 to B - 1 that each probability lies in."""
+    inner_edges = np.linspace(0, 1, num_bins + 1)[1:-1]
+    return np.searchsorted(inner_edges, np.asarray(probabilities, np.float64), side="left")
 
 
 def expected_calibration_error(

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 from sklearn import metrics
 
-from rbc_tf.core.types import UNKNOWN
+from rbc_tf.core.types import PRESENT, UNKNOWN
 
 # Above it a type is present (the paper: Six networks).
 PLAIN_THRESHOLD = 0.5
@@ -62,11 +62,37 @@ def score_multilabel(
     )
 
 
+def exactly_right(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """bool [N], the regions of which every type is right, from bool [N, T] both."""
+    return (predicted == truth).all(axis=1)
+
+
+def best_type_right(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """bool [N], whether the type of highest probability is present; of equals the first counts.
+
+    Args:
+        probabilities: float [N, T].
+        labels: int8 [N, T], 1 present.
+    """
+    best = probabilities.argmax(axis=1)
+    return labels[np.arange(len(labels)), best] == PRESENT
+
+
+def jaccard(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """float64 [N], the types in both sets over those in either; 1 where both sets are empty.
+
+    Args:
+        predicted, truth: bool [N, T].
+    """
+    common, either = (predicted & truth).sum(axis=1), (predicted | truth).sum(axis=1)
+    return np.divide(common, either, out=np.ones(len(common)), where=either > 0)
+
+
 def exact_match(probabilities: np.ndarray, labels: np.ndarray, thresholds: np.ndarray) -> float:
     """Share of regions of which every type is right; nan where there is no region."""
     if len(labels) == 0:
         return float("nan")
-    return float(((probabilities > thresholds) == (labels == 1)).all(axis=1).mean())
+    return float(exactly_right(probabilities > thresholds, labels == PRESENT).mean())
 
 
 def roc_auc(labels: np.ndarray, scores: np.ndarray) -> float | None:

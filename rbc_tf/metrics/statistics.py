@@ -1,4 +1,4 @@
-"""Scores of weighted rows: shares and areas under the ROC curve.
+"""Scores of weighted rows: means, areas under curves, calibration errors.
 
 A statistic takes weights float64 [R, U] of U units of rows (see `bootstrap`) and gives K scores
 float64 [R, K] for each of the R vectors of weights, nan where a score is not defined.
@@ -8,23 +8,32 @@ from collections.abc import Callable
 
 import numpy as np
 
+from rbc_tf.metrics import calibration
+
+# So many numbers at once of rows times resamples: about 100 megabytes.
+_MOST_NUMBERS = 4_000_000
+
 Statistic = Callable[[np.ndarray], np.ndarray]
 
 
 def shares(
     values: np.ndarray, unit_of_row: np.ndarray, counted: np.ndarray | None = None
 ) -> Statistic:
-    """Shares of rows: of each column, how much of the counted weight is True.
+    """Weighted means of each column over the rows that count: of True and False, shares.
 
     Args:
-        values: bool [N, K].
+        values: bool or float [N, K].
         unit_of_row: int [N].
         counted: bool [N, K], the rows that count; all where None.
     """
-    counted = np.ones_like(values) if counted is None else counted
-    total = _sum_by_unit(counted, unit_of_row)
-    true = _sum_by_unit(counted & values, unit_of_row)
-    return lambda weights: _divide(weights @ true, weights @ total)
+    counted = np.ones(values.shape, bool) if counted is None else counted
+    return ratio(counted * values, counted, unit_of_row)
+
+
+def ratio(numerators: np.ndarray, denominators: np.ndarray, unit_of_row: np.ndarray) -> Statistic:
+    """Quotients of weighted sums [N, K]; nan where the denominator is not above 0."""
+    above, below = (_sum_by_unit(part, unit_of_row) for part in (numerators, denominators))
+    return lambda weights: _divide(weights @ above, weights @ below)
 
 
 def area(scores: np.ndarray, truth: np.ndarray, unit_of_row: np.ndarray) -> Statistic:
@@ -49,6 +58,53 @@ def area(scores: np.ndarray, truth: np.ndarray, unit_of_row: np.ndarray) -> Stat
         wins = ((kept @ won[np.ix_(used, used)]) * kept).sum(axis=1)
         pairs = (kept @ positive[used]) * (kept @ negative[used])
         return _divide(wins, pairs)[:, None]
+
+    return statistic
+
+
+def average_precision(scores: np.ndarray, truth: np.ndarray, unit_of_row: np.ndarray) -> Statistic:
+    """The area under precision against recall, in steps; nan where positives have no weight.
+
+    Arguments as those of `area`. Each step to a higher recall counts with the precision reached
+    there (scikit-learn's average precision), rows of equal scores together.
+    """
+    order = np.argsort(-scores, kind="stable")
+    ends = np.flatnonzero(np.diff(scores[order], append=np.inf))
+    units, positive = unit_of_row[order], truth[order]
+
+    def of_few(weights: np.ndarray) -> np.ndarray:
+        per_row = weights[:, units]
+        kept, right = np.cumsum(per_row, 1)[:, ends], np.cumsum(per_row * positive, 1)[:, ends]
+        steps = np.diff(right, axis=1, prepend=0.0)
+        precision = _divide(right, kept)
+        total = np.where(steps > 0, precision * steps, 0).sum(axis=1)
+        return _divide(total, right[:, -1] if len(ends) else np.zeros(len(weights)))
+
+    def statistic(weights: np.ndarray) -> np.ndarray:
+        at_once = max(1, _MOST_NUMBERS // max(len(order), 1))
+        parts = [of_few(weights[i : i + at_once]) for i in range(0, len(weights), at_once)]
+        return np.concatenate(parts)[:, None]
+
+    return statistic
+
+
+def calibration_error(
+    probabilities: np.ndarray, truth: np.ndarray, unit_of_row: np.ndarray
+) -> Statistic:
+    """The expected calibration error (see `calibration`); nan where nothing has weight.
+
+    Args:
+        probabilities: float [N] in [0, 1].
+        truth: bool [N].
+        unit_of_row: int [N].
+    """
+    in_bin = calibration.bins_of(probabilities)[:, None] == np.arange(calibration.NUM_BINS)
+    columns = (in_bin * np.asarray(probabilities, np.float64)[:, None], in_bin & truth[:, None])
+    predicted, present, counts = (_sum_by_unit(c, unit_of_row) for c in (*columns, in_bin))
+
+    def statistic(weights: np.ndarray) -> np.ndarray:
+        gaps = np.abs(weights @ predicted - weights @ present).sum(axis=1)
+        return _divide(gaps, (weights @ counts).sum(axis=1))[:, None]
 
     return statistic
 
@@ -94,7 +150,7 @@ def _pairs_won(scores: np.ndarray, truth: np.ndarray, unit_of_row: np.ndarray) -
 
 
 def _sum_by_unit(values: np.ndarray, unit_of_row: np.ndarray) -> np.ndarray:
-    """float64 [U, K], the number of True values bool [N, K] in each unit."""
+    """float64 [U, K], the sum of values bool or float [N, K] in each unit."""
     num_units = unit_of_row.max(initial=-1) + 1
     columns = [np.bincount(unit_of_row, column, num_units) for column in values.T]
     return np.stack(columns, axis=1)

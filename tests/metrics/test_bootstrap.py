@@ -142,8 +142,16 @@ def test_a_type_in_one_group_has_no_interval_and_one_in_two_has():
         assert (bootstrap.interval(found) is not None) == defined
 
 
+def test_without_resamples_there_are_no_intervals():
+    without = GroupBootstrap(np.array(["a", "b"]), np.zeros(2, int), np.ones((2, 1)), 0)
+    np.testing.assert_array_equal(without.weights, [[1, 1]])
+    assert bootstrap.interval(without.weights[1:, 0]) is None
+    of_nothing = GroupBootstrap(np.zeros(0, str), np.zeros(0, int), np.ones((0, 1)), 0)
+    assert of_nothing.weights.shape == (1, 0)
+
+
 def test_impossible_settings_are_refused():
-    with pytest.raises(ValueError, match="Received: 0 and 1"):
-        GroupBootstrap(np.array(["a"]), np.zeros(1, int), np.ones((1, 1)), 0)
-    with pytest.raises(ValueError, match="Received: 5 and 0"):
+    with pytest.raises(ValueError, match="-1 of 1 rows"):
+        GroupBootstrap(np.array(["a"]), np.zeros(1, int), np.ones((1, 1)), -1)
+    with pytest.raises(ValueError, match="5 of 0 rows"):
         GroupBootstrap(np.zeros(0, str), np.zeros(0, int), np.ones((0, 1)), 5)

@@ -1,0 +1,149 @@
+"""What a classifier predicted for regions, and the truth: the arrays that scores are made of."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+
+from rbc_tf.core.types import PRESENT, UNKNOWN
+from rbc_tf.metrics.bootstrap import GroupBootstrap
+
+# Subsets of regions: all; of one cell; of several; with two true types or more.
+ALL, SINGLE_CELL, MULTI_CELL, SEVERAL_TYPES = "all", "single_cell", "multi_cell", "several_types"
+SUBSETS = (ALL, SINGLE_CELL, MULTI_CELL, SEVERAL_TYPES)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class BinaryPredictions:
+    """One yes or no about N regions: one type present or not, abnormal or not.
+
+    Attributes:
+        truth: bool [N].
+        predicted: bool [N].
+        probabilities: float [N], of yes; None where only the answer is known.
+        outputs: float [N], the same before calibration; None where there are none.
+    """
+
+    truth: np.ndarray
+    predicted: np.ndarray
+    probabilities: np.ndarray | None = None
+    outputs: np.ndarray | None = None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ClassifiedRegions:
+    """N regions with T types each.
+
+    Attributes:
+        names: T names of the types.
+        labels: int8 [N, T], 1 present, 0 absent, -1 unknown; scores of regions need all known.
+        num_cells: int [N].
+        groups: str [N], slide, patient or block: the unit of intervals.
+        probabilities: float [N, T], calibrated; None where only the types predicted are known.
+        thresholds: float [T]; a type is predicted above its threshold.
+        predicted: bool [N, T], the types predicted; from the two above where not given.
+        outputs: float [N, T], of the heads before calibration; None where there are none.
+        abnormal: float [N], probability that a region is abnormal; None where there is none.
+        abnormal_types: bool [T]; a region is abnormal that has one of them. With `abnormal` only.
+        abnormal_threshold: a region is predicted to be abnormal above it.
+        folds: int [N], the fold in which each region was held out; None where there are none.
+
+    Raises:
+        ValueError: an array has another shape, or types are predicted from nothing.
+    """
+
+    names: tuple[str, ...]
+    labels: np.ndarray
+    num_cells: np.ndarray
+    groups: np.ndarray
+    probabilities: np.ndarray | None = None
+    thresholds: np.ndarray | None = None
+    predicted: np.ndarray | None = None
+    outputs: np.ndarray | None = None
+    abnormal: np.ndarray | None = None
+    abnormal_types: np.ndarray | None = None
+    abnormal_threshold: float = 0.5
+    folds: np.ndarray | None = None
+
+    def __post_init__(self):
+        if self.predicted is None:
+            if self.probabilities is None or self.thresholds is None:
+                raise ValueError(
+                    "`predicted`, or `probabilities` and `thresholds`, must be given. "
+                    "Received: neither"
+                )
+            object.__setattr__(self, "predicted", self.probabilities > self.thresholds)
+        rows, types = len(self.labels), len(self.names)
+        shapes = dict.fromkeys(("num_cells", "groups", "abnormal", "folds"), (rows,))
+        shapes |= dict.fromkeys(("labels", "probabilities", "predicted", "outputs"), (rows, types))
+        shapes |= dict.fromkeys(("thresholds", "abnormal_types"), (types,))
+        for name, shape in shapes.items():
+            values = getattr(self, name)
+            if values is not None and values.shape != shape:
+                raise ValueError(
+                    f"`{name}` must have the shape {list(shape)}. Received: {list(values.shape)}"
+                )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def truth(self) -> np.ndarray:
+        """bool [N, T], the true types."""
+        return self.labels == PRESENT
+
+    @property
+    def known(self) -> np.ndarray:
+        """bool [N], regions of which every label is known."""
+        return (self.labels != UNKNOWN).all(axis=1)
+
+    def rows_of(self, subset: str) -> np.ndarray:
+        """bool [N], the rows of one of SUBSETS."""
+        return _members(subset, *_kinds(self).T)
+
+    def of_type(self, t: int) -> BinaryPredictions:
+        """The regions of which it is known whether they have the type of index `t`."""
+        known = self.labels[:, t] != UNKNOWN
+        columns = (self.truth, self.predicted, self.probabilities, self.outputs)
+        return BinaryPredictions(*(None if c is None else c[known, t] for c in columns))
+
+    def abnormality(self) -> BinaryPredictions | None:
+        """Abnormal or not; None where that was not predicted."""
+        if self.abnormal is None or self.abnormal_types is None:
+            return None
+        truth = self.truth[:, self.abnormal_types].any(axis=1)
+        return BinaryPredictions(truth, self.abnormal > self.abnormal_threshold, self.abnormal)
+
+    def select(self, rows: np.ndarray) -> "ClassifiedRegions":
+        """The rows given by a bool mask or by indices."""
+        per_row = ("labels", "num_cells", "groups", "probabilities", "predicted", "outputs")
+        chosen = {name: getattr(self, name) for name in (*per_row, "abnormal", "folds")}
+        chosen = {name: values[rows] for name, values in chosen.items() if values is not None}
+        return dataclasses.replace(self, **chosen)
+
+    def bootstrap(self, num_resamples: int, seed: int = 0) -> GroupBootstrap:
+        """Resamples of the groups, whose weights `weights_of` restricts to a subset."""
+        folds = np.zeros(len(self), int) if self.folds is None else self.folds
+        return GroupBootstrap(self.groups, folds, _kinds(self), num_resamples, seed)
+
+
+def weights_of(subset: str, bootstrap: GroupBootstrap) -> np.ndarray:
+    """float64 [1 + R, U], weights of `ClassifiedRegions.bootstrap`, 0 outside one of SUBSETS."""
+    return bootstrap.weights * _members(subset, *bootstrap.kinds.T)
+
+
+def _kinds(regions: ClassifiedRegions) -> np.ndarray:
+    """bool [N, 2], of one cell, and with several true types."""
+    return np.column_stack([regions.num_cells == 1, regions.truth.sum(axis=1) > 1])
+
+
+def _members(subset: str, single_cell: np.ndarray, several_types: np.ndarray) -> np.ndarray:
+    members: Mapping[str, np.ndarray] = {
+        ALL: np.ones_like(single_cell),
+        SINGLE_CELL: single_cell,
+        MULTI_CELL: ~single_cell,
+        SEVERAL_TYPES: several_types,
+    }
+    if subset not in members:
+        raise ValueError(f"A subset must be one of {', '.join(members)}. Received: {subset!r}")
+    return members[subset]
