@@ -1,4 +1,4 @@
-"""One stage in this process: `python -m rbc_tf.benchmark.one_stage NAME SETTINGS_AS_JSON`."""
+"""One stage in this process: `python -m benchmarks.one_stage NAME SETTINGS_AS_JSON`."""
 
 import importlib
 import json

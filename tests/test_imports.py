@@ -10,7 +10,7 @@ _PACKAGE = _ROOT / "rbc_tf"
 
 # What the modules of a folder may import from, besides the root modules and their own folder.
 _MAY_IMPORT = {
-    "": set(),
+    "": {"cli"},  # `python -m rbc_tf`
     "core": set(),
     "graphs": {"core"},
     "metrics": {"core"},

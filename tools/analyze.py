@@ -1,51 +1,6 @@
-"""Analyses an image, or all images in a folder, with a bundle.
-
-python tools/analyze.py --bundle_dir=bundle --input=smears --output_dir=results
-
-On several machines, each with its own number, and then once for all:
-
-python tools/analyze.py --bundle_dir=bundle --input=smears --output_dir=results \\
-    --num_shards=10 --shard_index=0
-python tools/analyze.py --bundle_dir=bundle --input=smears --output_dir=results --merge
-"""
-
-from absl import flags
+"""`rbc_tf analyze` from a clone."""
 
 from rbc_tf.cli import command
-from rbc_tf.inference import analysis_flags, analyze, bundle, sharding
-
-analysis_flags.define()
-_NUM_SHARDS = flags.DEFINE_integer("num_shards", 1, "Number of runs that share the images.")
-_SHARD_INDEX = flags.DEFINE_integer("shard_index", 0, "Which of them this is, from 0.")
-_MERGE = flags.DEFINE_bool(
-    "merge", False, "Analyse nothing; make tables and report from what the shards have done."
-)
-
-
-def main() -> int:
-    given = analysis_flags.values()
-    loaded = bundle.load_bundle(given.bundle_dir)
-    if given.plain_thresholds:
-        loaded = loaded.with_plain_thresholds()
-    paths = (given.input_path, given.output_dir)
-    if _MERGE.value:
-        summary = analyze.merge(
-            loaded, *paths, given.report_image_size, given.tiling_config, given.precision
-        )
-    else:
-        summary = analyze.analyze(
-            loaded,
-            *paths,
-            given.overwrite,
-            given.report_image_size,
-            given.tiling_config,
-            sharding.Shard(_SHARD_INDEX.value, _NUM_SHARDS.value),
-            given.retry_failed,
-            given.precision,
-        )
-    print(summary.text())
-    return 1 if summary.failed else 0
-
 
 if __name__ == "__main__":
-    command.run(main, required=analysis_flags.REQUIRED)
+    command.run_script(__file__)

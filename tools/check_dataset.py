@@ -1,33 +1,6 @@
-"""Checks a dataset folder whole, lists all its problems, and counts its regions.
-
-python tools/check_dataset.py --dataset_dir=chula
-"""
-
-from absl import flags
+"""`rbc_tf check-dataset` from a clone."""
 
 from rbc_tf.cli import command
-from rbc_tf.data import count_agreement, dataset, examples, regions
-
-_DATASET_DIR = flags.DEFINE_string("dataset_dir", None, "The dataset folder.")
-_MIN_AREA = flags.DEFINE_integer("min_area", 30, "Smaller regions, in pixels, are dirt.")
-
-
-def main() -> None:
-    checked = dataset.load_dataset(_DATASET_DIR.value, check_pixels=True)
-    config = regions.RegionConfig(min_area=_MIN_AREA.value)
-    found = [r for sample in checked for r in regions.find_regions(sample, config)]
-    print(f"{checked.root}: no problems in {len(checked)} images")
-    for kind, count in examples.count_regions(found).items():
-        print(f"  {kind}: {count}")
-    for split in sorted({sample.split for sample in checked}):
-        members = [sample for sample in checked if sample.split == split]
-        agreed, total = count_agreement.count_agreement(members, config)
-        if total:
-            print(
-                f"  number of cells told from the shape, {split or 'all'} images labelled nearly "
-                f"throughout: right in {agreed} of {total} regions ({agreed / total:.1%})"
-            )
-
 
 if __name__ == "__main__":
-    command.run(main, required=("dataset_dir",))
+    command.run_script(__file__)

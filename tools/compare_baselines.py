@@ -1,38 +1,6 @@
-"""Compares the chain with watershed, U-Net and a single-label CNN on the test images of a dataset.
-
-python tools/compare_baselines.py --dataset_dir=chula --features_dir=features --output_dir=baselines
-
-Settings, in YAML: --params_override='{unet: {epochs: 20}, heads: {learning_rate: 1e-4}}'
-"""
-
-from absl import flags
+"""`rbc_tf compare-baselines` from a clone."""
 
 from rbc_tf.cli import command
-from rbc_tf.core import config as config_lib
-from rbc_tf.evaluation.baselines import run as baselines_comparison
-from rbc_tf.evaluation.baselines import tables as baselines_table
-from rbc_tf.evaluation.baselines.settings import BaselinesConfig
-
-_DATASET_DIR = flags.DEFINE_string("dataset_dir", None, "Dataset folder, with splits and masks.")
-_FEATURES_DIR = flags.DEFINE_string("features_dir", None, "Folder of extract_features.py.")
-_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder for models and results.")
-_PARAMS_OVERRIDE = flags.DEFINE_string("params_override", "", "Settings as YAML.")
-_OVERWRITE = flags.DEFINE_bool(
-    "overwrite", False, "Replace models in the output folder that were made of something else."
-)
-
-
-def main() -> None:
-    scores = baselines_comparison.compare_baselines(
-        _DATASET_DIR.value,
-        _FEATURES_DIR.value,
-        _OUTPUT_DIR.value,
-        config_lib.load_layers(BaselinesConfig, params_override=_PARAMS_OVERRIDE.value),
-        _OVERWRITE.value,
-    )
-    print(baselines_table.console(scores))
-    print(f"results: {_OUTPUT_DIR.value}")
-
 
 if __name__ == "__main__":
-    command.run(main, required=("dataset_dir", "features_dir", "output_dir"))
+    command.run_script(__file__)

@@ -1,42 +1,6 @@
-"""Does half precision change the answers? The chain in each precision beside float32.
-
-python tools/compare_precisions.py --bundle_dir=bundle --dataset_dir=DATA --num_images=40
-"""
-
-import dataclasses
-
-from absl import flags
+"""`rbc_tf compare-precisions` from a clone."""
 
 from rbc_tf.cli import command
-from rbc_tf.core import files, text_table
-from rbc_tf.data import dataset
-from rbc_tf.evaluation.precision import run as precision_comparison
-from rbc_tf.graphs import frozen
-from rbc_tf.inference import bundle
-
-_BUNDLE_DIR = flags.DEFINE_string("bundle_dir", None, "The bundle.")
-_DATASET_DIR = flags.DEFINE_string("dataset_dir", None, "The dataset folder, with splits.")
-_SPLIT = flags.DEFINE_enum("split", "test", dataset.SPLITS, "Which images.")
-_NUM_IMAGES = flags.DEFINE_integer(
-    "num_images", None, "So many of them, evenly spaced; all by default.", lower_bound=1
-)
-_PRECISIONS = flags.DEFINE_list(
-    "precisions", [frozen.AUTO], "What is held against float32: " + ", ".join(frozen.PRECISIONS)
-)
-_OUTPUT_FILE = flags.DEFINE_string("output_file", None, "JSON file for the comparison.")
-
-
-def main() -> None:
-    samples = dataset.load_dataset(_DATASET_DIR.value).in_split(_SPLIT.value)
-    if _NUM_IMAGES.value:
-        samples = samples[:: max(1, len(samples) // _NUM_IMAGES.value)][: _NUM_IMAGES.value]
-    compared = precision_comparison.compare(
-        bundle.load_bundle(_BUNDLE_DIR.value), samples, _PRECISIONS.value
-    )
-    if _OUTPUT_FILE.value:
-        files.write_json(_OUTPUT_FILE.value, [dataclasses.asdict(c) for c in compared])
-    print(text_table.console(precision_comparison.table(compared)))
-
 
 if __name__ == "__main__":
-    command.run(main, required=("bundle_dir", "dataset_dir"))
+    command.run_script(__file__)

@@ -1,63 +1,6 @@
-"""Scores a bundle on the test images of a dataset folder.
-
-python tools/evaluate.py --bundle_dir=bundle --dataset_dir=chula --output_file=scores.json \
-    --figures_dir=figures --record
-"""
-
-import dataclasses
-
-from absl import flags
+"""`rbc_tf evaluate` from a clone."""
 
 from rbc_tf.cli import command
-from rbc_tf.core import files
-from rbc_tf.data import dataset
-from rbc_tf.evaluation.bundle import record as held_out
-from rbc_tf.evaluation.bundle import run as evaluate
-from rbc_tf.evaluation.bundle import tables
-from rbc_tf.graphs import frozen
-from rbc_tf.inference import bundle, chain
-
-_BUNDLE_DIR = flags.DEFINE_string("bundle_dir", None, "The bundle.")
-_DATASET_DIR = flags.DEFINE_string("dataset_dir", None, "The dataset folder, with splits.")
-_SPLIT = flags.DEFINE_enum("split", "test", dataset.SPLITS, "What is scored.")
-_OUTPUT_FILE = flags.DEFINE_string("output_file", None, "JSON file for the scores.")
-_FIGURES_DIR = flags.DEFINE_string(
-    "figures_dir", None, "Folder for the reliability curves, as SVG and PNG."
-)
-_PRECISION = flags.DEFINE_enum(
-    "precision",
-    frozen.FLOAT32,
-    frozen.PRECISIONS,
-    "Numbers that the networks compute with; tools/analyze.py takes auto by default.",
-)
-_RECORD = flags.DEFINE_bool(
-    "record",
-    False,
-    "Write the scores into the bundle's manifest and model card, as those on held-out images. "
-    "The bundle's hash changes: what it analysed before is analysed again.",
-)
-
-
-def main() -> None:
-    loaded = dataset.load_dataset(_DATASET_DIR.value)
-    scored = bundle.load_bundle(_BUNDLE_DIR.value)
-    if _RECORD.value:
-        held_out.check_unseen(scored, loaded, _SPLIT.value)  # before minutes of work
-    parts = chain.Chain(scored, precision=_PRECISION.value)
-    scores = evaluate.evaluate(
-        parts,
-        loaded.in_split(_SPLIT.value),
-        loaded.cell_types,
-        figures_dir=_FIGURES_DIR.value,
-    )
-    if _OUTPUT_FILE.value:
-        files.write_json(_OUTPUT_FILE.value, dataclasses.asdict(scores))
-    if _RECORD.value:
-        recorded = held_out.record_scores(scored, loaded, _SPLIT.value, scores)
-        print(f"model card: {recorded.path / bundle.MODEL_CARD}")
-    print(f"{loaded.root}, {_SPLIT.value} images:")
-    print(tables.chain_scores_table(scores, loaded.cell_types))
-
 
 if __name__ == "__main__":
-    command.run(main, required=("bundle_dir", "dataset_dir"))
+    command.run_script(__file__)

@@ -1,30 +1,6 @@
-"""Scores a classifier on cached features: types, calibration before and after, verdict.
-
-python tools/evaluate_classifier.py --features_dir=features --classifier_dir=classifier \
-    --output_dir=classifier_scores
-"""
-
-from absl import flags
+"""`rbc_tf evaluate-classifier` from a clone."""
 
 from rbc_tf.cli import command
-from rbc_tf.evaluation.classifier import run as classifier_scores
-
-_FEATURES_DIR = flags.DEFINE_string("features_dir", None, "Folder of tools/extract_features.py.")
-_CLASSIFIER_DIR = flags.DEFINE_string(
-    "classifier_dir", None, "Folder of tools/train_classifier.py."
-)
-_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder for scores and the picture.")
-_SPLIT = flags.DEFINE_string("split", "test", "What is scored.")
-
-
-def main() -> None:
-    print(
-        classifier_scores.evaluate_classifier(
-            _FEATURES_DIR.value, _CLASSIFIER_DIR.value, _OUTPUT_DIR.value, _SPLIT.value
-        )
-    )
-    print(f"scores: {_OUTPUT_DIR.value}")
-
 
 if __name__ == "__main__":
-    command.run(main, required=("features_dir", "classifier_dir", "output_dir"))
+    command.run_script(__file__)

@@ -1,0 +1,32 @@
+"""Analyses all images in a folder with Apache Beam; the results are those of rbc_tf analyze.
+
+Needs the extra `beam`: pip install '.[beam]'. On this machine, with two processes:
+
+rbc_tf analyze-beam --bundle_dir=bundle --input=smears --output_dir=results \\
+    --direct_running_mode=multi_processing --direct_num_workers=2
+
+On a fleet whose workers have rbc_tf installed, with paths that every worker can read (a mounted
+volume, or a URL such as gs:// with Beam's own extra for it):
+
+rbc_tf analyze-beam --bundle_dir=gs://lab/bundle --input=gs://lab/smears \\
+    --output_dir=gs://lab/results --runner=DataflowRunner --project=lab --region=europe-west4 \\
+    --temp_location=gs://lab/temp --sdk_container_image=IMAGE
+
+Other flags are options of Beam and its runners.
+"""
+
+from rbc_tf.cli import analysis_flags
+from rbc_tf.inference.fleet import options, run
+
+REQUIRED = analysis_flags.REQUIRED
+PASS_ON = True  # what are no flags of ours: options of Beam and its runners
+
+analysis_flags.define()
+
+
+def main(beam_arguments: list[str]) -> int:
+    beam_options = options.pipeline_options(beam_arguments)
+    options.quiet(beam_options)
+    summary = run.analyze(options=beam_options, **vars(analysis_flags.values()))
+    print(summary.text())
+    return 1 if summary.failed else 0

@@ -1,0 +1,35 @@
+"""Compares the chain with watershed, U-Net and a single-label CNN on the test images of a dataset.
+
+rbc_tf compare-baselines --dataset_dir=chula --features_dir=features --output_dir=baselines
+
+Settings, in YAML: --params_override='{unet: {epochs: 20}, heads: {learning_rate: 1e-4}}'
+"""
+
+from absl import flags
+
+from rbc_tf.core import config as config_lib
+from rbc_tf.evaluation.baselines import run as baselines_comparison
+from rbc_tf.evaluation.baselines import tables as baselines_table
+from rbc_tf.evaluation.baselines.settings import BaselinesConfig
+
+REQUIRED = ("dataset_dir", "features_dir", "output_dir")
+
+_DATASET_DIR = flags.DEFINE_string("dataset_dir", None, "Dataset folder, with splits and masks.")
+_FEATURES_DIR = flags.DEFINE_string("features_dir", None, "Folder of extract-features.")
+_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder for models and results.")
+_PARAMS_OVERRIDE = flags.DEFINE_string("params_override", "", "Settings as YAML.")
+_OVERWRITE = flags.DEFINE_bool(
+    "overwrite", False, "Replace models in the output folder that were made of something else."
+)
+
+
+def main() -> None:
+    scores = baselines_comparison.compare_baselines(
+        _DATASET_DIR.value,
+        _FEATURES_DIR.value,
+        _OUTPUT_DIR.value,
+        config_lib.load_layers(BaselinesConfig, params_override=_PARAMS_OVERRIDE.value),
+        _OVERWRITE.value,
+    )
+    print(baselines_table.console(scores))
+    print(f"results: {_OUTPUT_DIR.value}")

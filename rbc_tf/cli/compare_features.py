@@ -1,0 +1,59 @@
+"""Compares features, and settings of the heads, on one split; validation chooses.
+
+rbc_tf compare-features --features_dir=random --features_dir=finetuned \\
+    --heads='paper={}' --heads='fast={learning_rate: 3e-4, batch_size: 256}' --output_dir=compared
+"""
+
+import dataclasses
+import pathlib
+
+from absl import flags
+
+from rbc_tf.classification.heads import HeadsConfig
+from rbc_tf.core import config as config_lib
+from rbc_tf.core import files, text_table
+from rbc_tf.evaluation.features import run as feature_comparison
+from rbc_tf.evaluation.features import scores as features
+from rbc_tf.evaluation.features import tables as feature_table
+
+REQUIRED = ("output_dir",)
+
+_FEATURES_DIR = flags.DEFINE_multi_string(
+    "features_dir", [], "Folder of extract-features; repeatable."
+)
+_HEADS = flags.DEFINE_multi_string(
+    "heads", ["paper={}"], "NAME=SETTINGS of the heads, as YAML; repeatable."
+)
+_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder for the tables.")
+
+
+def main() -> None:
+    if not _FEATURES_DIR.value:
+        raise ValueError("--features_dir must be given once or more. Received: none")
+    heads = dict(map(_named, _HEADS.value))
+    scores = feature_comparison.compare_features(_FEATURES_DIR.value, heads)
+    best = features.best_of(scores)
+    table = feature_table.feature_table(scores, best)
+    folder = pathlib.Path(_OUTPUT_DIR.value)
+    files.write_csv(
+        folder / "features.csv", feature_table.CSV_HEADER, feature_table.csv_rows(scores, best)
+    )
+    files.write_json(
+        folder / "features.json",
+        {
+            "heads": {name: config_lib.to_dict(config) for name, config in heads.items()},
+            "scores": [dataclasses.asdict(score) for score in scores],
+            "chosen": [best.features, best.heads],
+            "versions": files.versions(),
+        },
+    )
+    with files.atomic_path(folder / "features.md") as temporary:
+        temporary.write_text(text_table.markdown(table), encoding="utf-8")
+    print(text_table.console(table))
+
+
+def _named(setting: str) -> tuple[str, HeadsConfig]:
+    name, separator, values = setting.partition("=")
+    if not (name and separator):
+        raise ValueError(f"--heads must be NAME=SETTINGS. Received: {setting!r}")
+    return name, config_lib.load_layers(HeadsConfig, params_override=values)

@@ -1,0 +1,67 @@
+"""Exports a bundle as one SavedModel: image bytes in, regions with types and verdict out.
+
+rbc_tf export-saved-model --bundle_dir=bundle --output_dir=served/rbc_tf \\
+    --verify_images=my_smears
+
+docs/serving.md says how it is asked.
+"""
+
+import pathlib
+
+from absl import flags
+
+from rbc_tf.inference import analyze, bundle
+from rbc_tf.inference.serving import export, verify
+
+REQUIRED = ("bundle_dir", "output_dir")
+
+_BUNDLE_DIR = flags.DEFINE_string("bundle_dir", None, "The bundle.")
+_OUTPUT_DIR = flags.DEFINE_string(
+    "output_dir", None, "Folder of the versions; the model goes into a numbered folder below it."
+)
+_VERSION = flags.DEFINE_integer(
+    "version", None, "Number of the version; by default one more than the highest.", lower_bound=1
+)
+_THRESHOLDS = flags.DEFINE_enum(
+    "thresholds",
+    "bundle",
+    ["bundle", "plain"],
+    "bundle: those of the bundle; plain: 0.5 for every type, as in the paper.",
+)
+_LARGE_IMAGES = flags.DEFINE_enum(
+    "large_images",
+    export.REFUSE,
+    export.LARGE_IMAGES,
+    "Images so large that analyze cuts them into tiles; refuse: answer with an error; "
+    "whole: detect in them as they are, where small cells may be missed.",
+)
+_MODEL_NAME = flags.DEFINE_string("model_name", "rbc_tf", "Name under which it will be served.")
+_WARMUP_IMAGE = flags.DEFINE_string(
+    "warmup_image", "", "Image for the warm-up requests; a synthetic smear by default."
+)
+_VERIFY_IMAGES = flags.DEFINE_string(
+    "verify_images",
+    "",
+    "Folder of images on which the model, run by TensorFlow alone, is compared with the chain.",
+)
+
+
+def main() -> int:
+    loaded = bundle.load_bundle(_BUNDLE_DIR.value)
+    if _THRESHOLDS.value == "plain":
+        loaded = loaded.with_plain_thresholds()
+    settings = export.ExportConfig(
+        _VERSION.value, _LARGE_IMAGES.value, _MODEL_NAME.value, _WARMUP_IMAGE.value
+    )
+    images = {}
+    if _VERIFY_IMAGES.value:  # before minutes of work
+        paths = pathlib.Path(_VERIFY_IMAGES.value), pathlib.Path(_OUTPUT_DIR.value)
+        images = analyze.find_images(*paths)
+    folder = export.export(loaded, _OUTPUT_DIR.value, settings)
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    print(f"SavedModel: {folder} ({size / 1e6:.1f} MB)")
+    if not images:
+        return 0
+    found = verify.compare(loaded, folder, images)
+    print(verify.told(found))
+    return 0 if found.is_equal else 1

@@ -1,0 +1,89 @@
+"""Cuts a patch for each labelled region of a dataset and keeps its ResNet-50 features.
+
+rbc_tf extract-features --dataset_dir=chula --features_dir=features --weights=imagenet
+
+A fine-tuned backbone says itself how patches are cut: give no crop flags with it.
+
+Run it again after an interruption, or after labels or splits have changed: features that are
+there already are kept.
+"""
+
+from absl import flags
+
+from rbc_tf.data.regions import RegionConfig
+from rbc_tf.features import crops, extract
+from rbc_tf.graphs import frozen
+
+REQUIRED = ("dataset_dir", "features_dir", "weights")
+
+_CROP, _REGIONS = crops.CropConfig(), RegionConfig()
+
+_DATASET_DIR = flags.DEFINE_string("dataset_dir", None, "The dataset folder.")
+_FEATURES_DIR = flags.DEFINE_string("features_dir", None, "Folder for the features.")
+_WEIGHTS = flags.DEFINE_string(
+    "weights",
+    None,
+    "'imagenet' (downloaded once), the path of a .h5 file of ResNet-50 weights without top or of "
+    "a .keras backbone, or 'random' (to try the software).",
+)
+_CROP_MODE = flags.DEFINE_enum(
+    "crop_mode",
+    _CROP.mode,
+    crops.MODES,
+    "stretch: as the paper; letterbox: keeps proportions; fixed_scale: keeps size as well.",
+)
+_PATCH_SIZE = flags.DEFINE_integer("patch_size", _CROP.size, "Side of a patch in pixels.")
+_CONTEXT = flags.DEFINE_float(
+    "context", _CROP.context, "Margin around a box, as a share of its sides."
+)
+_WINDOW = flags.DEFINE_float("window", None, "Side of the window in pixels, for fixed_scale.")
+_SUPERSAMPLE = flags.DEFINE_integer(
+    "supersample",
+    _CROP.supersample,
+    "Samples per pixel and axis; 2 or 3 where patches are smaller than regions.",
+)
+_CONNECTIVITY = flags.DEFINE_integer(
+    "connectivity", _REGIONS.connectivity, "8, or 4: pixels that touch at a corner are apart."
+)
+_MIN_AREA = flags.DEFINE_integer(
+    "min_area", _REGIONS.min_area, "Smaller regions, in pixels, are dropped as dirt."
+)
+_BATCH_SIZE = flags.DEFINE_integer("batch_size", 32, "Patches per run of the network.")
+_SEED = flags.DEFINE_integer("seed", 0, "Seed of random weights.")
+_PRECISION = flags.DEFINE_enum(
+    "precision",
+    frozen.FLOAT32,
+    frozen.PRECISIONS,
+    "Numbers that the network computes with; auto: float16 on a GPU, bfloat16 on processors that "
+    "have it, else float32. Tools that fill the same folder themselves expect float32.",
+)
+_OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace features made of something else.")
+
+
+def _crop() -> crops.CropConfig | None:
+    """What the crop flags say; None where none of them is given."""
+    given = (_CROP_MODE, _PATCH_SIZE, _CONTEXT, _WINDOW, _SUPERSAMPLE)
+    if not any(flag.present for flag in given):
+        return None
+    return crops.CropConfig(
+        mode=_CROP_MODE.value,
+        size=_PATCH_SIZE.value,
+        context=_CONTEXT.value,
+        window=_WINDOW.value,
+        supersample=_SUPERSAMPLE.value,
+    )
+
+
+def main() -> None:
+    config = extract.ExtractionConfig(
+        weights=_WEIGHTS.value,
+        crop=_crop(),
+        regions=RegionConfig(connectivity=_CONNECTIVITY.value, min_area=_MIN_AREA.value),
+        batch_size=_BATCH_SIZE.value,
+        seed=_SEED.value,
+        precision=_PRECISION.value,
+    )
+    table = extract.extract_features(
+        _DATASET_DIR.value, _FEATURES_DIR.value, config, _OVERWRITE.value
+    )
+    print(f"{len(table)} patches, {table.features.shape[1]} features each: {_FEATURES_DIR.value}")

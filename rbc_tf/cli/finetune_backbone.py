@@ -1,0 +1,102 @@
+"""Trains ResNet-50 on the labelled patches of a dataset: better features than frozen ones.
+
+rbc_tf finetune-backbone --dataset_dir=chula --output_dir=runs/backbone \\
+    --weights=imagenet --crop_mode=fixed_scale --window=80 --patch_size=80
+
+Learns from the split 'train', keeps the epoch that is best on 'validation'; extract-features
+takes OUTPUT/backbone.keras as --weights. Run it again after an interruption.
+
+The training calls Keras alone. Where an accelerator is at hand only under another backend:
+--mode=cut here, then KERAS_BACKEND=jax (or torch) and --mode=train there, with OUTPUT carried
+over; TensorFlow need not be installed there.
+"""
+
+import pathlib
+
+from absl import flags
+
+from rbc_tf.core import config as config_lib
+from rbc_tf.features import finetuning, patch_archive
+from rbc_tf.features.backbones import backbone
+from rbc_tf.features.backbones import resnet50 as resnet
+
+REQUIRED = ("output_dir",)
+
+_DATASET_DIR = flags.DEFINE_string("dataset_dir", None, "Dataset folder with splits; to cut.")
+_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "For patches, training and backbone.")
+_MODE = flags.DEFINE_enum(
+    "mode", "cut_and_train", ["cut_and_train", "cut", "train"], "What is to be done."
+)
+_REGIONS = flags.DEFINE_enum(
+    "regions",
+    patch_archive.SINGLE_CELL,
+    patch_archive.REGION_CHOICES,
+    "What it learns from. single_cell: fit for cross-validate, which compares training "
+    "on single cells with training on all regions; all: for use.",
+)
+_WEIGHTS = flags.DEFINE_string(
+    "weights",
+    "scratch",
+    "To begin with: 'imagenet', the path of a .h5 or .keras file, or 'scratch'.",
+)
+_CROP_MODE = flags.DEFINE_string("crop_mode", "stretch", "As in extract-features.")
+_PATCH_SIZE = flags.DEFINE_integer("patch_size", 80, "Side of a patch in pixels.")
+_CONTEXT = flags.DEFINE_float("context", 0.0, "As in extract-features.")
+_WINDOW = flags.DEFINE_float("window", None, "As in extract-features.")
+_SUPERSAMPLE = flags.DEFINE_integer("supersample", 1, "As in extract-features.")
+_CONFIG_FILE = flags.DEFINE_multi_string("config_file", [], "YAML settings; repeatable.")
+_PARAMS_OVERRIDE = flags.DEFINE_string(
+    "params_override", "", "YAML settings such as '{epochs: 20, precision: mixed_bfloat16}'."
+)
+
+_SPLITS = ("train", "validation")
+
+
+def main() -> None:
+    folder = pathlib.Path(_OUTPUT_DIR.value)
+    config = config_lib.load_layers(
+        finetuning.FinetuningConfig, _CONFIG_FILE.value, _PARAMS_OVERRIDE.value
+    )
+    if _MODE.value != "train":
+        _cut(folder)
+    if _MODE.value != "cut":
+        _train(folder, config)
+
+
+def _archive_path(folder: pathlib.Path, split: str) -> pathlib.Path:
+    return folder / f"patches_{split}.npz"
+
+
+def _cut(folder: pathlib.Path) -> None:
+    # Cutting is TensorFlow's; training must also run where that is not installed.
+    from rbc_tf.features import collect_patches, crops
+
+    if not _DATASET_DIR.value:
+        raise ValueError("--dataset_dir must be given to cut patches. Received: none")
+    crop = crops.CropConfig(
+        mode=_CROP_MODE.value,
+        size=_PATCH_SIZE.value,
+        context=_CONTEXT.value,
+        window=_WINDOW.value,
+        supersample=_SUPERSAMPLE.value,
+    )
+    for split in _SPLITS:
+        archive = collect_patches.collect_patches(_DATASET_DIR.value, split, crop, _REGIONS.value)
+        archive.save(_archive_path(folder, split))
+        print(f"{split}: {len(archive)} patches of {len(archive.about['image_hashes'])} images")
+
+
+def _train(folder: pathlib.Path, config: finetuning.FinetuningConfig) -> None:
+    train, validation = (
+        patch_archive.PatchArchive.load(_archive_path(folder, split)) for split in _SPLITS
+    )
+    start = None
+    if _WEIGHTS.value != "scratch":
+        start = backbone.load_backbone(_WEIGHTS.value, train.patches.shape[1]).model
+    model, history = finetuning.finetune(train, validation, config, start, folder / "training")
+    record = finetuning.make_record(train, validation, config, history)
+    trained = backbone.Backbone(model, resnet.hash_of_weights(model), record)
+    trained.save(folder / backbone.FILE)
+    best = record["best"]
+    print(f"best epoch {best['epoch']} of {len(history)}: mean AUC {best['mean_auc']:.4f}")
+    print(f"backbone: {folder / backbone.FILE}")
