@@ -10,7 +10,8 @@ _PACKAGE = _ROOT / "rbc_tf"
 
 # What the modules of a folder may import from, besides the root modules and their own folder.
 _MAY_IMPORT = {
-    "": {"cli"},  # `python -m rbc_tf`
+    # The public names, looked up when they are first asked for; and `python -m rbc_tf`.
+    "": {"inference", "cli"},
     "core": set(),
     "graphs": {"core"},
     "metrics": {"core"},

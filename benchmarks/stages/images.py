@@ -22,7 +22,7 @@ from rbc_tf.core.cell_types import PAPER
 from rbc_tf.core.types import AnalyzedRegions
 from rbc_tf.data import regions
 from rbc_tf.data.synthetic import SmearConfig, render_smear
-from rbc_tf.inference import results
+from rbc_tf.inference.analysis import Analysis
 from rbc_tf.inference.report import embedding, overlay, page
 from rbc_tf.inference.report.image_data import image_data
 
@@ -72,8 +72,8 @@ def make_case(num_cells: int, shape: tuple[int, int]) -> Case:
         abnormal=rng.random(len(boxes)).astype(np.float32),
     )
     labels = found.probabilities > 0.8
-    result = results.image_result("smear.png", "", (*shape, 3), found, labels, PAPER, _THRESHOLD)
-    return Case(image_io.encode_png(smear.image, "smear.png"), result)
+    analysis = Analysis.from_arrays("smear.png", "", (*shape, 3), found, labels, PAPER, _THRESHOLD)
+    return Case(image_io.encode_png(smear.image, "smear.png"), analysis.to_json())
 
 
 def contenders(case: Case) -> list[Contender]:

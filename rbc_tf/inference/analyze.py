@@ -144,9 +144,7 @@ def _analyze_images(
         images.items(),
         read=lambda item: image_analysis.decode(*item, image_io.read_bytes(item[1])),
         work=lambda image: image_analysis.analyze(chain, image),
-        write=lambda image, result: image_analysis.write(
-            folder, image, result, chain.manifest.cell_types
-        ),
+        write=lambda image, analysis: image_analysis.write(folder, image, analysis),
         expected=image_io.ImageError,
     )
     failed = {}

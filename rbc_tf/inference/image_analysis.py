@@ -6,8 +6,7 @@ import pathlib
 import numpy as np
 
 from rbc_tf.core import files, image_io
-from rbc_tf.core.cell_types import CellTypes
-from rbc_tf.inference import results
+from rbc_tf.inference.analysis import Analysis
 from rbc_tf.inference.chain import Chain
 from rbc_tf.inference.report import overlay
 from rbc_tf.inference.results_folder import ResultsFolder, overlay_name, result_name
@@ -19,12 +18,12 @@ class SourceImage:
 
     Attributes:
         name: its path below the input folder.
-        sha256: hash of its file.
+        sha256: hash of its file; None where it comes from none.
         pixels: uint8 [H, W, 3] RGB.
     """
 
     name: str
-    sha256: str
+    sha256: str | None
     pixels: np.ndarray
 
 
@@ -34,10 +33,10 @@ def decode(name: str, path: str | pathlib.Path, content: bytes) -> SourceImage:
     return SourceImage(name, files.sha256_of_bytes(content), pixels)
 
 
-def analyze(chain: Chain, image: SourceImage) -> dict:
-    """The JSON of the image (see `pipeline.results`)."""
+def analyze(chain: Chain, image: SourceImage) -> Analysis:
+    """Finds and classifies the regions of an image."""
     found = chain.analyze(image.pixels)
-    return results.image_result(
+    return Analysis.from_arrays(
         image.name,
         image.sha256,
         image.pixels.shape,
@@ -48,9 +47,10 @@ def analyze(chain: Chain, image: SourceImage) -> dict:
     )
 
 
-def write(folder: ResultsFolder, image: SourceImage, result: dict, cell_types: CellTypes) -> None:
+def write(folder: ResultsFolder, image: SourceImage, analysis: Analysis) -> None:
     """Writes the overlay and then the JSON, which says that the image is done."""
-    picture = overlay.draw(image.pixels, result, cell_types)
+    result = analysis.to_json()
+    picture = overlay.draw(image.pixels, result, analysis.cell_types)
     folder.write(overlay_name(image.name), image_io.encode_png(picture, image.name))
     folder.write_json(result_name(image.name), result)
 

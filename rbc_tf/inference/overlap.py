@@ -1,6 +1,7 @@
 """Reading and writing while the networks compute, a few images at a time."""
 
 import collections
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
 from typing import TypeVar
@@ -11,6 +12,27 @@ Result = TypeVar("Result")
 
 # Images read ahead, and images waiting to be written: what bounds the memory.
 _AHEAD = 2
+
+
+def read_ahead(
+    items: Iterable[Item], read: Callable[[Item], Value]
+) -> Iterator[tuple[Item, "futures.Future[Value]"]]:
+    """Yields every item in order with what `read`, in a thread of its own, makes of it.
+
+    Close the generator to leave it early: what has not begun to be read then never will.
+    """
+    with futures.ThreadPoolExecutor(1) as reader:
+        reading = collections.deque()
+        try:
+            for item in items:
+                reading.append((item, reader.submit(read, item)))
+                if len(reading) > _AHEAD:
+                    yield reading.popleft()
+            while reading:
+                yield reading.popleft()
+        finally:
+            for _, future in reading:
+                future.cancel()
 
 
 def overlapped(
@@ -36,28 +58,17 @@ def overlapped(
         read_value = value.result()
         return writer.submit(write, read_value, work(read_value))
 
-    with futures.ThreadPoolExecutor(1) as reader, futures.ThreadPoolExecutor(1) as writer:
-        reading, writing = collections.deque(), collections.deque()
-        try:
-            for item in _read_ahead(items, lambda item: reader.submit(read, item), reading):
-                writing.append(_caught(item[0], lambda value=item[1]: worked(value), expected))
-                while len(writing) > _AHEAD:
-                    yield _finished(*writing.popleft(), expected)
-            while writing:
+    with (
+        futures.ThreadPoolExecutor(1) as writer,
+        contextlib.closing(read_ahead(items, read)) as values,
+    ):
+        writing = collections.deque()
+        for item, value in values:
+            writing.append(_caught(item, lambda value=value: worked(value), expected))
+            while len(writing) > _AHEAD:
                 yield _finished(*writing.popleft(), expected)
-        finally:
-            # An error, or a caller that stops: what has not begun never will.
-            for future in reading:
-                future[1].cancel()
-
-
-def _read_ahead(items, submit, reading: collections.deque):
-    for item in items:
-        reading.append((item, submit(item)))
-        if len(reading) > _AHEAD:
-            yield reading.popleft()
-    while reading:
-        yield reading.popleft()
+        while writing:
+            yield _finished(*writing.popleft(), expected)
 
 
 def _caught(item, start, expected):

@@ -12,7 +12,7 @@ import tqdm
 
 from rbc_tf.core import image_io
 from rbc_tf.graphs import frozen
-from rbc_tf.inference import results
+from rbc_tf.inference import analysis
 from rbc_tf.inference.bundle import Bundle
 from rbc_tf.inference.report import page
 from rbc_tf.inference.report.overview import Run
@@ -114,9 +114,9 @@ def write_tables(
         temporary.open("w", newline="", encoding="utf-8") as file,
     ):
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(results.csv_header(cell_types))
+        writer.writerow(analysis.csv_header(cell_types))
         for result in _load_results(folder, names):
-            writer.writerows(results.csv_rows(result))
+            writer.writerows(analysis.csv_rows(result))
             totals["regions"] += result["num_regions"]
             totals["abnormal"] += result["num_abnormal_regions"]
             by_type.update(result["num_regions_by_type"])
@@ -129,7 +129,7 @@ def write_tables(
             "num_regions": totals["regions"],
             "num_regions_by_type": {name: by_type[name] for name in cell_types.names},
             "num_abnormal_regions": totals["abnormal"],
-            **results.abnormal_share(totals["abnormal"], totals["regions"]),
+            **analysis.abnormal_share(totals["abnormal"], totals["regions"]),
             "thresholds": dict(zip(cell_types.names, manifest.thresholds, strict=True)),
             "threshold_objective": manifest.threshold_objective,
             "backbone": manifest.backbone,

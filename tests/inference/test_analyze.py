@@ -9,7 +9,7 @@ import pytest
 
 from rbc_tf.core import image_io
 from rbc_tf.core.cell_types import PAPER
-from rbc_tf.inference import analyze, bundle, results
+from rbc_tf.inference import analysis, analyze, bundle
 from tests import builders
 
 
@@ -65,7 +65,7 @@ def test_results_of_a_folder(loaded, images, tmp_path):
 
     rows = builders.read_csv(out / "regions.csv")
     assert [row["image"] for row in rows] == ["a.png"] * 2 + ["b c é.png"] * 2 + ["sub/a.png"] * 2
-    assert list(rows[0]) == results.csv_header(PAPER)
+    assert list(rows[0]) == analysis.csv_header(PAPER)
     assert (rows[0]["labels"], rows[0]["abnormal"], rows[1]["region"]) == ("Oval;Stom", "1", "2")
 
     totals = json.loads((out / "summary.json").read_text())

@@ -20,7 +20,7 @@ def check_unseen(bundle: Bundle, dataset: Dataset, split: str) -> None:
     """Refuses images of groups that the classifier of a bundle was trained or tuned on.
 
     Images are compared by content; one that took part rules out its whole group. (Those that a
-    backbone was fine-tuned on, `pipeline.evaluate` refuses; which images a detector was trained
+    backbone was fine-tuned on, `evaluation.bundle.run` refuses; which images a detector was trained
     on is not known.)
 
     Raises:

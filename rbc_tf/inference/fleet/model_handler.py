@@ -17,7 +17,7 @@ from rbc_tf.inference.image_analysis import SourceImage
 class ChainHandler(ModelHandler[SourceImage, PredictionResult, Chain]):
     """Analyses images with the chain of a bundle, which each process of a worker loads once.
 
-    The threads of a process share it. Predictions are the JSON of an image (`pipeline.results`).
+    The threads of a process share it. Predictions are of type `Analysis`.
     """
 
     def __init__(

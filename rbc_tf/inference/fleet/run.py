@@ -1,4 +1,4 @@
-"""A run on Beam, from a folder of images to the same folder of results as `pipeline.analyze`.
+"""A run on Beam, from a folder of images to the same folder of results as `inference.analyze`.
 
 Beside those results stands failed.jsonl, the dead letters: {"image": NAME, "reason": TEXT} a line.
 """
@@ -96,7 +96,7 @@ def _run(
         # Listed by a worker: the description of a pipeline must not grow with the images.
         | "List" >> beam.FlatMap(_list_images, str(folder), given_up)
         | "Spread" >> beam.Reshuffle()
-        | transforms.AnalyzeImages(handler, folder, bundle.manifest.cell_types)
+        | transforms.AnalyzeImages(handler, folder)
     )
     _ = (
         failed

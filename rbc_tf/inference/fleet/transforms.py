@@ -9,7 +9,6 @@ from apache_beam.metrics import Metrics
 from apache_beam.ml.inference.base import PredictionResult, RunInference
 
 from rbc_tf.core import files, image_io
-from rbc_tf.core.cell_types import CellTypes
 from rbc_tf.inference import image_analysis
 from rbc_tf.inference.fleet import remote
 from rbc_tf.inference.fleet.model_handler import ChainHandler
@@ -34,12 +33,12 @@ class AnalyzeImages(beam.PTransform):
     are written again.
     """
 
-    def __init__(self, handler: ChainHandler, folder: ResultsFolder, cell_types: CellTypes):
-        """Takes the model, the folder of results as workers see it, and the bundle's types."""
+    def __init__(self, handler: ChainHandler, folder: ResultsFolder):
+        """Takes the model, and the folder of results as workers see it."""
         super().__init__()
         self._handler = handler
         self._read = _Read(folder)
-        self._write = _Write(folder, cell_types)
+        self._write = _Write(folder)
 
     def expand(self, images):
         read = images | "Read" >> beam.ParDo(self._read).with_outputs(FAILED, main="images")
@@ -80,15 +79,14 @@ class _Read(_ImageDoFn):
 
 
 class _Write(_ImageDoFn):
-    def __init__(self, folder: ResultsFolder, cell_types: CellTypes):
+    def __init__(self, folder: ResultsFolder):
         super().__init__(folder)
-        self._cell_types = cell_types
         self._written = 0
 
     def process(self, element: PredictionResult) -> Iterator[_Failure]:
-        image, result = element.example, element.inference
+        image, analysis = element.example, element.inference
         try:
-            image_analysis.write(self._folder, image, result, self._cell_types)
+            image_analysis.write(self._folder, image, analysis)
         except image_io.ImageError as error:
             yield self._fail(image.name, error)
             return

@@ -1,4 +1,4 @@
-"""What the page knows of one image: its JSON of `pipeline.results` without the repeated keys."""
+"""What the page knows of one image: its JSON (`Analysis.to_json`) without the repeated keys."""
 
 from collections.abc import Sequence
 

@@ -28,7 +28,7 @@ def draw(image: np.ndarray, result: dict, cell_types: CellTypes) -> np.ndarray:
 
     Args:
         image: uint8 [H, W, 3] RGB.
-        result: its JSON (see `pipeline.results`).
+        result: its JSON (see `Analysis.to_json`).
         cell_types: the list of types.
 
     Returns:

@@ -52,7 +52,7 @@ def write_report(
     Args:
         path: of the file.
         run: what is said of the whole run.
-        images: the JSON of each analysed image (see `pipeline.results`), and the image's file.
+        images: the JSON of each analysed image (see `Analysis.to_json`), and the image's file.
         image_size: longer side of the embedded pictures, in pixels; 0: no pictures.
         read_image: gives uint8 [H, W, 3] RGB of an image's file; raises ImageError.
 

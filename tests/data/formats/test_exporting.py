@@ -18,7 +18,7 @@ from rbc_tf.core.types import AnalyzedRegions
 from rbc_tf.data import dataset, regions
 from rbc_tf.data.formats import exporting, sources
 from rbc_tf.data.formats.importing import import_annotations
-from rbc_tf.inference import results
+from rbc_tf.inference.analysis import Analysis
 
 _ROOT = pathlib.Path(__file__).parents[3]
 
@@ -44,9 +44,9 @@ def _write_results(folder, boxes_of_images):
         found = AnalyzedRegions(
             boxes, np.linspace(1, 0.5, n, dtype=np.float32), probabilities, np.full(n, 0.25)
         )
-        result = results.image_result(
+        result = Analysis.from_arrays(
             name, "0" * 64, (80, 100), found, probabilities > 0.5, PAPER, 0.5
-        )
+        ).to_json()
         path = folder / "images" / f"{name}.json"
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps(result, ensure_ascii=False), encoding="utf-8")

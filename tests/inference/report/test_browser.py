@@ -14,7 +14,7 @@ import pytest
 from rbc_tf.core import image_io
 from rbc_tf.core.cell_types import CellType, CellTypes
 from rbc_tf.core.types import AnalyzedRegions
-from rbc_tf.inference import results
+from rbc_tf.inference import analysis
 from rbc_tf.inference.report import overview, page
 
 _selenium = pytest.importorskip("selenium", reason="selenium is not installed (pip install .[dev])")
@@ -70,7 +70,9 @@ def _result(name, probabilities):
         np.array([max(p[1:], default=0) for p in probabilities.tolist()]) ** 2,
     )
     labels = probabilities > np.array(_THRESHOLDS)
-    return results.image_result(name, "", (90, 120, 3), found, labels, _TYPES, 0.5)
+    return analysis.Analysis.from_arrays(
+        name, "", (90, 120, 3), found, labels, _TYPES, 0.5
+    ).to_json()
 
 
 @pytest.fixture(scope="module")
@@ -343,8 +345,8 @@ def test_regions_are_downloaded_as_the_run_has_them(opened, downloads, loaded):
     _click(opened, "#show-images")
     _click(opened, "#download-regions")
     header, *rows = _downloaded(downloads, "regions_filtered.csv")
-    assert header == results.csv_header(_TYPES)
-    expected = [row for result in loaded for row in results.csv_rows(result)]
+    assert header == analysis.csv_header(_TYPES)
+    expected = [row for result in loaded for row in analysis.csv_rows(result)]
     assert len(rows) == len(expected) == 137
     text = [header.index(name) for name in ("image", "labels")]
     for row, wanted in zip(rows, expected, strict=True):

@@ -5,7 +5,7 @@ import pytest
 
 from rbc_tf.core.cell_types import PAPER
 from rbc_tf.core.types import AnalyzedRegions
-from rbc_tf.inference import results
+from rbc_tf.inference.analysis import Analysis
 from rbc_tf.inference.report import overlay
 
 
@@ -17,7 +17,7 @@ def _result(shape, boxes, abnormal):
         np.array(abnormal, float),
     )
     labels = found.probabilities > 0.5
-    return results.image_result("x", "", shape, found, labels, PAPER, 0.5)
+    return Analysis.from_arrays("x", "", shape, found, labels, PAPER, 0.5).to_json()
 
 
 def _edge_colours(picture, top, left, scale):

@@ -17,7 +17,8 @@ from scipy import stats
 from rbc_tf.core import image_io
 from rbc_tf.core.cell_types import PAPER, CellType, CellTypes
 from rbc_tf.core.types import AnalyzedRegions
-from rbc_tf.inference import analyze, bundle, results
+from rbc_tf.inference import analyze, bundle
+from rbc_tf.inference.analysis import Analysis
 from rbc_tf.inference.report import doubt, embedding, overview, page
 from rbc_tf.inference.report.image_data import image_data
 from tests import builders
@@ -37,7 +38,7 @@ def _result(name, probabilities, abnormal, cell_types=PAPER, thresholds=_THRESHO
         np.array(abnormal, float),
     )
     labels = probabilities > np.array(thresholds)
-    return results.image_result(name, "", (30, 40, 3), found, labels, cell_types, 0.5)
+    return Analysis.from_arrays(name, "", (30, 40, 3), found, labels, cell_types, 0.5).to_json()
 
 
 def _run(loaded, failed=(), cell_types=PAPER, thresholds=_THRESHOLDS, **others):

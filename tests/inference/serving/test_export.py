@@ -1,6 +1,4 @@
-"""The chain as a SavedModel, of parts as small as they can be: a detector that finds as many
-regions as the first value of an image says, and a ResNet of one convolution.
-"""
+"""The chain as a SavedModel, of the smallest parts (`tiny_bundle`)."""
 
 import json
 import pathlib
@@ -9,34 +7,16 @@ import subprocess
 import sys
 
 import cv2
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
-from rbc_tf.classification.abnormality import AbnormalityModel
-from rbc_tf.classification.calibration import Calibration
-from rbc_tf.classification.classifier import Classifier
-from rbc_tf.classification.heads import HEADS_LAYER, HeadsConfig, build_heads
 from rbc_tf.core import image_io
 from rbc_tf.core.cell_types import PAPER
-from rbc_tf.features.backbones import resnet50 as resnet
-from rbc_tf.features.backbones.backbone import Backbone
-from rbc_tf.features.crops import CropConfig
-from rbc_tf.inference import bundle as bundles
 from rbc_tf.inference.chain import Chain
 from rbc_tf.inference.serving import export, verify, warmup
-
-# More than a batch of patches, and more than the threshold lets through.
-_PLACES = 40
-_SCORE_THRESHOLD = 0.3
-# Scores fall by 0.02 from 0.99 on: those of the first 35 places are above 0.3.
-_MOST_FOUND = 35
-_TRAINING_SIZE = (48, 64)
-
-# These thresholds, and those of the trees below, lie among what the networks say of patches.
-_CALIBRATION = Calibration((1.0, 2.0, 0.5, 1.0, 1.5, 3.0), (0.913, 0.475, 0.4, 0.82, 0.5, 0.42))
+from tests import tiny_bundle
 
 _RANKS = {
     "num_detections": 1,
@@ -49,79 +29,13 @@ _RANKS = {
 }
 
 
-class _Detector(tf.Module):
-    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, "inputs")])
-    def detect(self, inputs):
-        batch = tf.shape(inputs)[0]
-        size = tf.cast(tf.shape(inputs)[1:3], tf.float32)
-        steps = tf.range(_PLACES, dtype=tf.float32)[:, None] / (2 * _PLACES)
-        boxes = tf.concat([steps * size, (steps + 0.4) * size], axis=1)
-        scale = tf.constant([2.0, 0.5])
-        places = tf.tile((boxes * tf.tile(scale, [2]))[None], [batch, 1, 1])
-        scores = tf.tile(0.99 - 0.02 * tf.range(_PLACES, dtype=tf.float32)[None], [batch, 1])
-        info = tf.tile(tf.stack([size, size, scale, 0 * scale])[None], [batch, 1, 1])
-        return {
-            "detection_boxes": tf.ensure_shape(places, [None, _PLACES, 4]),
-            "detection_scores": tf.ensure_shape(scores, [None, _PLACES]),
-            "num_detections": tf.minimum(tf.cast(inputs[:, 0, 0, 0], tf.int32), _PLACES),
-            "image_info": info,
-        }
-
-
-def _image(count, height=48, width=64):
-    image = np.random.default_rng(count).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    image[0, 0, 0] = count
-    return image
-
-
 def _png(image):
     return cv2.imencode(".png", image[..., ::-1])[1].tobytes()
 
 
-def _write_parts(folder):
-    detector = _Detector()
-    signatures = {"serving_default": detector.detect}
-    tf.saved_model.save(detector, str(folder / "detector"), signatures=signatures)
-    record = {"training_image_size": _TRAINING_SIZE, "largest_training_region": [20, 20]}
-    (folder / "detector" / "detector.json").write_text(json.dumps(record))
-
-    patches = keras.Input((32, 32, 3))
-    values = keras.layers.Conv2D(8, 5, strides=4, activation="relu", kernel_initializer="ones")(
-        keras.layers.Rescaling(1 / 199)(patches)
-    )
-    network = keras.Model(patches, keras.layers.GlobalAveragePooling2D()(values))
-    Backbone(resnet.with_preprocessing(network), "").save(folder / "backbone.keras")
-
-    heads = build_heads(PAPER.names, 8, HeadsConfig(hidden_units=4))
-    layer = heads.get_layer(HEADS_LAYER)
-    layer.hidden_bias.assign(np.ones((len(PAPER), 4)))
-    layer.output_bias.assign(np.linspace(-0.5, 0.5, len(PAPER)))
-    trees = AbnormalityModel(
-        names=PAPER.names,
-        baseline=0.1,
-        learning_rate=1.0,
-        roots=[0, 3],
-        feature=[0, 0, 0, 5, 0, 0],
-        threshold=[0.913, 0, 0, 0.284, 0, 0],
-        left=[1, -1, -1, 4, -1, -1],
-        right=[2, -1, -1, 5, -1, -1],
-        value=[0.0, -1.0, 0.3, 0.0, -0.7, 0.9],
-    )
-    Classifier(PAPER, heads, _CALIBRATION, trees, {}).save(folder / "classifier")
-    return bundles.Parts(folder / "detector", folder / "backbone.keras", folder / "classifier")
-
-
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("parts")
-    manifest = bundles.Manifest(
-        cell_types=PAPER,
-        crop=CropConfig(mode="letterbox", size=32),
-        calibration=_CALIBRATION,
-        threshold_objective="f1",
-        score_threshold=_SCORE_THRESHOLD,
-    )
-    return bundles.write_bundle(folder / "bundle", _write_parts(folder), manifest)
+    return tiny_bundle.write(tmp_path_factory.mktemp("parts"))
 
 
 @pytest.fixture(scope="module")
@@ -165,29 +79,30 @@ def _check(answer, row, image, chain):
 
 def test_a_batch_of_files_of_different_sizes(model, chain):
     sizes = [(48, 64), (60, 80), (30, 33), (48, 64), (1, 1)]
-    images = [_image(n, *size) for n, size in zip((0, 1, 2, 200, 3), sizes, strict=True)]
+    images = [tiny_bundle.image(n, *size) for n, size in zip((0, 1, 2, 200, 3), sizes, strict=True)]
     answer = _ask(model, "serving_default", [_png(image) for image in images])
     counts = [_check(answer, row, image, chain) for row, image in enumerate(images)]
-    assert counts[:4] == [0, 1, 2, _MOST_FOUND]
+    assert counts[:4] == [0, 1, 2, tiny_bundle.MOST_FOUND]
     assert {name: values.ndim for name, values in answer.items()} == _RANKS
     # Patches are told apart in all that is compared, so that a wrong one would be seen.
     for name in ("probabilities", "labels", "abnormal_probability", "abnormal"):
-        assert len(np.unique(answer[name][3, :_MOST_FOUND], axis=0)) > 1, name
+        assert len(np.unique(answer[name][3, : tiny_bundle.MOST_FOUND], axis=0)) > 1, name
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_pixels(model, chain, count):
-    images = np.array([_image(7 + n) for n in range(count)], np.uint8).reshape(count, 48, 64, 3)
+    images = [tiny_bundle.image(7 + n) for n in range(count)]
+    images = np.array(images, np.uint8).reshape(count, 48, 64, 3)
     answer = _ask(model, "image_tensor", images)
     for row, image in enumerate(images):
         assert _check(answer, row, image, chain) == 7 + row
     assert {len(values) for values in answer.values()} == {count}
-    assert answer["boxes"].shape == (count, _PLACES, 4)
+    assert answer["boxes"].shape == (count, tiny_bundle.PLACES, 4)
 
 
 def test_no_files(model):
     answer = _ask(model, "serving_default", np.array([], object))
-    assert answer["labels"].shape == (0, _PLACES, len(PAPER))
+    assert answer["labels"].shape == (0, tiny_bundle.PLACES, len(PAPER))
 
 
 def test_large_images_are_refused_where_the_chain_would_cut_them(model, chain, bundle, tmp_path):
@@ -195,10 +110,10 @@ def test_large_images_are_refused_where_the_chain_would_cut_them(model, chain, b
     for size in ((61, 80), (60, 81)):
         assert len(chain.tiles.cut(*size)) > 1
         with pytest.raises(tf.errors.InvalidArgumentError, match="at most 60 x 80 pixels"):
-            _ask(model, "image_tensor", _image(2, *size)[None])
+            _ask(model, "image_tensor", tiny_bundle.image(2, *size)[None])
     folder = export.export(bundle, tmp_path, export.ExportConfig(large_images="whole"))
     whole = tf.saved_model.load(str(folder))
-    assert _ask(whole, "image_tensor", _image(2, 61, 81)[None])["num_detections"] == [2]
+    assert _ask(whole, "image_tensor", tiny_bundle.image(2, 61, 81)[None])["num_detections"] == [2]
 
 
 def test_an_image_without_pixels_is_refused(model):
@@ -210,11 +125,11 @@ def test_what_travels_inside(model, bundle):
     # The asset is found through the model, wherever its folder lies.
     content = json.loads(pathlib.Path(model.description.asset_path.numpy().decode()).read_text())
     assert [entry["name"] for entry in content["cell_types"]] == list(PAPER.names)
-    assert content["thresholds"] == list(_CALIBRATION.thresholds)
-    assert content["temperatures"] == list(_CALIBRATION.temperatures)
-    assert content["score_threshold"] == _SCORE_THRESHOLD
+    assert content["thresholds"] == list(tiny_bundle.CALIBRATION.thresholds)
+    assert content["temperatures"] == list(tiny_bundle.CALIBRATION.temperatures)
+    assert content["score_threshold"] == tiny_bundle.SCORE_THRESHOLD
     assert content["bundle_sha256"] == bundle.sha256
-    assert content["max_detections"] == _PLACES
+    assert content["max_detections"] == tiny_bundle.PLACES
     assert content["largest_image"] == [60, 80]
     assert content["versions"]["rbc_tf"]
 
@@ -234,7 +149,7 @@ def test_warmup_requests_are_those_of_both_signatures(served, model):
 
 
 def test_the_image_to_warm_up_with_may_be_given(bundle, tmp_path):
-    image_io.write_png(tmp_path / "large.png", _image(2, 61, 80))
+    image_io.write_png(tmp_path / "large.png", tiny_bundle.image(2, 61, 80))
     settings = export.ExportConfig(warmup_image=str(tmp_path / "large.png"))
     with pytest.raises(image_io.ImageError, match=r"large\.png: an image of at most 60 x 80"):
         export.export(bundle, tmp_path / "served", settings)
@@ -267,8 +182,8 @@ class _OtherChain(Chain):
 
 def test_what_differs_is_found(bundle, served, tmp_path, monkeypatch):
     images = {name: tmp_path / name for name in ("a.png", "large.png")}
-    image_io.write_png(images["a.png"], _image(5))
-    image_io.write_png(images["large.png"], _image(5, 100, 100))
+    image_io.write_png(images["a.png"], tiny_bundle.image(5))
+    image_io.write_png(images["large.png"], tiny_bundle.image(5, 100, 100))
     monkeypatch.setattr(verify, "Chain", _OtherChain)
     found = verify.compare(bundle, served, images)
     assert not found.is_equal
@@ -282,7 +197,7 @@ def test_what_differs_is_found(bundle, served, tmp_path, monkeypatch):
 
 
 def test_tensorflows_own_tool_runs_it(served, model, tmp_path):
-    np.save(tmp_path / "files.npy", np.array([_png(_image(3))]))
+    np.save(tmp_path / "files.npy", np.array([_png(tiny_bundle.image(3))]))
     tool = [sys.executable, "-m", "tensorflow.python.tools.saved_model_cli"]
     done = subprocess.run(
         [
@@ -294,7 +209,7 @@ def test_tensorflows_own_tool_runs_it(served, model, tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    expected = _ask(model, "serving_default", [_png(_image(3))])
+    expected = _ask(model, "serving_default", [_png(tiny_bundle.image(3))])
     for name, values in expected.items():
         np.testing.assert_allclose(np.load(tmp_path / f"{name}.npy"), values, atol=1e-5)
 

@@ -1,0 +1,211 @@
+"""The Python API: a bundle loaded, images analysed, and the same as the command writes."""
+
+import csv
+import json
+import pathlib
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import rbc_tf
+from rbc_tf.core import image_io
+from rbc_tf.core.cell_types import PAPER
+from rbc_tf.inference import analyze
+from tests import tiny_bundle
+
+_ROOT = pathlib.Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    return tiny_bundle.write(tmp_path_factory.mktemp("parts"))
+
+
+@pytest.fixture(scope="module")
+def analyzer(bundle):
+    return rbc_tf.load(bundle.path, precision="float32")
+
+
+@pytest.fixture
+def images(tmp_path):
+    """Files with 0, 1, 5 and 35 regions; the last is larger than a tile."""
+    paths = []
+    for count, size in ((0, (48, 64)), (1, (30, 33)), (5, (60, 80)), (200, (100, 140))):
+        paths.append(tmp_path / "in" / f"{count:03d}.png")
+        image_io.write_png(paths[-1], tiny_bundle.image(count, *size))
+    return paths
+
+
+def test_a_loaded_bundle_says_what_it_predicts(analyzer):
+    assert analyzer.cell_types == PAPER
+    assert analyzer.thresholds == dict(
+        zip(PAPER.names, tiny_bundle.CALIBRATION.thresholds, strict=True)
+    )
+    assert analyzer.precision == "float32"
+
+
+def test_the_command_writes_what_the_api_answers(bundle, analyzer, images, tmp_path):
+    out = tmp_path / "out"
+    analyze.analyze(bundle, images[0].parent, out, precision="float32")
+    answered = [analyzer.analyze(path) for path in images]
+    assert [len(analysis.regions) for analysis in answered[:3]] == [0, 1, 5]
+    for path, analysis in zip(images, answered, strict=True):
+        assert analysis.to_json() == json.loads((out / "images" / f"{path.name}.json").read_text())
+    with (out / "regions.csv").open(newline="") as file:
+        header, *rows = csv.reader(file)
+    found = [row for analysis in answered for row in analysis.to_dicts()]
+    assert len(found) == len(rows) > 6
+    assert [list(row) for row in found] == [header] * len(rows)
+    assert [[str(value) for value in row.values()] for row in found] == rows
+
+
+def test_regions_are_objects(analyzer):
+    analysis = analyzer.analyze(tiny_bundle.image(200), name="mine")
+    assert (analysis.image, analysis.image_sha256) == ("mine", None)
+    assert (analysis.height, analysis.width) == (48, 64)
+    assert len(analysis.regions) == tiny_bundle.MOST_FOUND
+    for region in analysis.regions:
+        assert region.box == (region.box.ymin, region.box.xmin, region.box.ymax, region.box.xmax)
+        assert 0 <= region.box.ymin < region.box.ymax <= 48
+        assert 0 <= region.box.xmin < region.box.xmax <= 64
+        assert list(region.probabilities) == list(PAPER.names)
+        above = [n for n, p in region.probabilities.items() if p > analyzer.thresholds[n]]
+        assert list(region.labels) == above
+        assert region.abnormal == (region.abnormal_probability > 0.5)
+    assert len({region.labels for region in analysis.regions}) > 1
+    assert {region.abnormal for region in analysis.regions} == {True, False}
+    assert analysis.num_abnormal_regions == sum(r.abnormal for r in analysis.regions)
+    assert analysis.num_regions_by_type["Oval"] == sum("Oval" in r.labels for r in analysis.regions)
+
+
+def test_pixels_are_taken_as_files_are(analyzer, images):
+    for path in images:
+        of_pixels = analyzer.analyze(image_io.read_image(path))
+        assert of_pixels.regions == analyzer.analyze(str(path)).regions
+    grey = tiny_bundle.image(4)[..., 0]
+    image_io.write_png(images[0], grey)
+    assert analyzer.analyze(grey).regions == analyzer.analyze(images[0]).regions
+    assert len(analyzer.analyze(grey).regions) == 4
+
+
+@pytest.mark.parametrize(
+    ("pixels", "received"),
+    [
+        (np.zeros((4, 4, 3), np.float32), r"float32 \[4, 4, 3\]"),
+        (np.zeros((4, 4, 3), np.uint16), "uint16"),
+        (np.zeros((4, 4, 4), np.uint8), r"\[4, 4, 4\]"),
+        (np.zeros((2, 4, 4, 3), np.uint8), r"\[2, 4, 4, 3\]"),
+        (np.zeros(4, np.uint8), r"\[4\]"),
+        (np.zeros((0, 4, 3), np.uint8), r"must have pixels.*\[0, 4, 3\]"),
+        (np.zeros((4, 0), np.uint8), r"must have pixels.*\[4, 0\]"),
+    ],
+)
+def test_other_pixels_are_refused(analyzer, pixels, received):
+    with pytest.raises(ValueError, match=received):
+        analyzer.analyze(pixels)
+
+
+def test_other_objects_are_refused(analyzer):
+    with pytest.raises(TypeError, match="Received: list"):
+        analyzer.analyze([[0, 1], [2, 3]])
+
+
+def test_several_images_come_in_order(analyzer, images):
+    mixed = [images[2], tiny_bundle.image(3), str(images[1])]
+    found = list(analyzer.analyze_all(iter(mixed)))
+    assert [len(analysis.regions) for analysis in found] == [5, 3, 1]
+    assert [analysis.image for analysis in found] == [images[2].name, "", images[1].name]
+    assert list(analyzer.analyze_all([])) == []
+
+
+def test_several_images_are_read_as_they_are_needed(analyzer):
+    taken = []
+
+    def many():
+        for number in range(1000):
+            taken.append(number)
+            yield tiny_bundle.image(1)
+
+    several = analyzer.analyze_all(many())
+    next(several)
+    several.close()
+    assert len(taken) < 10
+
+
+def test_a_file_that_cannot_be_read(analyzer, images, tmp_path):
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"")
+    with pytest.raises(ValueError, match=r"broken\.png: the file is empty"):
+        analyzer.analyze(broken)
+    several = analyzer.analyze_all([images[1], broken, images[2]])
+    assert len(next(several).regions) == 1
+    with pytest.raises(image_io.ImageError, match=r"broken\.png"):
+        next(several)
+    errors = []
+    kept = analyzer.analyze_all(
+        [images[1], broken, images[2]], on_error=lambda *error: errors.append(error)
+    )
+    assert [len(analysis.regions) for analysis in kept] == [1, 5]
+    ((image, error),) = errors
+    assert image == broken
+    assert "empty" in str(error)
+
+
+def test_thresholds_of_the_paper(bundle):
+    plain = rbc_tf.load(bundle.path, plain_thresholds=True, precision="float32")
+    assert plain.thresholds == dict.fromkeys(PAPER.names, 0.5)
+
+
+def test_what_is_no_bundle_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="is no bundle"):
+        rbc_tf.load(tmp_path)
+
+
+def _python(code):
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=_ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout.strip()
+
+
+def test_the_package_is_imported_without_tensorflow():
+    code = "import sys, rbc_tf; print(sorted({'tensorflow', 'keras', 'numpy'} & set(sys.modules)))"
+    assert _python(code) == "[]"
+
+
+def test_the_package_is_imported_at_once():
+    seconds = "import time; t = time.perf_counter(); import rbc_tf; print(time.perf_counter() - t)"
+    fastest = min(float(_python(seconds)) for _ in range(3))
+    start = time.perf_counter()
+    _python("pass")
+    # A loaded machine may take its time for anything: never more than ten empty starts.
+    assert fastest < max(0.2, 10 * (time.perf_counter() - start))
+
+
+def test_public_names():
+    assert set(rbc_tf.__all__) <= set(dir(rbc_tf))
+    for name in rbc_tf.__all__:
+        assert getattr(rbc_tf, name) is not None
+    with pytest.raises(AttributeError, match="nothing_such"):
+        _ = rbc_tf.nothing_such
+
+
+def test_analysing_needs_no_extra(bundle, images):
+    """Nothing that trains, serves, draws for a browser or reads other formats is imported."""
+    others = {"official", "tf_keras", "orbit", "apache_beam", "selenium", "shapely", "roifile"}
+    others |= {"tensorflow_serving", "tensorboard"}
+    code = (
+        "import sys, rbc_tf\n"
+        f"analyzer = rbc_tf.load({str(bundle.path)!r}, precision='float32')\n"
+        f"print(len(analyzer.analyze({str(images[2])!r}).regions))\n"
+        f"print(sorted({others!r} & set(sys.modules)))"
+    )
+    assert _python(code).splitlines()[-2:] == ["5", "[]"]
