@@ -14,13 +14,29 @@ Interval = tuple[float, float]
 # How a statistic is called in tables where its name, spelt out, will not do.
 TITLES = {
     "ap50": "AP50 (the paper's AP)",
+    "ap50_coco": "AP50 (COCO)",
+    "ap50_measured": "AP50, curve as measured",
     "ap75": "AP75 (COCO)",
     "ap50_95": "AP50:95 (COCO)",
     "auc": "AUC",
+    "best_type": "best type is true",
     "ece": "ECE",
+    "ece_raw": "ECE raw",
+    "exact_match_plain": "exact match at 0.5",
     "f1": "F1",
-    "macro_auc": "macro AUC",
+    "jaccard_index": "Jaccard index",
+    "merged_regions": "regions missed in a merge",
+    "merging_detections": "detections that merge regions",
+    "n_abnormal": "abnormal",
+    "n_positive": "have it",
+    "num_groups": "groups of images",
+    "num_images": "images",
+    "num_regions": "regions",
+    "points_inside": "labelled cells inside a detection",
+    "split_regions": "regions that are split",
+    "splitting_detections": "false positives in a split region",
 }
+_MACRO = "macro_"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,15 +69,26 @@ class Score:
     @property
     def title(self) -> str:
         """What tables call the statistic."""
-        return TITLES.get(self.name, self.name.replace("_", " "))
+        name = self.name.removeprefix(_MACRO)
+        title = TITLES.get(name, name.replace("_", " "))
+        return title if name == self.name else f"macro {title}"
+
+    @property
+    def mean_of(self) -> str | None:
+        """The statistic whose mean over the types this is, 'auc' of 'macro_auc'; None of others."""
+        return self.name.removeprefix(_MACRO) if self.name.startswith(_MACRO) else None
 
     def at(self, **of: str) -> "Score":
-        """The same, with more said of what was scored."""
+        """The same, with more of what was scored."""
         return dataclasses.replace(self, of={**self.of, **of})
+
+    def without(self, *keys: str) -> "Score":
+        """The same, with less of what was scored."""
+        return dataclasses.replace(self, of={k: v for k, v in self.of.items() if k not in keys})
 
 
 def select(scores: Iterable[Score], name: str | None = None, **of: str) -> list[Score]:
-    """The scores of that name (any where None) that are of all that `of` says, in their order."""
+    """The scores of that name (any where None) that are of all of `of`, in their order."""
     return [
         score
         for score in scores

@@ -47,6 +47,8 @@ class ClassifiedRegions:
         abnormal_types: bool [T]; a region is abnormal that has one of them. With `abnormal` only.
         abnormal_threshold: a region is predicted to be abnormal above it.
         folds: int [N], the fold in which each region was held out; None where there are none.
+        found: bool [N], whether a detector found the region: one that it did not find is not right,
+            whatever else is predicted. None where no detector took part.
 
     Raises:
         ValueError: an array has another shape, or types are predicted from nothing.
@@ -64,6 +66,7 @@ class ClassifiedRegions:
     abnormal_types: np.ndarray | None = None
     abnormal_threshold: float = 0.5
     folds: np.ndarray | None = None
+    found: np.ndarray | None = None
 
     def __post_init__(self):
         if self.predicted is None:
@@ -74,7 +77,7 @@ class ClassifiedRegions:
                 )
             object.__setattr__(self, "predicted", self.probabilities > self.thresholds)
         rows, types = len(self.labels), len(self.names)
-        shapes = dict.fromkeys(("num_cells", "groups", "abnormal", "folds"), (rows,))
+        shapes = dict.fromkeys(("num_cells", "groups", "abnormal", "folds", "found"), (rows,))
         shapes |= dict.fromkeys(("labels", "probabilities", "predicted", "outputs"), (rows, types))
         shapes |= dict.fromkeys(("thresholds", "abnormal_types"), (types,))
         for name, shape in shapes.items():
@@ -117,7 +120,7 @@ class ClassifiedRegions:
     def select(self, rows: np.ndarray) -> "ClassifiedRegions":
         """The rows given by a bool mask or by indices."""
         per_row = ("labels", "num_cells", "groups", "probabilities", "predicted", "outputs")
-        chosen = {name: getattr(self, name) for name in (*per_row, "abnormal", "folds")}
+        chosen = {name: getattr(self, name) for name in (*per_row, "abnormal", "folds", "found")}
         chosen = {name: values[rows] for name, values in chosen.items() if values is not None}
         return dataclasses.replace(self, **chosen)
 

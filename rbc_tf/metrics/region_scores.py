@@ -174,7 +174,8 @@ def statistics_of(
     for name, function in REGION_SCORES.items():
         values = None if name in without else function(regions)
         if values is not None:
-            yield name, {}, _share(values, units)
+            right = values if regions.found is None else values * regions.found
+            yield name, {}, _share(right, units)
     for t, type_name in enumerate(regions.names):
         found = binary_statistics(regions.of_type(t), units, TYPE_SCORES, without)
         yield from ((name, {"type": type_name}, statistic) for name, statistic in found)
@@ -207,20 +208,22 @@ def score_regions(
     """All scores of complete regions, subset by subset.
 
     Each is of a `subset`; scores of one type are of a `type`, those of abnormality of `abnormality`
-    ('boosting'). Beside them stand 'regions', 'n_positive', 'threshold' and 'n_abnormal', and for
+    ('boosting'). Beside them stand 'num_regions', 'n_positive', 'threshold', 'n_abnormal', and for
     each score of types its mean over the types that define it, 'macro_auc' and so on.
 
     Args:
         regions: every label known.
         subsets: of SUBSETS.
-        num_resamples: of the bootstrap by group, for 95 % intervals; 0 for none.
+        num_resamples: of the bootstrap by group, for 95 % intervals; 0 for none. A single group
+            has none, since it says nothing of how groups differ.
         seed: of the bootstrap.
         without: names of scores that are left out.
 
     Raises:
         ValueError: a label is unknown.
     """
-    bootstrap = regions.bootstrap(num_resamples if len(regions) else 0, seed)
+    several_groups = len(np.unique(regions.groups)) > 1
+    bootstrap = regions.bootstrap(num_resamples if several_groups else 0, seed)
     weights = {subset: weights_of(subset, bootstrap) for subset in subsets}
     found: dict[str, list] = {subset: [] for subset in subsets}
     for name, of, statistic in statistics_of(regions, bootstrap.unit_of_row, without):
@@ -247,7 +250,7 @@ def score_type(of: BinaryPredictions, name: str, threshold: float) -> list[Score
 def _of_subset(regions: ClassifiedRegions, found: list) -> Iterator[Score]:
     """In the order of tables, from replicates float64 [1 + R], the first the value itself."""
     number = len(regions)
-    yield Score("regions", number)
+    yield Score("num_regions", number)
     yield from (_score(name, of, values, number) for name, of, values in found if not of)
     for name in TYPE_SCORES:
         columns = [values for other, of, values in found if other == name and "type" in of]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rbc_tf.core import score as score_lib
-from rbc_tf.core import score_files, text_table
+from rbc_tf.core import score_files
 from rbc_tf.core.score import Score
 
 _SCORES = (
@@ -50,17 +50,16 @@ def test_select_and_one():
         score_lib.one(_SCORES, "auc")
 
 
-def test_pivot_has_a_row_for_each_value_and_a_column_for_each_statistic():
-    table = score_files.pivot(_SCORES, "Types", "type", {"Oval": "Oval + Disc"})
-    assert table.header == ("type", "AUC", "recall")
-    assert table.rows == (("Oval + Disc", "1.000", "0.667"),)
+def test_titles_of_means_are_those_of_their_statistic():
+    score = Score("macro_auc", 0.5)
+    assert (score.title, score.mean_of, score.support) == ("macro AUC", "auc", None)
+    assert (Score("f1", 0.5).title, Score("f1", 0.5).mean_of) == ("F1", None)
 
 
-def test_listing_shows_every_score():
-    rows = score_files.listing(_SCORES, "All").rows
-    assert rows[0] == ("exact match all", "0.500", "[0.250, 0.750]", "4")
-    assert rows[1] == ("exact match multi_cell", "-", "", "0")
-    assert len(rows) == len(_SCORES)
+def test_what_a_score_is_of_can_grow_and_shrink():
+    score = Score("auc", 0.5).at(type="Oval", stage="types")
+    assert score.of == {"type": "Oval", "stage": "types"}
+    assert score.without("stage", "subset").of == {"type": "Oval"}
 
 
 def test_csv_is_not_rounded_and_empty_where_not_defined(tmp_path):
@@ -87,16 +86,3 @@ def test_scalars_reach_tensorboard(tmp_path):
     events = tf.compat.v1.train.summary_iterator(str(path))
     tags = [value.tag for event in events for value in event.summary.value]
     assert tags == ["exact_match/all", "auc/Oval", "recall/Oval"]
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(None, "-"), (math.nan, "-"), (0.12345, "0.123"), (-0.0001, "0.000"), (12345, "12,345")],
-)
-def test_decimals(value, text):
-    assert text_table.decimals(value) == text
-
-
-def test_differences_show_their_sign():
-    assert text_table.with_interval(0.5, (-0.25, 1.0), sign=True) == "+0.500 [-0.250, +1.000]"
-    assert text_table.with_interval(None, None) == "-"

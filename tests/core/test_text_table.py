@@ -1,6 +1,8 @@
+import math
+
 import pytest
 
-from rbc_tf.core.text_table import Table, console, markdown
+from rbc_tf.core.text_table import Table, console, decimals, markdown, with_interval
 
 TABLE = Table("Scores", ("", "AUC", "n"), (("A*", "0.5 | -", "1,000"), ("B", "", "7")), ("Note.",))
 
@@ -48,3 +50,16 @@ def test_notes_are_wrapped_and_empty_tables_are_headers():
 def test_uneven_rows_are_refused():
     with pytest.raises(ValueError, match="A row must have 2 cells"):
         Table("", ("a", "b"), (("1",),))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "-"), (math.nan, "-"), (0.12345, "0.123"), (-0.0001, "0.000"), (12345, "12,345")],
+)
+def test_decimals(value, text):
+    assert decimals(value) == text
+
+
+def test_differences_show_their_sign():
+    assert with_interval(0.5, (-0.25, 1.0), sign=True) == "+0.500 [-0.250, +1.000]"
+    assert with_interval(None, None) == "-"

@@ -1,5 +1,7 @@
 """Scores of regions by hand, and against scikit-learn and other software's definitions."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -50,10 +52,10 @@ def test_regions_by_hand():
     assert value(scores, "exact_match_plain") == 0.5  # the outputs give the same sets
     # The best type is x, x, x, y.
     assert value(scores, "best_type") == 0.5
-    assert value(scores, "regions", "single_cell") == 3
+    assert value(scores, "num_regions", "single_cell") == 3
     assert value(scores, "best_type", "single_cell") == pytest.approx(1 / 3)
     for subset in ("multi_cell", "several_types"):
-        assert value(scores, "regions", subset) == 1
+        assert value(scores, "num_regions", subset) == 1
         assert value(scores, "exact_match", subset) == 1
 
 
@@ -123,7 +125,7 @@ def test_every_score_has_an_interval_over_groups():
     groups = [f"g{n}" for n in range(200)]
     scored = regions(outputs, labels, rng.integers(1, 3, 200), groups=groups)
     scores = score_regions(scored, (ALL, "single_cell"), num_resamples=200)
-    facts = {"regions", "n_positive", "threshold", "n_abnormal"}
+    facts = {"num_regions", "n_positive", "threshold", "n_abnormal"}
     for score in scores:
         if score.name in facts:
             assert score.interval is None
@@ -134,11 +136,25 @@ def test_every_score_has_an_interval_over_groups():
     assert {score.of["subset"] for score in score_regions(scored)} == set(SUBSETS)
 
 
+def test_one_group_has_no_intervals():
+    alone = dataclasses.replace(FOUR, groups=np.array(["a"] * 4))
+    assert {score.interval for score in score_regions(alone, num_resamples=10)} == {None}
+
+
+def test_what_was_not_found_is_not_right():
+    found = dataclasses.replace(FOUR, found=np.array([False, True, True, True]))
+    scores = score_regions(found)
+    # Right are rows 0 and 2, of which row 0 was not found.
+    assert value(scores, "exact_match") == 0.25
+    assert value(scores, "best_type") == 0.25
+    assert value(scores, "recall", type="x") == value(score_regions(FOUR), "recall", type="x")
+
+
 def test_of_nothing_nothing_is_defined():
     scores = score_regions(FOUR.select(np.zeros(4, bool)), num_resamples=10)
-    assert value(scores, "regions") == 0
+    assert value(scores, "num_regions") == 0
     for score in scores:
-        if score.name not in ("regions", "n_positive", "threshold", "n_abnormal"):
+        if score.name not in ("num_regions", "n_positive", "threshold", "n_abnormal"):
             assert score.value is None, score
 
 
