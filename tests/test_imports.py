@@ -17,7 +17,7 @@ _MAY_IMPORT = {
     "metrics": {"core"},
     "data": {"core"},
     "detection": {"core", "graphs"},
-    "detection/garden": {"core", "metrics", "data", "detection"},
+    "detection/garden": {"core", "graphs", "metrics", "data", "detection"},
     "features": {"core", "graphs", "data"},
     "classification": {"core", "metrics", "features"},
     "model_card": {"core"},

@@ -48,16 +48,20 @@ def resolve(precision: str) -> str:
     if precision not in PRECISIONS:
         raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}. Received: {precision}")
     has_gpu = bool(tf.config.list_physical_devices("GPU"))
-    has_bfloat16 = bool({"avx512_bf16", "amx_bf16"} & processor_features())
     if precision == AUTO:
         if has_gpu:
             return FLOAT16
-        return BFLOAT16 if has_bfloat16 else FLOAT32
-    if precision == BFLOAT16 and not has_bfloat16:
+        return BFLOAT16 if has_bfloat16() else FLOAT32
+    if precision == BFLOAT16 and not has_bfloat16():
         raise ValueError("bfloat16 requires a processor with AVX512-BF16 or AMX-BF16. It has none")
     if precision == FLOAT16 and not has_gpu:
         raise ValueError("float16 requires a GPU. TensorFlow sees none")
     return precision
+
+
+def has_bfloat16() -> bool:
+    """Whether the processor has instructions for bfloat16; without them it is emulated, slowly."""
+    return bool({"avx512_bf16", "amx_bf16"} & processor_features())
 
 
 def processor_features() -> frozenset[str]:

@@ -4,11 +4,14 @@ import dataclasses
 import pathlib
 from collections.abc import Sequence
 
+import tensorflow as tf
 import yaml
+from absl import logging
 from official.core import exp_factory
 from official.modeling import hyperparams
 
 from rbc_tf.detection.garden import configs, experiments, workers
+from rbc_tf.graphs import frozen
 
 # What `backbone_checkpoint` says for random weights.
 RANDOM_WEIGHTS = "none"
@@ -107,21 +110,34 @@ def _shorthands(sources: Sources) -> dict:
 
 def _follow(params: configs.Experiment) -> None:
     """Sets what must agree with another setting."""
-    data = (params.task.train_data, params.task.validation_data)
-    for split in data:
-        split.dtype = _input_dtype(params.runtime.mixed_precision_dtype)
+    precision = _training_precision(params.runtime.mixed_precision_dtype)
+    params.runtime.mixed_precision_dtype = precision
+    for split in (params.task.train_data, params.task.validation_data):
+        split.dtype = precision
     if params.seed is not None:
         params.task.train_data.seed = params.seed
         params.task.train_data.deterministic = True
 
 
-def _input_dtype(precision: str) -> str:
-    if precision not in ("float32", "bfloat16", "float16"):
+def _training_precision(precision: str) -> str:
+    """What a setting comes to on this machine; params.yaml records the outcome."""
+    if precision == frozen.AUTO:
+        return frozen.BFLOAT16 if frozen.has_bfloat16() else frozen.FLOAT32
+    if precision not in frozen.PRECISIONS:
         raise ValueError(
-            "runtime.mixed_precision_dtype must be float32, bfloat16 or float16. "
+            f"runtime.mixed_precision_dtype must be one of {', '.join(frozen.PRECISIONS)}. "
             f"Received: {precision!r}"
         )
+    if precision == frozen.BFLOAT16 and not frozen.has_bfloat16() and not _has_gpu():
+        logging.warning(
+            "Training in bfloat16 on a processor without instructions for it takes many times as "
+            "long as in float32: runtime.mixed_precision_dtype=auto chooses by the machine"
+        )
     return precision
+
+
+def _has_gpu() -> bool:
+    return bool(tf.config.list_physical_devices("GPU"))
 
 
 def _check_input_size(model) -> None:

@@ -9,6 +9,7 @@ from official.core import task_factory
 from official.modeling import optimization
 
 from rbc_tf.detection.garden import configs, experiments, parameters, records, task, train
+from rbc_tf.graphs import frozen
 
 _CONFIGS = pathlib.Path(__file__).parents[3] / "object_detection_configs"
 _PAPER = [
@@ -220,3 +221,29 @@ def _with_records(folder, num_images, max_boxes, override="") -> configs.Experim
     (folder / "records.json").write_text(json.dumps(splits))
     sources = parameters.Sources(experiments.FPN, params_override=override, records_dir=str(folder))
     return parameters.build(sources)
+
+
+@pytest.mark.parametrize(
+    ("setting", "instructions", "expected"),
+    [
+        ("auto", {"avx2"}, "float32"),
+        ("auto", {"avx512_bf16"}, "bfloat16"),
+        ("bfloat16", {"avx2"}, "bfloat16"),  # slow, and warned of, but asked for
+        ("float32", {"avx512_bf16"}, "float32"),
+    ],
+)
+def test_precision_follows_the_machine_where_it_is_auto(
+    monkeypatch, setting, instructions, expected
+):
+    monkeypatch.setattr(frozen, "processor_features", lambda: frozenset(instructions))
+    override = f"runtime.mixed_precision_dtype={setting}"
+    params = parameters.build(parameters.Sources(experiments.FPN, params_override=override))
+    assert params.runtime.mixed_precision_dtype == expected
+    assert params.task.train_data.dtype == params.task.validation_data.dtype == expected
+
+
+def test_bfloat16_without_instructions_is_warned_of(monkeypatch, caplog):
+    monkeypatch.setattr(frozen, "processor_features", lambda: frozenset({"avx2"}))
+    override = "runtime.mixed_precision_dtype=bfloat16"
+    parameters.build(parameters.Sources(experiments.FPN, params_override=override))
+    assert "auto chooses by the machine" in caplog.text
