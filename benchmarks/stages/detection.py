@@ -76,7 +76,7 @@ def _load(named: Sequence[tuple[str, str | pathlib.Path]], image: np.ndarray) ->
         ]
         gflop = arithmetic.gflop(predictors[-1].signature, image[None])
         for predictor in predictors:
-            size = predictor.provenance.get("input_image_size")
+            size = predictor.record.input_image_size
             scaled = "x".join(map(str, size)) if size else "size of training"
             full_name = f"{name}, {scaled}, {predictor.precision}" if found else RBC_TF
             found.append(_Candidate(full_name, predictor, gflop))
@@ -92,7 +92,7 @@ def _test_images(settings: Settings) -> list[Sample]:
 def _facts(predictor: DetectorPredictor, image: np.ndarray, samples: Sequence[Sample]) -> dict:
     facts = {
         "precision": predictor.precision,
-        "input_image_size": predictor.provenance.get("input_image_size"),
+        "input_image_size": predictor.record.input_image_size,
         "regions": int((predictor.predict(image).scores >= 0.5).sum()),
     }
     if samples:

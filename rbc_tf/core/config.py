@@ -11,16 +11,17 @@ import yaml
 Config = TypeVar("Config")
 
 
-def from_dict(config_class: type[Config], values: dict) -> Config:
+def from_dict(config_class: type[Config], values: dict, ignore_unknown: bool = False) -> Config:
     """A config dataclass from a mapping; an unknown key or a wrong type raises ValueError.
 
-    Keys that are left out keep the default of the dataclass.
+    Keys that are left out keep the default of the dataclass. `ignore_unknown` is for records that
+    other versions wrote: what they say beyond the dataclass is left out.
     """
     try:
         return dacite.from_dict(
             config_class,
             values,
-            dacite.Config(strict=True, cast=[tuple], type_hooks={float: _real}),
+            dacite.Config(strict=not ignore_unknown, cast=[tuple], type_hooks={float: _real}),
         )
     except dacite.DaciteError as error:
         known = ", ".join(field.name for field in dataclasses.fields(config_class))

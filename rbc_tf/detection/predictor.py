@@ -1,7 +1,6 @@
 """An exported detector: images in, boxes of regions out."""
 
 import functools
-import json
 import pathlib
 
 import numpy as np
@@ -9,7 +8,7 @@ import tensorflow as tf
 
 from rbc_tf.core import files as artifacts
 from rbc_tf.core.types import Detections
-from rbc_tf.detection import graph
+from rbc_tf.detection import graph, record
 from rbc_tf.graphs import frozen
 
 
@@ -18,7 +17,7 @@ class DetectorPredictor:
 
     Attributes:
         score_threshold: detections below it are dropped.
-        provenance: what detector.json says.
+        record: what the detector says of its training.
         precision: 'float32', 'bfloat16' or 'float16', in which it computes.
     """
 
@@ -50,7 +49,7 @@ class DetectorPredictor:
             )
         self.score_threshold = score_threshold
         self.precision = frozen.resolve(precision)
-        self.provenance = _read_provenance(folder)
+        self.record = record.load(folder)
         self._folder = folder
         if self.precision == frozen.FLOAT32:
             signature = self.signature
@@ -99,12 +98,6 @@ def _sha256_of_model(folder: pathlib.Path) -> str:
     """Of the graph and the weights, wherever the folder lies."""
     files = [folder / "saved_model.pb", *sorted((folder / "variables").glob("*"))]
     return artifacts.sha256_of_json({file.name: artifacts.sha256_of_file(file) for file in files})
-
-
-def _read_provenance(folder: pathlib.Path) -> dict:
-    """What detector.json says; empty for a SavedModel that came without it."""
-    path = folder / "detector.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def _check_signature(signature, folder: pathlib.Path) -> None:

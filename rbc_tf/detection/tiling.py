@@ -13,12 +13,9 @@ import numpy as np
 
 from rbc_tf.core.types import Detections
 from rbc_tf.detection import tile_merge
+from rbc_tf.detection.record import DetectorRecord
 
 AUTO, NONE = "auto", "none"
-
-# Keys of detector.json: median (height, width) of the training images, and the largest height and
-# width of a region in them.
-IMAGE_SIZE_KEY, REGION_SIZE_KEY = "training_image_size", "largest_training_region"
 
 # Up to so many times the training images' height and width an image stays whole where nobody asks
 # for tiles: its cells are scaled down only little more, and tiles would take several times as long.
@@ -67,30 +64,30 @@ class TilingConfig:
         if self.overlap is not None and self.overlap < 0:
             raise ValueError(f"The tile overlap must be 0 or more. Received: {self.overlap}")
 
-    def resolve(self, record: dict) -> "Tiles | None":
-        """The tiles for a detector whose detector.json is `record`; None for none.
+    def resolve(self, record: DetectorRecord) -> "Tiles | None":
+        """The tiles for a detector, given what it says of its training; None for none.
 
         'auto' gives none for a detector that does not say what it was trained on.
 
         Raises:
             ValueError: the overlap is more than half of the tile's shorter side.
         """
-        if self.size == NONE or (self.size == AUTO and IMAGE_SIZE_KEY not in record):
+        if self.size == NONE or (self.size == AUTO and record.training_image_size is None):
             return None
         if self.size == AUTO:
-            height, width = record[IMAGE_SIZE_KEY]
+            height, width = record.training_image_size
             whole_up_to = _WHOLE_UP_TO
         else:
             height, width = self._sides()
             whole_up_to = 1.0
-        overlap = self._overlap(min(height, width), record.get(REGION_SIZE_KEY))
+        overlap = self._overlap(min(height, width), record.largest_training_region)
         return Tiles(height, width, overlap, whole_up_to)
 
     def _sides(self) -> tuple[int, int]:
         height, width = self.size.split("x")
         return int(height), int(width)
 
-    def _overlap(self, side: int, largest_region: list | None) -> int:
+    def _overlap(self, side: int, largest_region: tuple[int, int] | None) -> int:
         if self.overlap is None:
             wanted = int(_OVERLAP * side) if largest_region is None else max(largest_region)
             return min(wanted, int(_MOST_UNASKED * side))

@@ -1,18 +1,16 @@
 """From the folders that training leaves to a bundle."""
 
-import json
 import pathlib
 
 from rbc_tf.classification.calibration import PLAIN
 from rbc_tf.classification.classifier import Classifier
 from rbc_tf.core import config
+from rbc_tf.detection import record
 from rbc_tf.features import cache
 from rbc_tf.features.crops import CropConfig
 from rbc_tf.inference import bundle as bundles
 from rbc_tf.inference import training_data
 from rbc_tf.metrics.multilabel import PLAIN_THRESHOLD
-
-_DETECTOR_RECORD = "detector.json"
 
 # Which thresholds a bundle gets: those that training chose on validation, or 0.5 for every type.
 TUNED = "tuned"
@@ -56,7 +54,7 @@ def export_bundle(
             f"{classifier_dir}: was trained on other features than those in {features_dir}; "
             "train it on them, or name the folder of its own"
         )
-    detector_record = _read_json(detector_dir / _DETECTOR_RECORD)
+    detector_record = _detector_record(detector_dir)
     manifest = bundles.Manifest(
         cell_types=classifier.cell_types,
         crop=config.from_dict(CropConfig, fingerprint.settings["crop"]),
@@ -66,13 +64,13 @@ def export_bundle(
         abnormal_threshold=PLAIN_THRESHOLD,
         backbone=fingerprint.weights,
         metrics={
-            "detector_validation": detector_record["validation"],
+            "detector_validation": detector_record.validation,
             "heads_validation": classifier.record["heads"],
             "calibration_validation": classifier.record["calibration"],
             "abnormality_validation": classifier.record["abnormality"],
         },
         provenance={
-            "detector": detector_record,
+            "detector": detector_record.to_json(),
             "features": {"sha256": fingerprint.sha256, "settings": fingerprint.settings},
             "data": training_data.describe(features_dir, classifier.cell_types, data_description),
             "backbone": training_data.describe_backbone(features_dir),
@@ -87,10 +85,13 @@ def export_bundle(
     return bundles.write_bundle(output_dir, parts, manifest)
 
 
-def _read_json(path: pathlib.Path) -> dict:
+def _detector_record(detector_dir: pathlib.Path) -> record.DetectorRecord:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        if not (detector_dir / record.FILE).is_file():
+            raise FileNotFoundError("it does not exist")
+        return record.load(detector_dir)
     except (OSError, ValueError) as error:
         raise bundles.BundleError(
-            f"{path}: cannot be read ({error}); tools/export_detector.py writes it"
+            f"{detector_dir / record.FILE}: cannot be read ({error}); tools/export_detector.py "
+            "writes it"
         ) from error

@@ -73,7 +73,7 @@ class Chain:
             extractor = both.submit(FeatureExtractor.from_file, path, size, self.precision)
             self._detector = DetectorPredictor(bundle.path / bundles.DETECTOR, 0.0, self.precision)
             self._extractor = extractor.result()
-        self.tiles = tiling_config.resolve(self._detector.provenance)
+        self.tiles = tiling_config.resolve(self._detector.record)
         if self.tiles is None and tiling_config.size == tiling.AUTO:
             logging.info(
                 "The detector does not say how large the images of its training were: every image "

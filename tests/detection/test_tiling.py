@@ -1,5 +1,7 @@
 """Which tiles an image is cut into, and that a detector sees them all."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,9 +9,10 @@ from hypothesis import strategies as st
 
 from rbc_tf.core.types import Detections
 from rbc_tf.detection import tiling
+from rbc_tf.detection.record import DetectorRecord
 from rbc_tf.detection.tiling import Tiles, TilingConfig
 
-_RECORD = {"training_image_size": [480, 640], "largest_training_region": [90, 120]}
+_RECORD = DetectorRecord(training_image_size=(480, 640), largest_training_region=(90, 120))
 
 
 def test_auto_takes_the_training_images_size():
@@ -17,16 +20,16 @@ def test_auto_takes_the_training_images_size():
 
 
 def test_auto_overlaps_by_no_more_than_a_third():
-    record = _RECORD | {"largest_training_region": [332, 235]}
+    record = dataclasses.replace(_RECORD, largest_training_region=(332, 235))
     assert TilingConfig().resolve(record).overlap == 160  # a third of 480
     assert TilingConfig(overlap=240).resolve(record).overlap == 240
 
 
 def test_a_detector_without_record_takes_every_image_whole():
-    assert TilingConfig().resolve({}) is None
+    assert TilingConfig().resolve(DetectorRecord()) is None
     assert TilingConfig("none").resolve(_RECORD) is None
     # A quarter of the shorter side, where the largest region is not known.
-    assert TilingConfig("400x300").resolve({}) == Tiles(400, 300, 75)
+    assert TilingConfig("400x300").resolve(DetectorRecord()) == Tiles(400, 300, 75)
 
 
 @pytest.mark.parametrize("size", ["480", "480x", "0x10", "480X640", "all", ""])
@@ -42,7 +45,7 @@ def test_tiny_tiles_are_refused():
 
 def test_an_overlap_of_more_than_half_a_tile_is_refused():
     with pytest.raises(ValueError, match=r"at most half .* 50\. Received: 51"):
-        TilingConfig("100x200", overlap=51).resolve({})
+        TilingConfig("100x200", overlap=51).resolve(DetectorRecord())
     with pytest.raises(ValueError, match="0 or more"):
         TilingConfig(overlap=-1)
 

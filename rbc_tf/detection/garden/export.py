@@ -11,11 +11,10 @@ from official.modeling import performance
 from official.vision.serving import detection
 
 from rbc_tf.core import files
+from rbc_tf.detection import record
 from rbc_tf.detection.garden import checkpoints, configs, parameters, records, training_images
 
 INPUT_TYPES = ("image_tensor", "image_bytes", "tf_example")
-# Written beside the SavedModel.
-PROVENANCE_FILE = "detector.json"
 
 
 def run(
@@ -51,7 +50,7 @@ def run(
         raise ValueError(
             f"input_type must be one of {', '.join(INPUT_TYPES)}. Received: {input_type!r}"
         )
-    files.check_replaceable(export_dir, PROVENANCE_FILE)  # before minutes of work
+    files.check_replaceable(export_dir, record.FILE)  # before minutes of work
     if model_dir:
         sources = parameters.of_run(sources, model_dir)
     params = parameters.build(sources)
@@ -62,11 +61,10 @@ def run(
     module = detection.DetectionModule(
         params=params, batch_size=None, input_image_size=size, input_type=input_type
     )
-    with files.atomic_folder(export_dir, marker=PROVENANCE_FILE) as folder:
+    with files.atomic_folder(export_dir, marker=record.FILE) as folder:
         _save(module, checkpoint, input_type, str(folder))
         train_utils.serialize_config(params, str(folder))
-        provenance = _provenance(params, checkpoint, size, input_type)
-        files.write_json(folder / PROVENANCE_FILE, provenance)
+        record.save(folder, _record(params, checkpoint, size, input_type))
     logging.info("Exported %s to %s", checkpoint, export_dir)
 
 
@@ -100,27 +98,26 @@ def _input_size(params: configs.Experiment, named: Sequence[int]) -> list[int]:
     return size
 
 
-def _provenance(
+def _record(
     params: configs.Experiment, checkpoint: str, size: Sequence[int], input_type: str
-) -> dict:
-    settings = params.as_dict()
-    return {
-        "experiment": params.experiment,
-        "params_sha256": files.sha256_of_json(settings),
-        "checkpoint": os.path.basename(checkpoint),
-        "step": checkpoints.step(checkpoint),
-        "validation": checkpoints.scores(checkpoint),
-        "init_checkpoint": params.task.init_checkpoint or "random weights",
-        "input_type": input_type,
-        "input_image_size": list(size),
-        "max_num_detections": params.task.model.detection_generator.max_num_detections,
-        **training_images.describe(params.task.records_dir),
-        "records": _split_sizes(params),
-        "versions": files.versions(),
-    }
+) -> record.DetectorRecord:
+    return record.DetectorRecord(
+        experiment=params.experiment,
+        params_sha256=files.sha256_of_json(params.as_dict()),
+        checkpoint=os.path.basename(checkpoint),
+        step=checkpoints.step(checkpoint),
+        validation=checkpoints.scores(checkpoint),
+        init_checkpoint=params.task.init_checkpoint or "random weights",
+        input_type=input_type,
+        input_image_size=tuple(size),
+        max_num_detections=params.task.model.detection_generator.max_num_detections,
+        **training_images.sizes(params.task.records_dir),
+        records=_used_splits(params),
+        versions=files.versions(),
+    )
 
 
-def _split_sizes(params: configs.Experiment) -> dict:
+def _used_splits(params: configs.Experiment) -> dict[str, record.UsedSplit]:
     """Images and boxes of the splits trained and validated on; {} where the records are gone."""
     try:
         sizes = records.read_split_sizes(params.task.records_dir)
@@ -128,7 +125,7 @@ def _split_sizes(params: configs.Experiment) -> dict:
         return {}
     used = {"train": "train", "validation": params.task.evaluation_split}
     return {
-        role: {"split": split, **dataclasses.asdict(sizes[split])}
+        role: record.UsedSplit(split, **dataclasses.asdict(sizes[split]))
         for role, split in used.items()
         if split in sizes
     }

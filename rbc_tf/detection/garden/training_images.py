@@ -5,8 +5,6 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from rbc_tf.detection import tiling
-
 _FIELDS = {
     "image/height": tf.io.FixedLenFeature([], tf.int64),
     "image/width": tf.io.FixedLenFeature([], tf.int64),
@@ -17,12 +15,12 @@ _FIELDS = {
 }
 
 
-def describe(records_dir: str | pathlib.Path) -> dict:
-    """Sizes of the training split's images and regions, as detector.json holds them.
+def sizes(records_dir: str | pathlib.Path) -> dict[str, tuple[int, int]]:
+    """Sizes of the training split's images and regions, as `DetectorRecord` holds them.
 
     Returns:
-        {'training_image_size': median [height, width], 'largest_training_region': largest
-        [height, width]}, in source pixels; empty where the records are not there any more.
+        {'training_image_size': median (height, width), 'largest_training_region': largest
+        height and width}, in source pixels; empty where the records are not there any more.
     """
     if not records_dir:
         return {}
@@ -42,6 +40,6 @@ def describe(records_dir: str | pathlib.Path) -> dict:
     # Shares of an image in float32 give its pixels but for a rounding.
     largest = np.rint(np.concatenate(regions).max(axis=0))
     return {
-        tiling.IMAGE_SIZE_KEY: np.median(images, axis=0).astype(int).tolist(),
-        tiling.REGION_SIZE_KEY: largest.astype(int).tolist(),
+        "training_image_size": tuple(np.median(images, axis=0).astype(int).tolist()),
+        "largest_training_region": tuple(largest.astype(int).tolist()),
     }

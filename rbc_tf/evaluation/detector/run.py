@@ -21,6 +21,7 @@ import numpy as np
 from rbc_tf.core import config, files, score_files, text_table
 from rbc_tf.core.score import Score
 from rbc_tf.data import dataset, regions
+from rbc_tf.detection import record
 from rbc_tf.evaluation.detector import curves, tables
 from rbc_tf.evaluation.detector.detections import DetectionRun
 from rbc_tf.evaluation.detector.scores import DetectedImage, ScoringConfig, score_detector
@@ -105,13 +106,11 @@ def _record(
     source: Source, run: DetectionRun, images: Sequence[DetectedImage], scoring: ScoringConfig
 ) -> dict:
     """What run.json holds."""
-    provenance = source.detector_dir / "detector.json"
-    exported = json.loads(provenance.read_text("utf-8")) if provenance.is_file() else {}
     truth = {image.name: [image.true_boxes.tolist(), image.points.tolist()] for image in images}
     return {
         "detector_dir": str(source.detector_dir),
         "detector_sha256": run.detector_sha256,
-        "detector": exported,
+        "detector": record.load(source.detector_dir).to_json(),
         "dataset_dir": str(source.dataset_dir),
         "split": source.split,
         "num_images": len(images),

@@ -78,7 +78,7 @@ def export(
     """
     folder = _version_folder(pathlib.Path(output_dir), export_config.version)
     parts = load_parts(bundle)
-    tiles = tiling.TilingConfig().resolve(parts.detector.provenance)
+    tiles = tiling.TilingConfig().resolve(parts.detector.record)
     refuses = export_config.large_images == REFUSE and tiles is not None
     largest_image = tiles.largest_whole if refuses else None
     image = _warmup_image(export_config.warmup_image, parts, largest_image)
@@ -111,8 +111,7 @@ def _version_folder(output_dir: pathlib.Path, version: int | None) -> pathlib.Pa
 
 def _warmup_image(path: str, parts: Parts, largest_image: tuple[int, int] | None) -> np.ndarray:
     if not path:
-        height, width = parts.detector.provenance.get(tiling.IMAGE_SIZE_KEY, _WARMUP_SIZE)
-        return warmup.draw_image(int(height), int(width))
+        return warmup.draw_image(*(parts.detector.record.training_image_size or _WARMUP_SIZE))
     image = image_io.read_image(path)
     if largest_image is not None and (np.array(image.shape[:2]) > largest_image).any():
         raise image_io.ImageError(

@@ -30,10 +30,10 @@ def records(tmp_path):
 
 def test_sizes_are_those_of_the_training_split(records):
     # Regions of 8 x 8 and 7 x 27; the median of heights 20, 30, 30 and of widths 40, 50, 60.
-    expected = {"training_image_size": [30, 50], "largest_training_region": [8, 27]}
-    assert training_images.describe(records) == expected
+    expected = {"training_image_size": (30, 50), "largest_training_region": (8, 27)}
+    assert training_images.sizes(records) == expected
 
 
-def test_records_that_are_gone_tell_nothing(tmp_path):
-    assert training_images.describe("") == {}
-    assert training_images.describe(tmp_path / "moved") == {}
+def test_records_that_are_gone_give_no_sizes(tmp_path):
+    assert training_images.sizes("") == {}
+    assert training_images.sizes(tmp_path / "moved") == {}
