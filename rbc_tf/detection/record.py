@@ -101,7 +101,7 @@ def save(detector_dir: str | pathlib.Path, record: DetectorRecord) -> None:
 
 
 def _plain(value):
-    """As JSON gives it back: lists for tuples, and no key for None."""
+    """As JSON gives it back: lists for tuples, and no key where nothing is recorded."""
     if isinstance(value, dict):
-        return {key: _plain(entry) for key, entry in value.items() if entry is not None}
+        return {key: _plain(entry) for key, entry in value.items() if entry not in (None, {})}
     return list(value) if isinstance(value, tuple) else value
