@@ -24,6 +24,7 @@ from rbc_tf.features.backbones import resnet50 as resnet
 from rbc_tf.features.backbones.backbone import Backbone
 from rbc_tf.features.crops import CropConfig
 from rbc_tf.inference import bundle as bundles
+from rbc_tf.manifest.manifest import Manifest
 
 # A normal type and an abnormal one.
 DISC_AND_BURR = CellTypes((CellType("disc", "Disc", False), CellType("burr", "Burr", True)))
@@ -252,7 +253,7 @@ def fake_chain(analyze: Callable[[np.ndarray], AnalyzedRegions]) -> type:
 # -- bundles
 
 
-def manifest(types: CellTypes = PAPER, thresholds=None, **others) -> bundles.Manifest:
+def manifest(types: CellTypes = PAPER, thresholds=None, **others) -> Manifest:
     """Of types that are not calibrated; thresholds are 0.5 where not given."""
     count = len(types)
     values = {
@@ -261,7 +262,7 @@ def manifest(types: CellTypes = PAPER, thresholds=None, **others) -> bundles.Man
     }
     if thresholds is not None:
         values["threshold_objective"] = "exact_match"
-    return bundles.Manifest(types, **(values | others))
+    return Manifest(types, **(values | others))
 
 
 def bundle_parts(folder: pathlib.Path) -> bundles.Parts:

@@ -20,6 +20,7 @@ from benchmarks.settings import Settings
 from benchmarks.stages import analyze, detection, many_images, start
 from rbc_tf.core import image_io
 from rbc_tf.core.cell_types import PAPER
+from rbc_tf.core.score import one
 from rbc_tf.inference import bundle, chain
 
 _ROOT = pathlib.Path(__file__).parents[1]
@@ -151,8 +152,8 @@ def test_evaluation_of_held_out_smears(run_dir):
     assert (run_dir / "figures" / "reliability.svg").stat().st_size > 0
     card = (run_dir / "bundle" / "MODEL_CARD.md").read_text()
     assert "**Held out:** split 'test' of `smears`, 4 images" in card
-    (entry,) = bundle.load_bundle(run_dir / "bundle").manifest.metrics["held_out"]
-    assert entry["detection"]["ap50"] == scores["detection"]["ap50"]
+    (entry,) = bundle.load_bundle(run_dir / "bundle").manifest.metrics.held_out
+    assert one(entry.scores, "ap50", stage="detector").value == scores["detection"]["ap50"]
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ from rbc_tf.features.backbones import resnet50 as resnet
 from rbc_tf.features.backbones.backbone import Backbone
 from rbc_tf.features.crops import CropConfig
 from rbc_tf.inference import bundle as bundles
+from rbc_tf.manifest.manifest import Manifest
 
 # More than a batch of patches, and more than the threshold lets through.
 PLACES = 40
@@ -39,7 +40,7 @@ def image(count, height=48, width=64):
 
 def write(folder: pathlib.Path) -> bundles.Bundle:
     """Writes the parts and the bundle below a folder."""
-    manifest = bundles.Manifest(
+    manifest = Manifest(
         cell_types=PAPER,
         crop=CropConfig(mode="letterbox", size=32),
         calibration=CALIBRATION,

@@ -127,24 +127,26 @@ def run_numbers(sources: FigureSources) -> RunNumbers:
     """The numbers of dataset and bundle."""
     manifest = sources.bundle.manifest
     counts = collections.Counter(sample.split for sample in sources.dataset)
-    heads = _at(manifest.metrics, "heads_validation") or [{}]
-    boosting = _at(manifest.metrics, "abnormality_validation", "train_counts") or {}
+    metrics, provenance = manifest.metrics, manifest.provenance
+    head_patches = [sum(head.train_counts) for head in metrics.heads_validation[:1]]
+    boosting = metrics.abnormality_validation
+    boosting = {} if boosting is None else boosting.train_counts
     known = [boosting[kind] for kind in ("normal", "abnormal") if kind in boosting]
     return RunNumbers(
         num_images={split: counts[split] for split in SPLITS if counts[split]},
         num_regions=sum(len(found) for found in sources.regions),
         num_types=len(sources.names),
-        detector=_at(manifest.provenance, "detector", "experiment"),
-        detector_steps=_at(manifest.provenance, "detector", "step"),
-        detector_ap50=_at(manifest.metrics, "detector_validation", "AP50"),
+        detector=provenance.detector.experiment,
+        detector_steps=provenance.detector.step,
+        detector_ap50=metrics.detector_validation.get("AP50"),
         crop_mode=manifest.crop.mode,
         patch_size=manifest.crop.size,
         window=manifest.crop.window,
         backbone=pathlib.PurePath(manifest.backbone).name,  # a file's folder is nobody's business
-        feature_dim=_at(manifest.provenance, "features", "settings", "feature_dim"),
-        hidden_units=_at(manifest.provenance, "classifier", "heads", "hidden_units"),
-        head_patches=sum(heads[0].get("train_counts", ())) or None,
-        trees=_at(manifest.provenance, "classifier", "boosting", "n_estimators"),
+        feature_dim=provenance.features.settings.get("feature_dim"),
+        hidden_units=provenance.classifier.get("heads", {}).get("hidden_units"),
+        head_patches=sum(head_patches) or None,
+        trees=provenance.classifier.get("boosting", {}).get("n_estimators"),
         boosting_patches=sum(known) or None,
     )
 
@@ -207,12 +209,3 @@ def _region_steps(run: RunNumbers) -> list[Step]:
 def _step(title: str, *lines: str | float | None) -> Step:
     """A step; a line whose number is not known is left out."""
     return Step(title, tuple(line for line in lines if line))
-
-
-def _at(values, *keys):
-    """The value below nested keys, None where one is missing."""
-    for key in keys:
-        if not isinstance(values, dict) or key not in values:
-            return None
-        values = values[key]
-    return values

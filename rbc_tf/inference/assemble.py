@@ -1,16 +1,34 @@
 """From the folders that training leaves to a bundle."""
 
 import pathlib
+from collections.abc import Mapping
+
+import numpy as np
 
 from rbc_tf.classification.calibration import PLAIN
 from rbc_tf.classification.classifier import Classifier
 from rbc_tf.core import config
+from rbc_tf.core.cell_types import CellTypes
+from rbc_tf.core.types import PRESENT, FeatureTable
 from rbc_tf.detection import record
+from rbc_tf.detection.record import DetectorRecord
 from rbc_tf.features import cache
+from rbc_tf.features.backbones.backbone import read_record
 from rbc_tf.features.crops import CropConfig
 from rbc_tf.inference import bundle as bundles
-from rbc_tf.inference import training_data
+from rbc_tf.manifest.manifest import Manifest
+from rbc_tf.manifest.records import (
+    BackboneRecord,
+    DataRecord,
+    FeaturesRecord,
+    Metrics,
+    Provenance,
+    SplitCounts,
+)
 from rbc_tf.metrics.multilabel import PLAIN_THRESHOLD
+
+# The splits that a classifier learns from or is tuned on.
+_LEARNT_FROM = ("train", "validation")
 
 # Which thresholds a bundle gets: those that training chose on validation, or 0.5 for every type.
 TUNED = "tuned"
@@ -55,7 +73,7 @@ def export_bundle(
             "train it on them, or name the folder of its own"
         )
     detector_record = _detector_record(detector_dir)
-    manifest = bundles.Manifest(
+    manifest = Manifest(
         cell_types=classifier.cell_types,
         crop=config.from_dict(CropConfig, fingerprint.settings["crop"]),
         calibration=classifier.calibration,
@@ -63,19 +81,14 @@ def export_bundle(
         score_threshold=score_threshold,
         abnormal_threshold=PLAIN_THRESHOLD,
         backbone=fingerprint.weights,
-        metrics={
-            "detector_validation": detector_record.validation,
-            "heads_validation": classifier.record["heads"],
-            "calibration_validation": classifier.record["calibration"],
-            "abnormality_validation": classifier.record["abnormality"],
-        },
-        provenance={
-            "detector": detector_record.to_json(),
-            "features": {"sha256": fingerprint.sha256, "settings": fingerprint.settings},
-            "data": training_data.describe(features_dir, classifier.cell_types, data_description),
-            "backbone": training_data.describe_backbone(features_dir),
-            "classifier": classifier.record["config"],
-        },
+        metrics=_metrics(detector_record, classifier.record),
+        provenance=Provenance(
+            detector=detector_record,
+            features=FeaturesRecord(fingerprint.sha256, fingerprint.settings),
+            data=describe_data(features_dir, classifier.cell_types, data_description),
+            backbone=describe_backbone(features_dir),
+            classifier=classifier.record["config"],
+        ),
     )
     if thresholds == PLAIN:
         manifest = manifest.with_plain_thresholds()
@@ -85,7 +98,58 @@ def export_bundle(
     return bundles.write_bundle(output_dir, parts, manifest)
 
 
-def _detector_record(detector_dir: pathlib.Path) -> record.DetectorRecord:
+def describe_data(
+    features_dir: str | pathlib.Path, cell_types: CellTypes, description: str
+) -> DataRecord:
+    """Counts by split, and which images were learnt from; of images with labelled regions only."""
+    fingerprint = cache.load_fingerprint(features_dir)
+    rows = cache.FeatureCache(features_dir).load_rows()
+    learnt = np.unique(rows.images[np.isin(rows.splits, _LEARNT_FROM)]).tolist()
+    return DataRecord(
+        dataset=fingerprint.dataset,
+        description=description,
+        splits={
+            split: _counts(rows.select(rows.splits == split), cell_types)
+            for split in (*_LEARNT_FROM, "test")
+            if (rows.splits == split).any()
+        },
+        learnt_images=tuple(sorted(fingerprint.images[name].sha256 for name in learnt)),
+    )
+
+
+def describe_backbone(features_dir: str | pathlib.Path) -> BackboneRecord | None:
+    """How a fine-tuned backbone was made; of its images, their number. None for others."""
+    found = dict(read_record(pathlib.Path(features_dir) / cache.BACKBONE_FILE))
+    if not found:
+        return None
+    found["num_images"] = len(found.pop("images"))
+    return config.from_dict(BackboneRecord, found, ignore_unknown=True)
+
+
+def _metrics(detector_record: DetectorRecord, classifier_record: Mapping) -> Metrics:
+    """The scores on validation."""
+    found = {
+        "detector_validation": detector_record.validation,
+        "heads_validation": classifier_record["heads"],
+        "calibration_validation": classifier_record["calibration"],
+        "abnormality_validation": classifier_record["abnormality"],
+    }
+    return config.from_dict(Metrics, found, ignore_unknown=True)
+
+
+def _counts(rows: FeatureTable, cell_types: CellTypes) -> SplitCounts:
+    present = (rows.labels == PRESENT).sum(axis=0).tolist()
+    return SplitCounts(
+        images=len(np.unique(rows.images)),
+        groups=len(np.unique(rows.groups)),
+        patches=len(rows),
+        single_cell=int((rows.num_cells == 1).sum()),
+        completely_labelled=int(rows.complete.sum()),
+        types=dict(zip(cell_types.names, present, strict=True)),
+    )
+
+
+def _detector_record(detector_dir: pathlib.Path) -> DetectorRecord:
     try:
         if not (detector_dir / record.FILE).is_file():
             raise FileNotFoundError("it does not exist")

@@ -1,7 +1,6 @@
 """run.json: what made the results in a folder, so that no others are mixed with them."""
 
 from rbc_tf.core import config, files
-from rbc_tf.detection.record import DetectorRecord
 from rbc_tf.detection.tiling import TilingConfig
 from rbc_tf.graphs import frozen
 from rbc_tf.inference.bundle import Bundle
@@ -39,7 +38,7 @@ def prepare(
 
 def _record(bundle: Bundle, tiling_config: TilingConfig, precision: str) -> dict:
     manifest = bundle.manifest
-    tiles = tiling_config.resolve(DetectorRecord.from_json(manifest.provenance.get("detector", {})))
+    tiles = tiling_config.resolve(manifest.provenance.detector)
     return {
         "bundle": str(bundle.source or bundle.path),
         "bundle_sha256": bundle.sha256,

@@ -4,8 +4,9 @@ A card says nothing that the manifest does not: what a manifest leaves out, as t
 versions do, the card calls not recorded.
 """
 
-from collections.abc import Mapping
-
+from rbc_tf.core.cell_types import CellType
+from rbc_tf.detection.record import DetectorRecord
+from rbc_tf.manifest.manifest import FORMAT_VERSION, Manifest
 from rbc_tf.model_card import data, limits, metrics
 from rbc_tf.model_card.words import NOT_RECORDED, bullets, count
 
@@ -38,12 +39,8 @@ _CAVEATS = (
 )
 
 
-def render(manifest: Mapping) -> str:
-    """The card as Markdown.
-
-    Args:
-        manifest: the content of manifest.json; the hashes of files are not needed.
-    """
+def render(manifest: Manifest) -> str:
+    """The card as Markdown."""
     sections = {
         "Model details": _details(manifest),
         "Intended use": f"{_PURPOSE}\n\n{bullets(_INTENDED)}",
@@ -61,9 +58,9 @@ def render(manifest: Mapping) -> str:
     return "\n".join([*top, *body])
 
 
-def _warnings(manifest: Mapping) -> list[str]:
+def _warnings(manifest: Manifest) -> list[str]:
     lines = ["> **Research use only. Not a medical device.**"]
-    if manifest.get("backbone") == "random":
+    if manifest.backbone == "random":
         lines += [
             ">",
             "> **Do not use it for judging samples:** its features come from a network with random "
@@ -72,11 +69,11 @@ def _warnings(manifest: Mapping) -> list[str]:
     return [*lines, ""]
 
 
-def _details(manifest: Mapping) -> str:
-    types = manifest["cell_types"]
-    versions = ", ".join(f"{n} {v}" for n, v in manifest.get("versions", {}).items())
+def _details(manifest: Manifest) -> str:
+    types = manifest.cell_types
+    versions = ", ".join(f"{n} {v}" for n, v in manifest.versions.items())
     lines = [
-        f"**Made:** {manifest.get('created') or NOT_RECORDED}, with {versions or NOT_RECORDED}.",
+        f"**Made:** {manifest.created or NOT_RECORDED}, with {versions or NOT_RECORDED}.",
         f"**Cell types:** {len(types)}: {', '.join(map(_type_name, types))}.",
         f"**Regions:** {_detector(manifest)}",
         f"**Features:** {_features(manifest)}",
@@ -85,52 +82,51 @@ def _details(manifest: Mapping) -> str:
         "**Method:** Qiu et al., 'Multi-label Detection and Classification of Red Blood Cells in "
         "Microscopic Images', as rbc_tf implements it.",
         f"**Everything else:** settings, seeds and hashes are in `manifest.json` (bundle format "
-        f"{manifest.get('format_version', NOT_RECORDED)}).",
+        f"{FORMAT_VERSION}).",
     ]
     return bullets(lines)
 
 
-def _type_name(cell_type: Mapping) -> str:
-    name, display = cell_type["name"], cell_type["display_name"]
-    kind = "abnormal" if cell_type["abnormal"] else "normal"
+def _type_name(cell_type: CellType) -> str:
+    name, display = cell_type.name, cell_type.display_name
+    kind = "abnormal" if cell_type.abnormal else "normal"
     return f"{name} ({kind})" if name == display else f"{name} ({display}; {kind})"
 
 
-def _detector(manifest: Mapping) -> str:
-    detector = manifest.get("provenance", {}).get("detector", {})
-    if not detector:
+def _detector(manifest: Manifest) -> str:
+    detector = manifest.provenance.detector
+    if detector == DetectorRecord():
         return f"Faster R-CNN; its training is {NOT_RECORDED}."
-    size = detector.get("input_image_size")
-    parts = [f"Faster R-CNN, experiment `{detector.get('experiment', NOT_RECORDED)}`"]
-    parts += (
-        [f"started from {detector['init_checkpoint']}"] if "init_checkpoint" in detector else []
-    )
-    parts += [f"{detector['step']:,} steps"] if "step" in detector else []
+    size = detector.input_image_size
+    parts = [f"Faster R-CNN, experiment `{detector.experiment or NOT_RECORDED}`"]
+    start = detector.init_checkpoint
+    parts += [] if start is None else [f"started from {start}"]
+    parts += [] if detector.step is None else [f"{detector.step:,} steps"]
     parts += [f"images scaled to fit {size[0]} x {size[1]} (height x width)"] if size else []
     return ", ".join(parts) + "."
 
 
-def _features(manifest: Mapping) -> str:
-    record = manifest.get("provenance", {}).get("backbone", {})
-    weights = manifest.get("backbone") or NOT_RECORDED
+def _features(manifest: Manifest) -> str:
+    record = manifest.provenance.backbone
+    weights = manifest.backbone or NOT_RECORDED
     text = f"ResNet-50, weights `{weights}`"
-    if record:
-        patches = count(record.get("num_patches", {}).get("train"), "patch", "patches")
-        kind = record.get("regions", NOT_RECORDED).replace("_", "-")
+    if record is not None:
+        patches = count(record.num_patches.get("train"), "patch", "patches")
+        kind = (record.regions or NOT_RECORDED).replace("_", "-")
         text += (
             f", fine-tuned on {patches} ({kind} regions) from "
-            f"{count(record.get('num_images'), 'image')}, validation included"
+            f"{count(record.num_images, 'image')}, validation included"
         )
     elif weights in ("imagenet", "random"):
         text += ", not fine-tuned"
     else:
         text += f"; whether fine-tuned is {NOT_RECORDED}"
-    crop = manifest["crop"]
-    return f"{text}. Patches: {crop['mode']}, {crop['size']} x {crop['size']} pixels."
+    crop = manifest.crop
+    return f"{text}. Patches: {crop.mode}, {crop.size} x {crop.size} pixels."
 
 
-def _how_to_use(manifest: Mapping) -> str:
-    types = [cell_type["name"] for cell_type in manifest["cell_types"]]
+def _how_to_use(manifest: Manifest) -> str:
+    types = ", ".join(manifest.cell_types.names)
     return (
         "```\n"
         "python tools/analyze.py --bundle_dir=BUNDLE --input=SMEARS --output_dir=RESULTS\n"
@@ -138,5 +134,5 @@ def _how_to_use(manifest: Mapping) -> str:
         "```\n\n"
         "The first writes boxes, probabilities, labels and a report; `--thresholds=plain` takes "
         "0.5 for every type. The second scores the bundle on smears of yours, whose types must be "
-        f"these: {', '.join(types)}."
+        f"these: {types}."
     )

@@ -1,60 +1,63 @@
 """What data a bundle was made from and measured on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from rbc_tf.core.score import one
+from rbc_tf.detection.record import DetectorRecord
+from rbc_tf.manifest.manifest import Manifest
+from rbc_tf.manifest.records import DataRecord, HeadRecord, SplitCounts
 from rbc_tf.model_card.words import NOT_RECORDED, count, section
 
 
-def training(manifest: Mapping) -> str:
+def training(manifest: Manifest) -> str:
     """Counts by split and type, and what each part learnt from."""
-    provenance = manifest.get("provenance", {})
-    data = provenance.get("data", {})
+    data = manifest.provenance.data
     parts = [_source(data)]
-    if data.get("splits"):
-        parts.append(_splits(data["splits"]))
-    parts += [_types(manifest), _detector(provenance.get("detector", {}))]
+    if data is not None and data.splits:
+        parts.append(_splits(data.splits))
+    parts += [_types(manifest.metrics.heads_validation), _detector(manifest.provenance.detector)]
     return "\n\n".join(part.strip() for part in parts if part)
 
 
-def evaluation(manifest: Mapping) -> str:
+def evaluation(manifest: Manifest) -> str:
     """The validation images, and the held-out ones where there are any."""
-    metrics = manifest.get("metrics", {})
     text = (
         "**Validation** images stopped the training of each part and chose temperatures and "
         "thresholds. They flatter."
     )
-    held_out = metrics.get("held_out", [])
+    held_out = manifest.metrics.held_out
     for entry in held_out:
+        num_true = one(entry.scores, "num_regions", stage="detector").value
+        complete = one(entry.scores, "regions", stage="classifier").value
         text += (
-            f"\n\n**Held out:** split '{entry['split']}' of `{entry['dataset']}`, "
-            f"{count(entry['images'], 'image')} in {count(entry['groups'], 'group')} with "
-            f"{count(entry['detection']['num_true'], 'region')}, "
-            f"{entry['regions']:,} of them completely labelled; scored {entry['scored']}. By the "
-            "hashes of their files, none taught the classifier or its features. That the detector "
-            "has not seen them rests on the use of the same splits."
+            f"\n\n**Held out:** split '{entry.split}' of `{entry.dataset}`, "
+            f"{count(entry.images, 'image')} in {count(entry.groups, 'group')} with "
+            f"{count(num_true, 'region')}, {complete:,} of them completely labelled; scored "
+            f"{entry.scored}. By the hashes of their files, none taught the classifier or its "
+            "features. That the detector has not seen them rests on the use of the same splits."
         )
     if not held_out:
         text += "\n\n**Held out:** no scores are recorded (`tools/evaluate.py --record`)."
     return text
 
 
-def _source(data: Mapping) -> str:
-    if not data:
+def _source(data: DataRecord | None) -> str:
+    if data is None:
         return f"The data is {NOT_RECORDED}."
-    name = f"Dataset `{data['dataset']}`." if data.get("dataset") else ""
-    about = " ".join(data.get("description", "").split()) or (
+    name = f"Dataset `{data.dataset}`." if data.dataset else ""
+    about = " ".join(data.description.split()) or (
         "Where its smears come from, and how they were stained and photographed, is "
         f"{NOT_RECORDED}."
     )
     return f"{name} {about}".strip()
 
 
-def _splits(splits: Mapping) -> str:
+def _splits(splits: Mapping[str, SplitCounts]) -> str:
     rows = tuple(
         (
             split,
             *(
-                f"{counts[key]:,}"
+                f"{getattr(counts, key):,}"
                 for key in ("images", "groups", "patches", "single_cell", "completely_labelled")
             ),
         )
@@ -68,34 +71,33 @@ def _splits(splits: Mapping) -> str:
     return section("Regions by split", header, rows, *notes)
 
 
-def _types(manifest: Mapping) -> str:
-    heads = manifest.get("metrics", {}).get("heads_validation", [])
+def _types(heads: Sequence[HeadRecord]) -> str:
     if not heads:
         return f"Counts by type are {NOT_RECORDED}."
     rows = tuple(
         (
-            head["name"],
-            *(f"{number:,}" for number in head["train_counts"]),
-            *(f"{number:,}" for number in head["validation_counts"]),
+            head.name,
+            *(f"{number:,}" for number in head.train_counts),
+            *(f"{number:,}" for number in head.validation_counts),
         )
         for head in heads
     )
     header = ("type", "training: have it", "do not", "unknown")
     header += ("validation: have it", "do not", "unknown")
-    notes = ("Regions that the network of each type was trained and tuned on.",)
+    notes = ("Regions that the head of each type was trained and tuned on.",)
     return section("Regions by type", header, rows, *notes)
 
 
-def _detector(detector: Mapping) -> str:
-    records = detector.get("records", {})
-    if not records:
+def _detector(detector: DetectorRecord) -> str:
+    if not detector.records:
         return f"Detector: the number of its training images is {NOT_RECORDED}."
+    used = {"train": detector.records.get("train"), "validate": detector.records.get("validation")}
     parts = [
-        f"{count(size['num_images'], 'image')} with {count(size['num_boxes'], 'region')} to "
-        f"{verb} on (split '{size['split']}')"
-        for verb, size in (("train", records.get("train")), ("validate", records.get("validation")))
+        f"{count(size.num_images, 'image')} with {count(size.num_boxes, 'region')} to "
+        f"{verb} on (split '{size.split}')"
+        for verb, size in used.items()
         if size
     ]
-    median = detector.get("training_image_size")
+    median = detector.training_image_size
     size = f" The images are {median[0]} x {median[1]} pixels (median)." if median else ""
     return f"Detector: {', '.join(parts)}.{size}"

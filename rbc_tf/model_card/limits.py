@@ -1,7 +1,9 @@
 """What the manifest gives reason to doubt, said outright."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 
+from rbc_tf.manifest.manifest import Manifest
+from rbc_tf.manifest.records import AbnormalityRecord, HeadRecord, HeldOutScores
 from rbc_tf.model_card.words import count, decimals
 
 # Below so many regions with a type, its figures and its threshold rest on chance.
@@ -12,20 +14,19 @@ _FEW_GROUPS = 5
 _POOR = 0.7
 
 
-def limits(manifest: Mapping) -> Iterator[str]:
+def limits(manifest: Manifest) -> Iterator[str]:
     """One sentence or more for each limit, those that matter most first."""
-    found = manifest.get("metrics", {})
-    if manifest.get("backbone") == "random":
+    found = manifest.metrics
+    if manifest.backbone == "random":
         yield (
             "**The network behind the features has random weights.** Whatever types it names are "
             "not to be believed."
         )
-    yield from _held_out(found.get("held_out", []))
-    yield from _types(found.get("heads_validation", []))
-    yield from _calibration(found.get("calibration_validation", {}), manifest)
-    yield from _verdict(found.get("abnormality_validation", {}))
-    start = manifest.get("provenance", {}).get("detector", {}).get("init_checkpoint")
-    if start == "random weights":
+    yield from _held_out(found.held_out)
+    yield from _types(found.heads_validation)
+    yield from _calibration(manifest)
+    yield from _abnormality(found.abnormality_validation or AbnormalityRecord())
+    if manifest.provenance.detector.init_checkpoint == "random weights":
         yield (
             "The detector started from random weights, not from ImageNet's as in the paper, and "
             "knows nothing beyond its training images."
@@ -36,33 +37,33 @@ def limits(manifest: Mapping) -> Iterator[str]:
     )
 
 
-def _held_out(entries: list[Mapping]) -> Iterator[str]:
+def _held_out(entries: Sequence[HeldOutScores]) -> Iterator[str]:
     if not entries:
         yield (
             "No scores on held-out images are recorded: all figures above are on images that "
             "chose something."
         )
     for entry in entries:
-        if entry["groups"] < _FEW_GROUPS:
+        if entry.groups < _FEW_GROUPS:
             yield (
-                f"The held-out images of `{entry['dataset']}` are of "
-                f"{count(entry['groups'], 'group')} only (slides, patients or blocks): their "
+                f"The held-out images of `{entry.dataset}` are of "
+                f"{count(entry.groups, 'group')} only (slides, patients or blocks): their "
                 "figures say little of others."
             )
 
 
-def _types(heads: list[Mapping]) -> Iterator[str]:
-    never = [head["name"] for head in heads if head["status"] == "never_present"]
+def _types(heads: Sequence[HeadRecord]) -> Iterator[str]:
+    never = [head.name for head in heads if head.status == "never_present"]
     if never:
         yield f"Never found, since no training region has it: {', '.join(never)}."
-    untested = [head["name"] for head in heads if head["status"] == "not_validated"]
+    untested = [head.name for head in heads if head.status == "not_validated"]
     if untested:
         yield f"Not validated, since no validation region tells of it: {', '.join(untested)}."
-    trained = [head for head in heads if head["status"] == "trained"]
+    trained = [head for head in heads if head.status == "trained"]
     few = [
-        f"{head['name']} ({head['validation_counts'][0]})"
+        f"{head.name} ({head.validation_counts[0]})"
         for head in trained
-        if head["validation_counts"][0] < _FEW
+        if head.validation_counts[0] < _FEW
     ]
     if few:
         yield (
@@ -70,37 +71,37 @@ def _types(heads: list[Mapping]) -> Iterator[str]:
             f"thresholds say little: {', '.join(few)}."
         )
     poor = [
-        f"{head['name']} ({decimals(head['validation_auc'])})"
+        f"{head.name} ({decimals(head.validation_auc)})"
         for head in trained
-        if head["validation_auc"] is not None and head["validation_auc"] < _POOR
+        if head.validation_auc is not None and head.validation_auc < _POOR
     ]
     if poor:
         yield f"Poorly told, with a validation AUC below {_POOR}: {', '.join(poor)}."
 
 
-def _calibration(record: Mapping, manifest: Mapping) -> Iterator[str]:
-    reports = record.get("types", [])
-    plain = [report["name"] for report in reports if not report["temperature_fitted"]]
+def _calibration(manifest: Manifest) -> Iterator[str]:
+    reports = manifest.metrics.calibration_validation.types
+    plain = [report.name for report in reports if not report.temperature_fitted]
     if plain:
         yield (
             "Not calibrated, since validation lacks regions with or without the type: "
             f"{', '.join(plain)}."
         )
     untuned = [
-        report["name"]
+        report.name
         for report in reports
-        if report["temperature_fitted"] and not report["threshold_fitted"]
+        if report.temperature_fitted and not report.threshold_fitted
     ]
-    if untuned and manifest["calibration"]["threshold_objective"] != "plain":
+    if untuned and manifest.threshold_objective != "plain":
         yield (
             "Threshold 0.5 for want of completely labelled validation regions to choose one on: "
             f"{', '.join(untuned)}."
         )
     for what, plain_value in (("temperature", "1"), ("threshold", "0.5")):
         dropped = [
-            report["name"]
+            report.name
             for report in reports
-            if report[f"{what}_fitted"] and not report.get(f"{what}_held", True)
+            if getattr(report, f"{what}_fitted") and not getattr(report, f"{what}_held")
         ]
         if dropped:
             yield (
@@ -109,12 +110,12 @@ def _calibration(record: Mapping, manifest: Mapping) -> Iterator[str]:
             )
 
 
-def _verdict(report: Mapping) -> Iterator[str]:
-    if report.get("constant"):
+def _abnormality(record: AbnormalityRecord) -> Iterator[str]:
+    if record.constant:
         yield (
-            "The verdict is the same for every region: training had only abnormal or only normal "
-            "ones."
+            "Abnormality is predicted the same for every region: training had only abnormal or "
+            "only normal ones."
         )
-    auc = report.get("validation_auc")
+    auc = record.validation_auc
     if auc is not None and auc < _POOR:
         yield f"Abnormal and normal regions are poorly told apart: validation AUC {decimals(auc)}."

@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping
 
+from rbc_tf.core.score import one, select
+from rbc_tf.manifest.manifest import Manifest
+from rbc_tf.manifest.records import AbnormalityRecord, HeldOutScores, Metrics, TypeCalibration
 from rbc_tf.model_card.words import NOT_RECORDED, count, decimals, section
 
 _OBJECTIVES = {
@@ -11,31 +14,31 @@ _OBJECTIVES = {
 }
 
 
-def metrics(manifest: Mapping) -> str:
+def metrics(manifest: Manifest) -> str:
     """Validation figures by part, then those on held-out images."""
-    found = manifest.get("metrics", {})
+    found = manifest.metrics
     parts = [
-        _detector(found.get("detector_validation", {})),
+        _detector(found.detector_validation),
         _heads(found),
-        _verdict(found.get("abnormality_validation", {})),
-        *map(_held_out, found.get("held_out", [])),
+        _abnormality(found.abnormality_validation),
+        *map(_held_out, found.held_out),
     ]
     return "\n\n".join(parts)
 
 
-def thresholds(manifest: Mapping) -> str:
+def thresholds(manifest: Manifest) -> str:
     """Every threshold of the bundle, and how it came about."""
-    calibration = manifest["calibration"]
-    objective = calibration["threshold_objective"]
+    calibration = manifest.calibration
+    columns = zip(calibration.thresholds, calibration.temperatures, strict=True)
     rows = [
-        (name, decimals(threshold), decimals(calibration["temperatures"][name]))
-        for name, threshold in calibration["thresholds"].items()
+        (name, decimals(threshold), decimals(temperature))
+        for name, (threshold, temperature) in zip(manifest.cell_types.names, columns, strict=True)
     ]
     return (
-        f"A detection counts from a score of {manifest['score_threshold']:g}, a region as "
-        f"abnormal above a probability of {manifest['abnormal_threshold']:g}. A type is named "
+        f"A detection counts from a score of {manifest.score_threshold:g}, a region as "
+        f"abnormal above a probability of {manifest.abnormal_threshold:g}. A type is predicted "
         "above its threshold on the calibrated probability; thresholds are "
-        f"{_OBJECTIVES[objective]}.\n\n"
+        f"{_OBJECTIVES[manifest.threshold_objective]}.\n\n"
         + section("Thresholds of types", ("type", "threshold", "temperature"), rows)
     )
 
@@ -50,18 +53,16 @@ def _detector(scores: Mapping) -> str:
     return f"Detector, on its validation images: {figures} (Model Garden's metric)."
 
 
-def _heads(found: Mapping) -> str:
-    heads = found.get("heads_validation", [])
+def _heads(found: Metrics) -> str:
+    heads = found.heads_validation
     if not heads:
         return f"Types, on validation regions: {NOT_RECORDED}."
-    reports = found.get("calibration_validation", {}).get("types", [])
-    errors = {report["name"]: report for report in reports}
+    calibrated = {own.name: own for own in found.calibration_validation.types}
     rows = []
     for head in heads:
-        own = errors.get(head["name"], {})
-        present = head["validation_counts"][0]
-        values = (head["validation_auc"], own.get("ece_before"), own.get("ece_after"))
-        rows.append((head["name"], f"{present:,}", *map(decimals, values)))
+        own = calibrated.get(head.name, TypeCalibration(head.name))
+        values = (head.validation_auc, own.ece_before, own.ece_after)
+        rows.append((head.name, f"{head.validation_counts[0]:,}", *map(decimals, values)))
     return section(
         "Types, on validation regions",
         ("type", "have it", "AUC", "ECE raw", "ECE calibrated"),
@@ -71,47 +72,56 @@ def _heads(found: Mapping) -> str:
     )
 
 
-def _verdict(report: Mapping) -> str:
-    if not report:
+def _abnormality(record: AbnormalityRecord | None) -> str:
+    if record is None:
         return f"Abnormal or not, on validation regions: {NOT_RECORDED}."
-    counts = report["validation_counts"]
+    counts = record.validation_counts
     return (
         f"Abnormal or not, on {count(counts['abnormal'], 'abnormal validation region')} and "
-        f"{counts['normal']:,} normal: AUC {decimals(report['validation_auc'])}."
+        f"{counts['normal']:,} normal: AUC {decimals(record.validation_auc)}."
     )
 
 
-def _held_out(entry: Mapping) -> str:
-    found, verdict = entry["detection"], entry["abnormality"]
+def _held_out(entry: HeldOutScores) -> str:
+    detector, classifier = ({"stage": stage} for stage in ("detector", "classifier"))
+    of_detector = select(entry.scores, "precision", **detector)
+    at = of_detector[0].of  # with the score threshold
+    abnormal = {"abnormality": "boosting", **classifier}
     lines = [
-        ("detection: AP50 (the paper's AP)", found["ap50"]),
-        ("detection: AP75", found["ap75"]),
-        ("detection: AP50:95", found["ap"]),
-        (f"detection: recall at score {found['score_threshold']:g}", found["recall"]),
-        ("detection: recall, single-cell regions", found["recall_single_cell"]),
-        ("detection: recall, multi-cell regions", found["recall_multi_cell"]),
-        ("detection: precision", found["precision"]),
-        ("types, on true boxes: exact match", entry["exact_match"]),
-        ("types, on true boxes: exact match at 0.5", entry["exact_match_plain"]),
-        ("abnormal or not: accuracy", verdict["accuracy"]),
-        ("abnormal or not: sensitivity", verdict["sensitivity"]),
-        ("abnormal or not: specificity", verdict["specificity"]),
-        ("abnormal or not: AUC", verdict["auc"]),
-        ("whole chain: found, with exactly its types", entry["found_and_right"]),
+        ("detection: AP50 (the paper's AP)", "ap50", detector),
+        ("detection: AP75", "ap75", detector),
+        ("detection: AP50:95", "ap50_95", detector),
+        (f"detection: recall at score {at['score_threshold']}", "recall", at),
+        ("detection: recall, single-cell regions", "recall", {"subset": "single_cell", **at}),
+        ("detection: recall, multi-cell regions", "recall", {"subset": "multi_cell", **at}),
+        ("detection: precision", "precision", at),
+        ("types, on true boxes: exact match", "exact_match", classifier),
+        ("types, on true boxes: exact match at 0.5", "exact_match_plain", classifier),
+        ("abnormal or not: accuracy", "accuracy", abnormal),
+        ("abnormal or not: sensitivity", "sensitivity", abnormal),
+        ("abnormal or not: specificity", "specificity", abnormal),
+        ("abnormal or not: AUC", "auc", abnormal),
+        ("whole chain: found, with exactly its types", "found_and_right", {"stage": "chain"}),
     ]
-    where = f"held-out images, `{entry['dataset']}` ('{entry['split']}')"
+
+    def value(name: str, of: Mapping[str, str]):
+        return one(entry.scores, name, **of).value
+
+    where = f"held-out images, `{entry.dataset}` ('{entry.split}')"
     columns = ("auc", "threshold", "recall", "precision", "ece")
+    positive = select(entry.scores, "n_positive", **classifier)
     types = [
-        (own["name"], f"{own['present']:,}", *(decimals(own[column]) for column in columns))
-        for own in entry["types"]
+        (own.of["type"], f"{own.value:,}", *(decimals(value(name, own.of)) for name in columns))
+        for own in positive
     ]
     chain = section(
         f"Whole chain, on {where}",
         ("", "value"),
-        [(text, decimals(value)) for text, value in lines],
-        f"{count(found['num_images'], 'image')}, {count(found['num_true'], 'region')}; types and "
-        f"verdict on {count(entry['regions'], 'completely labelled one')}, "
-        f"{verdict['num_abnormal']:,} of them abnormal.",
+        [(text, decimals(value(name, of))) for text, name, of in lines],
+        f"{count(value('num_images', detector), 'image')}, "
+        f"{count(value('num_regions', detector), 'region')}; types and abnormality on "
+        f"{count(value('regions', classifier), 'completely labelled one')}, "
+        f"{value('n_abnormal', abnormal):,} of them abnormal.",
     )
     by_type = section(
         f"Types, on {where}",

@@ -20,6 +20,7 @@ from rbc_tf.figures import workflow as figure_workflow
 from rbc_tf.figures.drawing import style
 from rbc_tf.figures.sources import FigureSettings, cut, square_around
 from rbc_tf.inference import bundle as bundles
+from rbc_tf.manifest.manifest import Manifest
 
 _OVAL, _STOM = 0, 5
 
@@ -90,7 +91,7 @@ class _UNet:
 @pytest.fixture
 def settings(monkeypatch, tmp_path):
     calibration = Calibration((1.0,) * 6, (0.5,) * 6)
-    manifest = bundles.Manifest(PAPER, CropConfig(size=32), calibration, backbone="/x/random.h5")
+    manifest = Manifest(PAPER, CropConfig(size=32), calibration, backbone="/x/random.h5")
     bundle = bundles.Bundle(tmp_path / "bundle", manifest, "sha")
     monkeypatch.setattr(figure_sources, "load_bundle", lambda path: bundle)
     monkeypatch.setattr(figure_sources, "Chain", _Chain)

@@ -9,6 +9,8 @@ from rbc_tf.classification.calibration import Calibration
 from rbc_tf.core.cell_types import PAPER
 from rbc_tf.features.crops import CropConfig
 from rbc_tf.inference import bundle as bundles
+from rbc_tf.manifest.manifest import Manifest
+from rbc_tf.manifest.records import Metrics
 from tests import builders
 
 
@@ -19,7 +21,7 @@ def parts(tmp_path):
 
 @pytest.fixture
 def manifest():
-    return bundles.Manifest(
+    return Manifest(
         cell_types=PAPER,
         crop=CropConfig(mode="letterbox", size=96, context=0.1),
         calibration=Calibration(
@@ -28,7 +30,7 @@ def manifest():
         threshold_objective="f1",
         score_threshold=0.7,
         backbone="random",
-        metrics={"ap50": 0.9},
+        metrics=Metrics(detector_validation={"AP50": 0.9}),
     )
 
 
@@ -128,8 +130,8 @@ def test_missing_and_foreign_files_are_named(folder):
 
 
 def test_newer_and_foreign_formats_are_refused(folder, tmp_path):
-    _edit(folder, format_version=3)
-    newer = r"format version 2\. Received: 3; a newer one needs a newer rbc_tf"
+    _edit(folder, format_version=4)
+    newer = r"format versions 2 and 3\. Received: 4; a newer one needs a newer rbc_tf"
     with pytest.raises(bundles.BundleError, match=newer):
         bundles.load_bundle(folder)
     _edit(folder, format_version=1)

@@ -3,15 +3,12 @@
 import dataclasses
 import datetime
 
-import numpy as np
-
 from rbc_tf.core import files
 from rbc_tf.data.dataset import Dataset
 from rbc_tf.evaluation.bundle.scores import ChainScores
 from rbc_tf.inference.bundle import Bundle, BundleError, replace_manifest
-
-# Its place in the metrics of a manifest: a list with one entry per dataset and split.
-HELD_OUT = "held_out"
+from rbc_tf.manifest import earlier
+from rbc_tf.manifest.records import HeldOutScores
 
 _LISTED = 5
 
@@ -26,13 +23,15 @@ def check_unseen(bundle: Bundle, dataset: Dataset, split: str) -> None:
     Raises:
         ValueError: names such groups, or the bundle does not say which images there are.
     """
-    taught = bundle.manifest.provenance.get("data", {}).get("taught_images")
-    if taught is None:
+    data = bundle.manifest.provenance.data
+    learnt = None if data is None else data.learnt_images
+    if learnt is None:
         raise BundleError(
-            f"{bundle.path}: a bundle that says which images taught its classifier is required. "
-            "Received: one of an earlier version; export it again with tools/export_bundle.py"
+            f"{bundle.path}: a bundle that says which images its classifier learnt from is "
+            "required. Received: one of an earlier version; export it again with "
+            "tools/export_bundle.py"
         )
-    known = set(taught)
+    known = set(learnt)
     used = {s.group for s in dataset if files.sha256_of_file(s.image_path) in known}
     shared = sorted(used & {sample.group for sample in dataset.in_split(split)})
     if shared:
@@ -60,20 +59,20 @@ def record_scores(bundle: Bundle, dataset: Dataset, split: str, scores: ChainSco
     check_unseen(bundle, dataset, split)
     samples = dataset.in_split(split)
     names = bundle.manifest.cell_types.names
-    entry = {
-        "dataset": dataset.root.resolve().name,
-        "split": split,
-        "images": len(samples),
-        "groups": len({sample.group for sample in samples}),
-        "images_sha256": files.sha256_of_json(
+    entry = HeldOutScores(
+        dataset=dataset.root.resolve().name,
+        split=split,
+        images=len(samples),
+        groups=len({sample.group for sample in samples}),
+        images_sha256=files.sha256_of_json(
             sorted(files.sha256_of_file(sample.image_path) for sample in samples)
         ),
-        "scored": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        **_plain(_figures(scores, names)),
-    }
-    metrics = dict(bundle.manifest.metrics)
-    others = [e for e in metrics.get(HELD_OUT, []) if e["images_sha256"] != entry["images_sha256"]]
-    metrics[HELD_OUT] = [*others, entry]
+        scored=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        scores=tuple(earlier.held_out_scores(_figures(scores, names))),
+    )
+    metrics = bundle.manifest.metrics
+    others = [e for e in metrics.held_out if e.images_sha256 != entry.images_sha256]
+    metrics = dataclasses.replace(metrics, held_out=(*others, entry))
     return replace_manifest(bundle, dataclasses.replace(bundle.manifest, metrics=metrics))
 
 
@@ -102,12 +101,3 @@ def _figures(scores: ChainScores, names: tuple[str, ...]) -> dict:
         "abnormality": dataclasses.asdict(scores.abnormality),
         "found_and_right": scores.found_and_right,
     }
-
-
-def _plain(value):
-    """Values of JSON: None in place of nan, which JSON does not know."""
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_plain(inner) for inner in value]
-    return None if isinstance(value, float) and np.isnan(value) else value

@@ -9,9 +9,9 @@ from rbc_tf.classification import graph as classification_graph
 from rbc_tf.detection import graph as detection_graph
 from rbc_tf.features import crops
 from rbc_tf.features.extractor import BATCH_SIZE
-from rbc_tf.inference.bundle import Manifest
 from rbc_tf.inference.chain import Parts
 from rbc_tf.inference.serving import decoding
+from rbc_tf.manifest.manifest import Manifest
 
 BYTES_SIGNATURE, TENSOR_SIGNATURE = "serving_default", "image_tensor"
 BYTES_INPUT, TENSOR_INPUT = "image_bytes", "image_tensor"

@@ -1,4 +1,4 @@
-"""Scores go into a bundle only for images that taught nothing, and say on what they were made."""
+"""Scores go into a bundle only for images that none of it has learnt from."""
 
 import dataclasses
 
@@ -8,12 +8,15 @@ import pytest
 from rbc_tf.classification.calibration import Calibration
 from rbc_tf.core import files
 from rbc_tf.core.cell_types import CellType, CellTypes
+from rbc_tf.core.score import one, select
 from rbc_tf.core.types import Detections, Region, Sample
 from rbc_tf.data.dataset import Dataset
 from rbc_tf.evaluation.bundle import record as held_out
 from rbc_tf.evaluation.bundle.scores import EvaluatedImage, Thresholds, score_chain
 from rbc_tf.features.crops import CropConfig
 from rbc_tf.inference import bundle as bundles
+from rbc_tf.manifest.manifest import Manifest
+from rbc_tf.manifest.records import DataRecord, Metrics, Provenance
 
 _TYPES = CellTypes((CellType("disc", "Disc", False), CellType("burr", "Burr", True)))
 
@@ -43,13 +46,13 @@ def bundle(tmp_path, dataset):
         (parts / folder).mkdir(parents=True)
         (parts / folder / "weights").write_bytes(folder.encode())
     (parts / "backbone").write_bytes(b"backbone")
-    taught = [files.sha256_of_file(dataset.sample("a").image_path)]
-    manifest = bundles.Manifest(
+    learnt = (files.sha256_of_file(dataset.sample("a").image_path),)
+    manifest = Manifest(
         _TYPES,
         CropConfig(),
         Calibration((1.0, 1.0), (0.5, 0.5)),
-        metrics={"heads_validation": []},
-        provenance={"data": {"taught_images": taught}},
+        metrics=Metrics(detector_validation={"AP50": 0.5}),
+        provenance=Provenance(data=DataRecord(learnt_images=learnt)),
     )
     paths = bundles.Parts(parts / "detector", parts / "backbone", parts / "classifier")
     return bundles.write_bundle(tmp_path / "bundle", paths, manifest)
@@ -76,16 +79,20 @@ def test_scores_are_kept_with_what_they_were_made_on(bundle, dataset):
     after = held_out.record_scores(bundle, dataset, "test", _scores())
     assert bundles.load_bundle(bundle.path).sha256 == after.sha256 != bundle.sha256
     assert after.manifest.created == bundle.manifest.created
-    assert after.manifest.metrics["heads_validation"] == []
-    (entry,) = after.manifest.metrics["held_out"]
-    assert (entry["dataset"], entry["split"]) == ("smears", "test")
-    assert (entry["images"], entry["groups"], entry["regions"]) == (2, 1, 1)
-    assert entry["detection"]["recall"] == 1
-    assert entry["detection"]["recall_multi_cell"] is None  # nan is no JSON
+    assert after.manifest.metrics.detector_validation == {"AP50": 0.5}
+    (entry,) = after.manifest.metrics.held_out
+    assert (entry.dataset, entry.split, entry.images, entry.groups) == ("smears", "test", 2, 1)
+    at = {"stage": "detector", "score_threshold": "0.5"}
+    assert one(entry.scores, "recall", **at).value == 1
+    assert one(entry.scores, "recall", subset="multi_cell", **at).value is None
     assert "NaN" not in (bundle.path / bundles.MANIFEST).read_text()
-    assert [own["name"] for own in entry["types"]] == ["disc", "burr"]
-    assert (entry["types"][1]["recall"], entry["types"][1]["present"]) == (1, 1)
-    assert (entry["exact_match"], entry["found_and_right"]) == (1, 1)
+    positive = select(entry.scores, "n_positive")
+    assert [(score.of["type"], score.value) for score in positive] == [("disc", 0), ("burr", 1)]
+    of_types = {"stage": "classifier"}
+    assert one(entry.scores, "regions", **of_types).value == 1
+    assert one(entry.scores, "recall", type="burr", **of_types).value == 1
+    assert one(entry.scores, "exact_match", **of_types).value == 1
+    assert one(entry.scores, "found_and_right", stage="chain").value == 1
     card = (bundle.path / bundles.MODEL_CARD).read_text()
     assert "split 'test' of `smears`, 2 images in 1 group" in card
     assert (bundle.path / "detector" / "weights").read_bytes() == b"detector"
@@ -94,18 +101,19 @@ def test_scores_are_kept_with_what_they_were_made_on(bundle, dataset):
 def test_the_same_images_are_scored_anew_and_others_beside(bundle, dataset, tmp_path):
     first = held_out.record_scores(bundle, dataset, "test", _scores())
     again = held_out.record_scores(first, dataset, "test", _scores(score=0.4))
-    (entry,) = again.manifest.metrics["held_out"]
-    assert entry["detection"]["recall"] == 0
+    (entry,) = again.manifest.metrics.held_out
+    recall = one(entry.scores, "recall", stage="detector", score_threshold="0.5")
+    assert recall.value == 0
     path = tmp_path / "e.png"
     path.write_bytes(b"e")
     other = Dataset(tmp_path, (Sample("e", path, None, "three", "test"),), _TYPES)
     both = held_out.record_scores(again, other, "test", _scores())
-    assert [e["images"] for e in both.manifest.metrics["held_out"]] == [2, 1]
+    assert [entry.images for entry in both.manifest.metrics.held_out] == [2, 1]
 
 
 @pytest.mark.parametrize("split", ["train", "other"])
-def test_groups_that_taught_are_refused(bundle, dataset, split):
-    """Image c has taught nothing, but lies in the group of one that has."""
+def test_groups_that_were_learnt_from_are_refused(bundle, dataset, split):
+    """Nothing was learnt from image c, but it lies in the group of one that was."""
     with pytest.raises(ValueError, match=r"can be held out\. Received: one$"):
         held_out.record_scores(bundle, dataset, split, _scores())
     assert bundles.load_bundle(bundle.path).sha256 == bundle.sha256
@@ -120,6 +128,8 @@ def test_renaming_hides_nothing(bundle, dataset):
 
 
 def test_a_bundle_that_cannot_tell_is_refused(bundle, dataset):
-    old = bundles.replace_manifest(bundle, dataclasses.replace(bundle.manifest, provenance={}))
+    old = bundles.replace_manifest(
+        bundle, dataclasses.replace(bundle.manifest, provenance=Provenance())
+    )
     with pytest.raises(bundles.BundleError, match=r"export it again with tools/export_bundle\.py"):
         held_out.record_scores(old, dataset, "test", _scores())

@@ -1,4 +1,4 @@
-"""What a bundle says of its data: counts by split, and which images taught."""
+"""What a bundle says of its data: counts by split, and which images were learnt from."""
 
 import json
 import zipfile
@@ -9,7 +9,8 @@ import pytest
 from rbc_tf.core.cell_types import CellType, CellTypes
 from rbc_tf.core.types import FeatureTable
 from rbc_tf.features import cache
-from rbc_tf.inference import training_data
+from rbc_tf.inference import assemble
+from rbc_tf.manifest.records import BackboneRecord, SplitCounts
 
 _TYPES = CellTypes((CellType("disc", "Disc", False), CellType("burr", "Burr", True)))
 
@@ -47,19 +48,19 @@ def features_dir(tmp_path):
 
 
 def test_splits_are_counted(features_dir):
-    found = training_data.describe(features_dir, _TYPES, "Giemsa")
-    assert (found["dataset"], found["description"]) == ("my_smears", "Giemsa")
-    assert list(found["splits"]) == ["train", "validation", "test"]
-    assert found["splits"]["train"] == {
-        "images": 2,
-        "groups": 1,
-        "patches": 3,
-        "single_cell": 1,
-        "completely_labelled": 2,
-        "types": {"disc": 3, "burr": 1},
-    }
-    assert found["splits"]["test"]["types"] == {"disc": 0, "burr": 1}
-    assert found["taught_images"] == ["hash of a", "hash of b", "hash of c"]
+    found = assemble.describe_data(features_dir, _TYPES, "Giemsa")
+    assert (found.dataset, found.description) == ("my_smears", "Giemsa")
+    assert list(found.splits) == ["train", "validation", "test"]
+    assert found.splits["train"] == SplitCounts(
+        images=2,
+        groups=1,
+        patches=3,
+        single_cell=1,
+        completely_labelled=2,
+        types={"disc": 3, "burr": 1},
+    )
+    assert found.splits["test"].types == {"disc": 0, "burr": 1}
+    assert found.learnt_images == ("hash of a", "hash of b", "hash of c")
 
 
 def test_features_of_earlier_versions_do_not_name_their_dataset(features_dir):
@@ -67,7 +68,7 @@ def test_features_of_earlier_versions_do_not_name_their_dataset(features_dir):
     values = json.loads(path.read_text())
     del values["dataset"]
     path.write_text(json.dumps(values))
-    assert training_data.describe(features_dir, _TYPES, "")["dataset"] == ""
+    assert assemble.describe_data(features_dir, _TYPES, "").dataset == ""
 
 
 def test_rows_are_read_without_their_features(features_dir):
@@ -82,11 +83,9 @@ def test_of_the_images_of_a_fine_tuned_backbone_the_number_is_kept(tmp_path):
     with zipfile.ZipFile(tmp_path / "backbone.keras", "w") as archive:
         archive.writestr("model.weights.h5", b"")
         archive.writestr("rbc_tf_record.json", json.dumps(record))
-    assert training_data.describe_backbone(tmp_path) == {
-        "regions": "all",
-        "num_patches": {"train": 9},
-        "num_images": 2,
-    }
+    assert assemble.describe_backbone(tmp_path) == BackboneRecord(
+        regions="all", num_patches={"train": 9}, num_images=2
+    )
     with zipfile.ZipFile(tmp_path / "backbone.keras", "w") as archive:
         archive.writestr("model.weights.h5", b"")
-    assert training_data.describe_backbone(tmp_path) == {}
+    assert assemble.describe_backbone(tmp_path) is None
