@@ -21,13 +21,14 @@ from rbc_tf.classification.calibration import (
     has_both_classes,
     rows_for_thresholds,
 )
-from rbc_tf.classification.classifier import RECORD_FILE, Classifier, ClassifierError, load_record
+from rbc_tf.classification.classifier import RECORD_FILE, Classifier, load_record
 from rbc_tf.classification.heads import HeadsConfig, predict
 from rbc_tf.classification.held_calibration import HeldCalibration, fit_held_calibration
 from rbc_tf.classification.out_of_fold import FoldsConfig, draw_folds, out_of_fold_probabilities
 from rbc_tf.classification.training import train_heads
 from rbc_tf.core import files
 from rbc_tf.core.cell_types import CellTypes
+from rbc_tf.core.fingerprint import Fingerprint
 from rbc_tf.core.types import ABSENT, PRESENT, UNKNOWN, FeatureTable
 from rbc_tf.features import cache
 from rbc_tf.metrics.calibration import expected_calibration_error
@@ -100,25 +101,30 @@ def fit_classifier(
 
     Raises:
         CacheError: the features are unfinished or damaged.
-        ClassifierError: `output_dir` holds a classifier made otherwise, and `overwrite` is False.
+        StaleError: `output_dir` holds another classifier, and `overwrite` is False.
         ValueError: the splits are missing.
     """
     output_dir = pathlib.Path(output_dir)
     table = cache.load_features(features_dir)
     cell_types = cache.load_cell_types(features_dir)
     fingerprint = cache.load_fingerprint(features_dir)
-    made_of = {
+    inputs = {
         "features": {"sha256": fingerprint.sha256, "settings": fingerprint.settings},
         "labels_sha256": _hash_of_labels(table, cell_types),
     }
     if (output_dir / RECORD_FILE).exists() and not overwrite:
-        _check_made_of(output_dir, {"config": dataclasses.asdict(config), **made_of})
+        wanted = Fingerprint({"config": dataclasses.asdict(config), **inputs})
+        earlier = load_record(output_dir)
+        wanted.check(
+            Fingerprint({key: earlier.get(key) for key in wanted.values}),
+            f"the classifier in {output_dir}",
+        )
         logging.info("%s holds this classifier already.", output_dir)
         return Classifier.load(output_dir)
     train, validation = _split(table, "train"), _split(table, "validation")
     shutil.rmtree(output_dir / LOGS, ignore_errors=True)  # curves of an earlier training
     classifier = train_classifier(train, validation, cell_types, config, output_dir / LOGS)
-    classifier = dataclasses.replace(classifier, record={**classifier.record, **made_of})
+    classifier = dataclasses.replace(classifier, record={**classifier.record, **inputs})
     classifier.save(output_dir)
     return classifier
 
@@ -141,17 +147,6 @@ def _check_groups(train: FeatureTable, validation: FeatureTable) -> None:
         raise ValueError(
             "No group may be in the training and in the validation part: what was photographed "
             f"together must be on one side. Received: {shared[:5]} in both"
-        )
-
-
-def _check_made_of(output_dir: pathlib.Path, wanted: dict) -> None:
-    record = load_record(output_dir)
-    changes = cache.changed_settings({key: record.get(key) for key in wanted}, wanted)
-    if changes:
-        raise ClassifierError(
-            f"The classifier in {output_dir} was made otherwise:\n"
-            + "".join(f"  {line}\n" for line in changes)
-            + "Give --overwrite to train it again, or name another folder."
         )
 
 

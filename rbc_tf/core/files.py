@@ -1,7 +1,8 @@
-"""Files that say what made them: atomic writing, hashes, versions."""
+"""Files that say what made them: atomic writing, hashes, versions; the cache folder."""
 
 import contextlib
 import csv
+import functools
 import hashlib
 import json
 import os
@@ -10,6 +11,8 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from importlib import metadata
+
+from absl import logging
 
 import rbc_tf
 
@@ -22,6 +25,10 @@ _VERSIONED_PACKAGES = (
     "numpy",
     "opencv-python-headless",
 )
+
+# Names the folder of downloaded weights and of networks frozen for half precision.
+CACHE_VARIABLE = "RBC_TF_CACHE_DIR"
+_OLD_CACHE_VARIABLE = "RBC_CACHE_DIR"  # of version 0.1.0, for weights alone
 
 
 @contextlib.contextmanager
@@ -101,6 +108,31 @@ def write_csv(path: str | pathlib.Path, header: Sequence[str], rows: Iterable[Se
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(rows)
+
+
+def cache_dir() -> pathlib.Path | None:
+    """Where to keep what can be had again: $RBC_TF_CACHE_DIR, or rbc_tf in the user's cache folder.
+
+    None where the variable is set to '': nothing is to be kept.
+    """
+    folder = os.environ.get(CACHE_VARIABLE)
+    if folder is None and os.environ.get(_OLD_CACHE_VARIABLE):
+        folder = os.environ[_OLD_CACHE_VARIABLE]
+        _warn_of_old_variable()
+    if folder is None:
+        return user_cache_dir()
+    return pathlib.Path(folder) if folder else None
+
+
+def user_cache_dir() -> pathlib.Path:
+    """rbc_tf in the user's cache folder."""
+    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return pathlib.Path(home).expanduser() / "rbc_tf"
+
+
+@functools.cache  # so that it is logged once
+def _warn_of_old_variable() -> None:
+    logging.warning("%s is now called %s.", _OLD_CACHE_VARIABLE, CACHE_VARIABLE)
 
 
 def sha256_of_bytes(*parts: bytes) -> str:

@@ -22,6 +22,7 @@ import numpy as np
 import tensorflow as tf
 
 from rbc_tf.core import files
+from rbc_tf.core import fingerprint as fingerprints
 from rbc_tf.core.cell_types import CellTypes
 from rbc_tf.core.types import FeatureTable
 from rbc_tf.features.backbones.backbone import Backbone
@@ -38,15 +39,10 @@ _FINGERPRINT, _TABLE, _CELL_TYPES = "fingerprint.json", "table.npz", "cell_types
 _SHARDS, _SHARD_SUFFIX = "shards", ".tfrecord"
 _TABLE_FIELDS = [f.name for f in dataclasses.fields(FeatureTable) if f.name != "features"]
 _READ_BATCH = 256
-_LISTED = 10
 
 
 class CacheError(ValueError):
     """The folder holds no finished features, or they are damaged."""
-
-
-class StaleCacheError(ValueError):
-    """The folder holds features made of something else than what is asked for now."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +75,7 @@ class Fingerprint:
     def sha256(self) -> str:
         """Hash over settings and images."""
         images = {name: dataclasses.asdict(entry) for name, entry in self.images.items()}
-        return files.sha256_of_json({"settings": self.settings, "images": images})
+        return fingerprints.Fingerprint({"settings": self.settings, "images": images}).sha256
 
     def save(self, path: pathlib.Path) -> None:
         files.write_json(path, dataclasses.asdict(self))
@@ -114,14 +110,14 @@ class FeatureCache:
         work, never an error.
 
         Raises:
-            StaleCacheError: shards were made of something else, and `overwrite` is False.
+            StaleError: shards were made of something else, and `overwrite` is False.
         """
         path = self.folder / _FINGERPRINT
         if path.exists():
             old = Fingerprint.load(path)
             stale = self._stale_shards(old, fingerprint)
             if stale and not overwrite:
-                raise StaleCacheError(self._message(old, fingerprint, stale))
+                raise self._error(old, fingerprint, stale)
             if old.settings != fingerprint.settings:
                 (self.folder / BACKBONE_FILE).unlink(missing_ok=True)
             for image in stale:
@@ -188,17 +184,14 @@ class FeatureCache:
             return self._shards()
         return [i for i in self._shards() if old.images.get(i) != new.images.get(i)]
 
-    def _message(self, old: Fingerprint, new: Fingerprint, stale: Sequence[str]) -> str:
-        changes = changed_settings(old.settings, new.settings)
-        if not changes:
-            changes = [_changed_image(i, old.images.get(i), new.images.get(i)) for i in stale]
-        more = len(changes) - _LISTED
-        lines = changes[:_LISTED] + ([f"and {more} more"] if more > 0 else [])
-        return (
-            f"The features in {self.folder} were made of something else:\n"
-            + "".join(f"  {line}\n" for line in lines)
-            + "Give --overwrite to replace what changed, or name another folder."
-        )
+    def _error(
+        self, old: Fingerprint, new: Fingerprint, stale: Sequence[str]
+    ) -> fingerprints.StaleError:
+        lines = fingerprints.Fingerprint(new.settings).differences(
+            fingerprints.Fingerprint(old.settings)
+        ) or [_changed_image(i, old.images.get(i), new.images.get(i)) for i in stale]
+        remedy = "Give --overwrite to replace what changed, or name another folder."
+        return fingerprints.stale(f"the features in {self.folder}", lines, remedy)
 
     def _read_shards(self, images, boxes, feature_dim: int) -> np.ndarray:
         names = list(dict.fromkeys(images.tolist()))
@@ -268,18 +261,6 @@ def _batches(paths: Iterable[pathlib.Path], feature_dim: int) -> Iterator[tuple]
     for batch in parsed.as_numpy_iterator():
         names = np.array([name.decode() for name in batch[IMAGE]])
         yield names, batch[BOX], batch[FEATURES]
-
-
-def changed_settings(old: dict, new: dict, prefix: str = "") -> list[str]:
-    """One line per setting that differs between two nested mappings of settings."""
-    lines = []
-    for key in sorted(old.keys() | new.keys()):
-        before, after = old.get(key), new.get(key)
-        if isinstance(before, dict) and isinstance(after, dict):
-            lines += changed_settings(before, after, f"{prefix}{key}.")
-        elif before != after:
-            lines.append(f"{prefix}{key} was {before!r}, is now {after!r}")
-    return lines
 
 
 def _changed_image(name: str, old: ImageEntry | None, new: ImageEntry | None) -> str:

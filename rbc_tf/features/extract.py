@@ -86,7 +86,7 @@ def extract_features(
     What the folder already holds is reused. An image that cannot be used does not stop the others.
 
     Raises:
-        StaleCacheError: the folder was filled from other images, boxes or settings; with
+        StaleError: the folder was filled from other images, boxes or settings; with
             `overwrite`, what changed is replaced instead.
         ExtractionError: at the end, naming the images that could not be used. The cache stays
             unfinished then.

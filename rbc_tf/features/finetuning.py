@@ -14,12 +14,14 @@ import numpy as np
 from absl import logging
 
 from rbc_tf.core import files
+from rbc_tf.core.fingerprint import Fingerprint
 from rbc_tf.features.augmentation import AugmentationConfig, augment
 from rbc_tf.features.backbones import resnet50 as resnet
 from rbc_tf.features.masked_loss import masked_cross_entropy, positive_weights, score_logits
 from rbc_tf.features.patch_archive import PatchArchive
 
-_MADE_OF, _HISTORY = "made_of.json", "history.json"
+_FINGERPRINT, _HISTORY = "fingerprint.json", "history.json"
+_OLD_FINGERPRINT = "made_of.json"  # of version 0.1.0
 _BEST, _STATE = "best.weights.h5", "state"
 _PREDICTION_BATCH = 256
 
@@ -254,8 +256,8 @@ def _optimizer(config: FinetuningConfig, steps_per_epoch: int) -> keras.optimize
 
 
 def _check_state(work_dir, train, validation, config, start) -> None:
-    """Says in `work_dir` what is trained there; raises where that is something else."""
-    made_of = {
+    """Records in `work_dir` what is trained there; raises where that is something else."""
+    values = {
         "config": dataclasses.asdict(config),
         "start": resnet.hash_of_weights(start) if start is not None else None,
         "patches": [
@@ -263,13 +265,14 @@ def _check_state(work_dir, train, validation, config, start) -> None:
             for archive in (train, validation)
         ],
     }
-    path = work_dir / _MADE_OF
-    if path.exists() and json.loads(path.read_text(encoding="utf-8")) != made_of:
-        raise ValueError(
-            f"{work_dir} holds a training with other settings, patches or initial weights. "
-            "Delete it, or name another folder"
-        )
-    files.write_json(path, made_of)
+    fingerprint = Fingerprint(values)
+    for name in (_FINGERPRINT, _OLD_FINGERPRINT):
+        if (work_dir / name).exists():
+            earlier = Fingerprint.load(work_dir / name)
+            fingerprint.check(
+                earlier, f"the training in {work_dir}", "Delete it, or name another folder."
+            )
+    fingerprint.save(work_dir / _FINGERPRINT)
 
 
 def _load_history(work_dir: pathlib.Path) -> list[dict]:

@@ -6,7 +6,6 @@ sensitive, it leaves in float32. That takes seconds for a large network, so the 
 cache folder and later starts only read it.
 """
 
-import hashlib
 import os
 import pathlib
 from collections.abc import Callable, Sequence
@@ -18,14 +17,14 @@ from tensorflow.core.protobuf import config_pb2, meta_graph_pb2, rewriter_config
 from tensorflow.python.framework import convert_to_constants
 from tensorflow.python.grappler import tf_optimizer
 
+from rbc_tf.core import files
+from rbc_tf.core.fingerprint import Fingerprint
 from rbc_tf.graphs import convolution_folding
 from rbc_tf.graphs.frozen_graph import FrozenFunction, FrozenGraph
 
 AUTO, FLOAT32, BFLOAT16, FLOAT16 = "auto", "float32", "bfloat16", "float16"
 PRECISIONS = (AUTO, FLOAT32, BFLOAT16, FLOAT16)
 
-# Where frozen graphs are kept; '' keeps none.
-CACHE_VARIABLE = "RBC_TF_CACHE_DIR"
 _KEPT_GRAPHS = 12
 
 # Raise it whenever a graph is frozen otherwise.
@@ -170,17 +169,20 @@ def _cache_path(key: str, precision: str) -> pathlib.Path | None:
 
     And for TensorFlow with oneDNN and without, which decides how operations are fused.
     """
-    folder = os.environ.get(CACHE_VARIABLE)
-    if folder == "":
-        return None
+    folder = files.cache_dir()
     if folder is None:
-        home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-        folder = pathlib.Path(home).expanduser() / "rbc_tf"
-    with_onednn = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "")
-    tensorflow = (tf.version.VERSION, with_onednn)
-    parts = (key, precision, *tensorflow, str(_FORMAT), *sorted(processor_features()))
-    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
-    return pathlib.Path(folder) / f"{digest}.graph"
+        return None
+    fingerprint = Fingerprint(
+        {
+            "network": key,
+            "precision": precision,
+            "format": _FORMAT,
+            "tensorflow": tf.version.VERSION,
+            "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", ""),
+            "processor": sorted(processor_features()),
+        }
+    )
+    return folder / f"{fingerprint.sha256}.graph"
 
 
 def _read(path: pathlib.Path) -> FrozenFunction | None:

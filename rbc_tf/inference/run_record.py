@@ -1,10 +1,14 @@
 """run.json: what made the results in a folder, so that no others are mixed with them."""
 
 from rbc_tf.core import config, files
+from rbc_tf.core.fingerprint import Fingerprint
 from rbc_tf.detection.tiling import TilingConfig
 from rbc_tf.graphs import frozen
 from rbc_tf.inference.bundle import Bundle
 from rbc_tf.inference.results_folder import RUN, ResultsFolder
+
+# What decides a result; the rest of run.json is for people.
+_COMPARED = ("bundle_sha256", "thresholds", "tiles", "precision")
 
 
 def prepare(
@@ -19,7 +23,7 @@ def prepare(
     With `overwrite`, results that are there are deleted.
 
     Raises:
-        ValueError: the folder holds results of another bundle, at other thresholds, with other
+        StaleError: the folder holds results of another bundle, at other thresholds, with other
             tiles or in another precision, and they are not to be overwritten.
         OSError: the folder cannot be written.
     """
@@ -52,32 +56,16 @@ def _record(bundle: Bundle, tiling_config: TilingConfig, precision: str) -> dict
 
 
 def _check(folder: ResultsFolder, earlier: dict, run: dict) -> None:
-    if earlier.get("bundle_sha256") != run["bundle_sha256"]:
-        raise ValueError(
-            f"{folder}: holds results of another bundle ({earlier.get('bundle')}). "
-            "Choose another output folder, or give --overwrite"
-        )
-    if earlier["thresholds"] != run["thresholds"]:
-        raise ValueError(
-            f"{folder}: holds results at other thresholds "
-            f"({earlier['threshold_objective']}, not {run['threshold_objective']}). "
-            "Choose another output folder, or give --overwrite"
-        )
-    if earlier.get("tiles") != run["tiles"]:
-        raise ValueError(
-            f"{folder}: holds results with other tiles ({_told(earlier.get('tiles'))}, "
-            f"not {_told(run['tiles'])}). Choose another output folder, or give --overwrite"
-        )
     # Before there was a choice, all was float32.
-    computed = earlier.get("precision", frozen.FLOAT32)
-    if computed != run["precision"]:
-        raise ValueError(
-            f"{folder}: holds results computed in {computed}, not in {run['precision']}. "
-            f"Give --precision={computed}, choose another output folder, or give --overwrite"
-        )
-
-
-def _told(tiles: dict | None) -> str:
-    if tiles is None:
-        return "every image whole"
-    return f"{tiles['height']}x{tiles['width']}, overlap {tiles['overlap']}"
+    earlier = {"precision": frozen.FLOAT32} | earlier
+    there, asked = (
+        Fingerprint({key: record.get(key) for key in _COMPARED}) for record in (earlier, run)
+    )
+    remedy = "Give --overwrite to replace them, or name another folder."
+    if {**there.values, "precision": run["precision"]} == asked.values:
+        remedy = f"Give --precision={earlier['precision']}, or --overwrite, or name another folder."
+    what = (
+        f"the results in {folder}, of bundle {earlier.get('bundle')} "
+        f"with thresholds '{earlier.get('threshold_objective')}'"
+    )
+    asked.check(there, what, remedy)

@@ -15,6 +15,7 @@ from rbc_tf.classification.held_calibration import fit_held_calibration
 from rbc_tf.classification.out_of_fold import FoldsConfig, draw_folds
 from rbc_tf.core import config as config_lib
 from rbc_tf.core.cell_types import CellType, CellTypes
+from rbc_tf.core.fingerprint import StaleError
 from rbc_tf.core.types import FeatureTable
 from rbc_tf.features import cache
 from rbc_tf.metrics.calibration import expected_calibration_error
@@ -254,15 +255,15 @@ def test_finished_classifier_is_not_trained_again(finished, monkeypatch):
 def test_classifier_made_otherwise_is_told(features_dir, output_dir):
     fit_classifier(features_dir, output_dir, CONFIG)
     other = dataclasses.replace(CONFIG, boosting=BoostingConfig(n_estimators=6))
-    with pytest.raises(ClassifierError, match=r"boosting\.n_estimators was 5, is now 6"):
+    with pytest.raises(StaleError, match=r"boosting\.n_estimators was 5, is now 6"):
         fit_classifier(features_dir, output_dir, other)
     table = make_table()
     table.labels[0] = 1 - table.labels[0]
     write_cache(features_dir, table)
-    with pytest.raises(ClassifierError, match="labels_sha256 was"):
+    with pytest.raises(StaleError, match="labels_sha256 was"):
         fit_classifier(features_dir, output_dir, CONFIG)
     f1 = dataclasses.replace(CONFIG, calibration=CalibrationConfig("f1"))
-    with pytest.raises(ClassifierError, match=r"calibration\.objective was .*exact_match"):
+    with pytest.raises(StaleError, match=r"calibration\.objective was .*exact_match"):
         fit_classifier(features_dir, output_dir, f1)
     fit_classifier(features_dir, output_dir, other, overwrite=True)
     assert len(list((output_dir / "tensorboard" / "train").iterdir())) == 1

@@ -1,4 +1,5 @@
 import hashlib
+import pathlib
 import stat
 
 import pytest
@@ -63,3 +64,28 @@ def test_csv_and_hashes(tmp_path):
 def test_versions_name_what_numbers_depend_on():
     found = files.versions()
     assert {"rbc_tf", "tensorflow", "keras", "scikit-learn", "numpy"} <= set(found)
+
+
+@pytest.fixture
+def environment(monkeypatch, tmp_path):
+    for variable in ("RBC_TF_CACHE_DIR", "RBC_CACHE_DIR"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    files._warn_of_old_variable.cache_clear()
+    return monkeypatch
+
+
+def test_the_cache_folder_is_the_users_where_none_is_named(environment, tmp_path):
+    assert files.cache_dir() == tmp_path / "home" / "rbc_tf"
+    environment.setenv("RBC_TF_CACHE_DIR", "named")
+    assert files.cache_dir() == pathlib.Path("named")
+    environment.setenv("RBC_TF_CACHE_DIR", "")
+    assert files.cache_dir() is None
+
+
+def test_the_old_name_of_the_cache_folder_counts_where_the_new_one_is_not_set(environment, caplog):
+    environment.setenv("RBC_CACHE_DIR", "old")
+    assert [files.cache_dir() for _ in range(2)] == [pathlib.Path("old")] * 2
+    assert caplog.text.count("RBC_CACHE_DIR is now called RBC_TF_CACHE_DIR") == 1
+    environment.setenv("RBC_TF_CACHE_DIR", "new")
+    assert files.cache_dir() == pathlib.Path("new")

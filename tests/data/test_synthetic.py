@@ -441,21 +441,29 @@ class TestWriteDataset:
     @pytest.mark.parametrize(
         ("changed", "message"),
         [
-            ({"seed": 2}, "seed: 1 there, 2 asked for"),
+            ({"seed": 2}, "seed was 1, is now 2"),
             (
                 {"config": dataclasses.replace(TINY, num_cells=6)},
-                "config.num_cells: 5 there, 6 asked for",
+                r"config\.num_cells was 5, is now 6",
             ),
-            ({"images_per_slide": 3}, "images_per_slide: 4 there, 3 asked for"),
+            ({"images_per_slide": 3}, "images_per_slide was 4, is now 3"),
         ],
     )
-    def test_refuses_smears_made_otherwise(self, tmp_path, changed, message):
+    def test_refuses_smears_of_other_settings(self, tmp_path, changed, message):
         arguments = {"config": TINY, "seed": 1, "num_processes": 1}
         write_dataset(tmp_path, 1, **arguments)
         before = contents(tmp_path)
         with pytest.raises(ValueError, match=message):
             write_dataset(tmp_path, 1, **(arguments | changed))
         assert contents(tmp_path) == before
+
+    def test_goes_on_with_smears_of_an_earlier_version(self, tmp_path):
+        write_dataset(tmp_path, 1, TINY, seed=1, num_processes=1)
+        record = json.loads((tmp_path / "synthetic.json").read_text())
+        record["versions"]["rbc_tf"] = "0.1.0"
+        (tmp_path / "synthetic.json").write_text(json.dumps(record))
+        write_dataset(tmp_path, 2, TINY, seed=1, num_processes=1)
+        assert (tmp_path / "images/smear_0002.png").exists()
 
     def test_refuses_images_of_another_origin(self, tmp_path):
         (tmp_path / "images").mkdir()

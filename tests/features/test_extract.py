@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from rbc_tf.core import image_io
 from rbc_tf.core.cell_types import CellTypes
+from rbc_tf.core.fingerprint import StaleError
 from rbc_tf.data.dataset import IMAGES_HEADER, REGIONS_HEADER
 from rbc_tf.data.regions import RegionConfig
 from rbc_tf.features import cache, extract
@@ -159,7 +160,7 @@ def test_labels_and_splits_may_change_without_new_features(dataset, features):
 def test_changed_setting_is_told_and_stale_features_are_kept(dataset, features, changed, told):
     extract_features(dataset, features, CONFIG)
     before = shard_times(features)
-    with pytest.raises(cache.StaleCacheError, match=r"--overwrite") as raised:
+    with pytest.raises(StaleError, match=r"--overwrite") as raised:
         extract_features(dataset, features, dataclasses.replace(CONFIG, **changed))
     assert told in str(raised.value)
     assert shard_times(features) == before
@@ -180,7 +181,7 @@ def test_changed_image_is_told_and_alone_computed_again(dataset, features):
     extract_features(dataset, features, CONFIG)
     before = shard_times(features)
     write_image(dataset, "b", seed=77)
-    with pytest.raises(cache.StaleCacheError, match="image b: its file changed"):
+    with pytest.raises(StaleError, match="image b: its file changed"):
         extract_features(dataset, features, CONFIG)
     extract_features(dataset, features, CONFIG, overwrite=True)
     after = shard_times(features)
@@ -190,7 +191,7 @@ def test_changed_image_is_told_and_alone_computed_again(dataset, features):
 def test_changed_box_is_told(dataset, features):
     extract_features(dataset, features, CONFIG)
     write_regions(dataset, [("a", (0, 0, 20, 31), "Oval", 1, "true"), *REGIONS[1:]])
-    with pytest.raises(cache.StaleCacheError, match="image a: its labelled regions changed"):
+    with pytest.raises(StaleError, match="image a: its labelled regions changed"):
         extract_features(dataset, features, CONFIG)
 
 
@@ -201,7 +202,7 @@ def test_image_taken_out_is_told_and_image_added_is_computed(dataset, features):
     assert len(extract_features(dataset, features, CONFIG)) == 4
     (dataset / "images" / "d.png").unlink()
     write_regions(dataset, REGIONS)
-    with pytest.raises(cache.StaleCacheError, match="image d is no longer in the dataset"):
+    with pytest.raises(StaleError, match="image d is no longer in the dataset"):
         extract_features(dataset, features, CONFIG)
     assert len(extract_features(dataset, features, CONFIG, overwrite=True)) == 3
 
@@ -284,13 +285,3 @@ def test_folder_without_features_is_told(tmp_path):
         cache.load_features(tmp_path)
     with pytest.raises(cache.CacheError, match="must be a feature cache"):
         cache.load_fingerprint(tmp_path)
-
-
-def test_changed_settings_lists_nested_differences():
-    old = {"a": {"b": 1, "c": 2}, "d": 3}
-    new = {"a": {"b": 1, "c": 5}, "e": 4}
-    assert cache.changed_settings(old, new) == [
-        "a.c was 2, is now 5",
-        "d was 3, is now None",
-        "e was None, is now 4",
-    ]

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from rbc_tf.core.fingerprint import StaleError
 from rbc_tf.features import finetuning
 from rbc_tf.features.backbones import resnet50 as resnet
 from rbc_tf.features.backbones.backbone import Backbone, load_backbone
@@ -121,7 +122,7 @@ def test_interrupted_training_goes_on(train, validation, tmp_path, monkeypatch):
 def test_work_of_another_training_is_not_taken_up(train, validation, tmp_path):
     one = dataclasses.replace(CONFIG, epochs=1)
     finetune(train, validation, one, None, tmp_path)
-    with pytest.raises(ValueError, match="holds a training with other settings"):
+    with pytest.raises(StaleError, match=r"config\.seed was 0, is now 1"):
         finetune(train, validation, dataclasses.replace(one, seed=1), None, tmp_path)
 
 

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.framework import graph_pb2
 
+from rbc_tf.core import files
 from rbc_tf.graphs import frozen, frozen_graph
 
 _BFLOAT16 = {"avx512_bf16", "amx_bf16"} & frozen.processor_features()
@@ -15,7 +16,7 @@ needs_bfloat16 = pytest.mark.skipif(not _BFLOAT16, reason="the processor has no 
 
 @pytest.fixture(autouse=True)
 def _empty_cache(monkeypatch, tmp_path):
-    monkeypatch.setenv(frozen.CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(files.CACHE_VARIABLE, str(tmp_path / "cache"))
 
 
 def _machine(monkeypatch, gpus, flags):
@@ -176,10 +177,10 @@ def test_a_damaged_file_is_made_again(tmp_path, damage):
 @needs_bfloat16
 def test_no_cache_where_none_is_wanted_or_possible(monkeypatch, tmp_path):
     make = lambda: _function(_network()).get_concrete_function()  # noqa: E731
-    monkeypatch.setenv(frozen.CACHE_VARIABLE, "")
+    monkeypatch.setenv(files.CACHE_VARIABLE, "")
     frozen.load_or_freeze("net", make, frozen.BFLOAT16)
     (tmp_path / "file").write_text("in the way")
-    monkeypatch.setenv(frozen.CACHE_VARIABLE, str(tmp_path / "file" / "below"))
+    monkeypatch.setenv(files.CACHE_VARIABLE, str(tmp_path / "file" / "below"))
     answer = frozen.load_or_freeze("net", make, frozen.BFLOAT16)(np.ones((1, 8, 8, 3), np.float32))
     assert answer["output"].shape == (1, 32)
 

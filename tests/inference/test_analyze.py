@@ -9,6 +9,7 @@ import pytest
 
 from rbc_tf.core import image_io
 from rbc_tf.core.cell_types import PAPER
+from rbc_tf.core.fingerprint import StaleError
 from rbc_tf.inference import analysis, analyze, bundle
 from tests import builders
 
@@ -136,7 +137,7 @@ def test_results_of_another_bundle_are_not_mixed(loaded, images, tmp_path):
     out = tmp_path / "out"
     analyze.analyze(loaded, images, out)
     other = bundle.Bundle(loaded.path, loaded.manifest, "sha-two")
-    with pytest.raises(ValueError, match="another bundle"):
+    with pytest.raises(StaleError, match="bundle_sha256 was"):
         analyze.analyze(other, images, out)
     assert analyze.analyze(other, images, out, overwrite=True).analyzed == 4
 
@@ -163,7 +164,7 @@ def test_results_at_other_thresholds_are_not_mixed(loaded, images, tmp_path):
     out = tmp_path / "out"
     plain = loaded.with_plain_thresholds()
     analyze.analyze(loaded, images, out)
-    with pytest.raises(ValueError, match=r"other thresholds \(exact_match, not plain\)"):
+    with pytest.raises(StaleError, match=r"(?s)'exact_match'.*thresholds was"):
         analyze.analyze(plain, images, out)
     assert analyze.analyze(loaded, images, out).skipped == 4
     # Overwritten for one image only: the others are not taken for results of the new run.

@@ -1,7 +1,6 @@
 """Writes a dataset folder of synthetic smears."""
 
 import functools
-import json
 import multiprocessing
 import os
 import pathlib
@@ -14,6 +13,7 @@ import tqdm
 import rbc_tf
 from rbc_tf.core import cell_types, files, image_io
 from rbc_tf.core import config as config_io
+from rbc_tf.core.fingerprint import Fingerprint
 from rbc_tf.core.types import Cell
 from rbc_tf.data.synthetic.config import SmearConfig
 from rbc_tf.data.synthetic.smear import render_smear, smear_cells
@@ -46,8 +46,9 @@ def write_dataset(
         num_processes: processes that render in parallel; one for each core where not given.
 
     Raises:
-        ValueError: where the folder holds smears made otherwise (the error says what differs), more
-            images than asked for, or other images; or where an argument is out of its range.
+        StaleError: where the folder holds smears made with other settings.
+        ValueError: where it holds more images than asked for, or other images; or where an
+            argument is out of its range.
     """
     _check_at_least("num_images", num_images, 1)
     _check_at_least("seed", seed, 0)
@@ -120,19 +121,25 @@ def _write_tables(output_dir, cells, images_per_slide):
 
 
 def _record(config, seed, images_per_slide) -> dict:
-    """What determines every image of the folder; the same record means the same files."""
+    """What determines every image of the folder, and which rbc_tf wrote it."""
     return {
-        "config": json.loads(json.dumps(config_io.to_dict(config))),
+        "config": config_io.to_dict(config),
         "seed": seed,
         "images_per_slide": images_per_slide,
         "appearance_version": _APPEARANCE_VERSION,
         "versions": {
             "rbc_tf": rbc_tf.__version__,
-            # Both may change their random streams or filters from one release to the next.
+            # These two may change their random streams or filters from one release to the next.
             "numpy": np.__version__,
             "opencv": cv2.__version__,
         },
     }
+
+
+def _comparable(record: dict) -> Fingerprint:
+    """Without the version of rbc_tf: `_APPEARANCE_VERSION` says whether smears look the same."""
+    versions = {k: v for k, v in record.get("versions", {}).items() if k != "rbc_tf"}
+    return Fingerprint({**record, "versions": versions})
 
 
 def _check_folder(output_dir, record, num_images):
@@ -140,18 +147,9 @@ def _check_folder(output_dir, record, num_images):
     images = {path.stem for path in output_dir.glob("images/[!.]*")}
     record_path = output_dir / RECORD_NAME
     if record_path.exists():
-        found = _flat(json.loads(record_path.read_text(encoding="utf-8")))
-        asked = _flat(record)
-        differing = [
-            f"{key}: {found.get(key)!r} there, {asked.get(key)!r} asked for"
-            for key in sorted(found.keys() | asked.keys())
-            if found.get(key) != asked.get(key)
-        ]
-        if differing:
-            raise ValueError(
-                f"{output_dir} must be empty or hold smears made with the same settings. "
-                f"Received: {'; '.join(differing)}"
-            )
+        remedy = "Give the same settings, or name another folder."
+        what = f"the smears in {output_dir}"
+        _comparable(record).check(_comparable(Fingerprint.load(record_path).values), what, remedy)
     elif images:
         raise ValueError(
             f"{output_dir} must be empty or hold synthetic smears. Received: {len(images)} images "
@@ -163,17 +161,6 @@ def _check_folder(output_dir, record, num_images):
             f"`num_images` must not be less than what {output_dir} already holds. "
             f"Received: {num_images}, with {beyond[-1]} there"
         )
-
-
-def _flat(record: dict, prefix: str = "") -> dict:
-    """A nested record as {'a.b': value}."""
-    flat = {}
-    for key, value in record.items():
-        if isinstance(value, dict):
-            flat.update(_flat(value, f"{prefix}{key}."))
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
 
 
 def _derived_seed(seed: int, purpose: int, index: int) -> int:

@@ -1,7 +1,6 @@
 """The weights that a backbone starts from."""
 
 import http.client
-import os
 import pathlib
 import shutil
 import tarfile
@@ -41,13 +40,9 @@ def checkpoint(task: configs.RegionDetectionTask) -> str:
             f"{task.model.backbone.type} {depth}. Set task.init_checkpoint to a checkpoint, or to "
             "'' to start from random weights."
         )
-    return fetch(_IMAGENET_URL.format(depth), cache_dir())
-
-
-def cache_dir() -> pathlib.Path:
-    """$RBC_CACHE_DIR, or rbc_tf in the user's cache folder."""
-    named = os.environ.get("RBC_CACHE_DIR")
-    return pathlib.Path(named) if named else pathlib.Path.home() / ".cache" / "rbc_tf"
+    # Even where nothing is to be kept, a download must lie somewhere.
+    folder = files.cache_dir() or files.user_cache_dir()
+    return fetch(_IMAGENET_URL.format(depth), folder)
 
 
 def fetch(url: str, folder: pathlib.Path) -> str:

@@ -19,6 +19,7 @@ from tqdm import tqdm
 from rbc_tf.classification.heads import load_heads
 from rbc_tf.classification.training import train_heads
 from rbc_tf.core import files, image_io
+from rbc_tf.core.fingerprint import Fingerprint
 from rbc_tf.core.types import PRESENT, FeatureTable, Sample
 from rbc_tf.evaluation.baselines.inputs import Inputs
 from rbc_tf.evaluation.baselines.kept_models import keep_model
@@ -53,18 +54,18 @@ def obtain_models(
     """Trains what the folder does not hold yet, and loads the rest.
 
     Raises:
-        ValueError: the folder holds models made of something else, and `overwrite` is False.
+        StaleError: the folder holds models made of something else, and `overwrite` is False.
     """
     folder = pathlib.Path(output_dir)
     crop = config.cnn_crop or dataclasses.replace(inputs.crop, size=config.cnn.patch_size)
     jobs = _Jobs(inputs, config, crop)
     reports = {
-        name: keep_model(folder / f"{name}.keras", made_of, train, overwrite)
-        for name, made_of, train in (
-            ("unet", jobs.unet_made_of(), jobs.train_unet),
-            ("single_label_cnn", jobs.cnn_made_of(), jobs.train_cnn),
-            ("model_a", jobs.heads_made_of(False), lambda path: jobs.train_heads(path, False)),
-            ("model_b", jobs.heads_made_of(True), lambda path: jobs.train_heads(path, True)),
+        name: keep_model(folder / f"{name}.keras", Fingerprint(inputs_of), train, overwrite)
+        for name, inputs_of, train in (
+            ("unet", jobs.unet_inputs(), jobs.train_unet),
+            ("single_label_cnn", jobs.cnn_inputs(), jobs.train_cnn),
+            ("model_a", jobs.heads_inputs(False), lambda path: jobs.train_heads(path, False)),
+            ("model_b", jobs.heads_inputs(True), lambda path: jobs.train_heads(path, True)),
         )
     }
     return Models(
@@ -86,7 +87,7 @@ class _Jobs:
         self._crop = crop
         self._names = inputs.cell_types.names
 
-    def unet_made_of(self) -> dict:
+    def unet_inputs(self) -> dict:
         samples = [s for split in _FIT_SPLITS for s in self._inputs.dataset.in_split(split)]
         hashes = [
             [sample.split, *map(files.sha256_of_file, (sample.image_path, sample.mask_path))]
@@ -101,7 +102,7 @@ class _Jobs:
         train, validation = map(self._inputs.dataset.in_split, _FIT_SPLITS)
         return dataclasses.asdict(train_unet(train, validation, self._config.unet, path))
 
-    def cnn_made_of(self) -> dict:
+    def cnn_inputs(self) -> dict:
         tables = [self._single_cells(split) for split in _FIT_SPLITS]
         return {
             "config": dataclasses.asdict(self._config.cnn),
@@ -119,7 +120,7 @@ class _Jobs:
         counts = {"num_train": len(train), "num_validation": len(validation)}
         return {**dataclasses.asdict(report), **counts}
 
-    def heads_made_of(self, single_cell: bool) -> dict:
+    def heads_inputs(self, single_cell: bool) -> dict:
         tables = [self._inputs.training_rows(split, single_cell) for split in _FIT_SPLITS]
         return {
             "config": dataclasses.asdict(self._config.heads),

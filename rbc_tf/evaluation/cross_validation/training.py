@@ -16,6 +16,7 @@ from rbc_tf.classification.out_of_fold import ALWAYS_LEARNT, out_of_fold_probabi
 from rbc_tf.classification.training import train_heads
 from rbc_tf.core import files
 from rbc_tf.core.cell_types import CellTypes
+from rbc_tf.core.fingerprint import Fingerprint
 from rbc_tf.core.types import FeatureTable
 from rbc_tf.evaluation.cross_validation.fold_results import FoldResults
 from rbc_tf.evaluation.cross_validation.outer_folds import (
@@ -91,7 +92,7 @@ def cross_validate(
             multi-cell regions, which would give Model B part of Model A's advantage; a split is
             unknown; there are too few groups.
         CacheError: the features are unfinished or damaged.
-        StaleStudyError: `output_dir` holds results of another study, and `overwrite` is False.
+        StaleError: `output_dir` holds results of another study, and `overwrite` is False.
     """
     fingerprint = cache.load_fingerprint(features_dir)
     provenance.check_single_cell(features_dir)
@@ -111,7 +112,7 @@ def cross_validate(
         made_of["teaching_rows_sha256"] = _hash_of_rows(teaching, cell_types)
         table = scored.followed_by(teaching)
         folds = np.append(folds, np.full(len(teaching), TEACHING))
-    results = FoldResults(output_dir, made_of, overwrite)
+    results = FoldResults(output_dir, Fingerprint(made_of), overwrite)
     predictions, trainings = _run(table, cell_types, folds, config, results)
     return CrossValidation(cell_types, predictions, made_of, trainings)
 

@@ -14,10 +14,14 @@ import tqdm
 from absl import logging
 
 from rbc_tf.core import files, image_io
+from rbc_tf.core.fingerprint import Fingerprint
 from rbc_tf.core.types import Detections, Sample
 from rbc_tf.data import regions
 from rbc_tf.detection.predictor import DetectorPredictor
 from rbc_tf.evaluation.detector.scores import DetectedImage
+
+# Parts of a fingerprint, in the order of `hashes` in a file.
+_HASHED = ("detector", "image")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -83,11 +87,11 @@ class DetectionRun:
 
     def _detections(self, sample: Sample) -> KeptDetections:
         image_sha256 = files.sha256_of_file(sample.image_path)
-        hashes = (self.detector_sha256, image_sha256)
-        kept = None if self._overwrite else read(self._folder, sample.name, *hashes)
+        fingerprint = Fingerprint({"detector": self.detector_sha256, "image": image_sha256})
+        kept = None if self._overwrite else read(self._folder, sample.name, fingerprint)
         if kept is None:
             kept = self._predict(image_io.read_image(sample.image_path))
-            write(self._folder, sample.name, kept, *hashes)
+            write(self._folder, sample.name, kept, fingerprint)
         self.image_sha256[sample.name] = image_sha256
         self.seconds.append(kept.seconds)
         return kept
@@ -118,24 +122,25 @@ def hash_detector(detector_dir: str | pathlib.Path) -> str:
 
 
 def write(
-    folder: str | pathlib.Path, name: str, kept: KeptDetections, detector: str, image: str
+    folder: str | pathlib.Path, name: str, kept: KeptDetections, fingerprint: Fingerprint
 ) -> None:
-    """Keeps the detections of the image of that name; `detector` and `image` are hashes."""
+    """Keeps the detections of the image of that name; `fingerprint` has 'detector' and 'image'."""
     with files.atomic_path(pathlib.Path(folder) / f"{name}.npz") as temporary:
         np.savez(
             temporary,
             boxes=kept.detections.boxes,
             scores=kept.detections.scores,
             seconds=kept.seconds,
-            hashes=np.array([detector, image]),
+            hashes=np.array([fingerprint.values[key] for key in _HASHED]),
         )
 
 
-def read(folder: str | pathlib.Path, name: str, detector: str, image: str) -> KeptDetections | None:
+def read(folder: str | pathlib.Path, name: str, fingerprint: Fingerprint) -> KeptDetections | None:
     """What is kept of an image; None where nothing is, or of another detector or image."""
     try:
         with np.load(pathlib.Path(folder) / f"{name}.npz", allow_pickle=False) as kept:
-            if kept["hashes"].tolist() != [detector, image]:
+            earlier = dict(zip(_HASHED, kept["hashes"].tolist(), strict=True))
+            if Fingerprint(earlier) != fingerprint:
                 return None
             detections = Detections(kept["boxes"], kept["scores"])
             return KeptDetections(detections, float(kept["seconds"]))

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rbc_tf.core import config, files, score_files, text_table
+from rbc_tf.core.fingerprint import Fingerprint
 from rbc_tf.core.score import Score
 from rbc_tf.data import dataset, regions
 from rbc_tf.detection import record
@@ -82,8 +83,8 @@ def evaluate_detector(
     Raises:
         DatasetError: the dataset folder has problems.
         FileNotFoundError: there is no detector.
-        ValueError: no image of the split can be scored, or `output_dir` holds the scores of
-            another detector.
+        ValueError: no image of the split can be scored.
+        StaleError: `output_dir` holds the scores of another detector.
     """
     output_dir = pathlib.Path(output_dir)
     folder = output_dir / _DETECTIONS
@@ -128,11 +129,11 @@ def _check_output(output_dir: pathlib.Path, sha256: str, overwrite: bool) -> Non
     if overwrite or not path.exists():
         return
     earlier = json.loads(path.read_text(encoding="utf-8"))
-    if earlier.get("detector_sha256") != sha256:
-        raise ValueError(
-            f"{output_dir}: holds the scores of another detector "
-            f"({earlier.get('detector_dir')}). Choose another output folder, or give --overwrite"
-        )
+    Fingerprint({"detector_sha256": sha256}).check(
+        Fingerprint({"detector_sha256": earlier.get("detector_sha256")}),
+        f"the scores in {output_dir}, of {earlier.get('detector_dir')}",
+        "Give --overwrite to replace them, or name another folder.",
+    )
 
 
 def _write_scores(

@@ -83,7 +83,7 @@ def test_imagenet_is_published_for_some_depths_only():
 
 
 def test_imagenet_comes_from_model_garden(monkeypatch, tmp_path):
-    monkeypatch.setenv("RBC_CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("RBC_TF_CACHE_DIR", str(tmp_path))
     asked = []
     monkeypatch.setattr(backbone, "fetch", lambda url, folder: asked.append((url, folder)) or "x")
     task = configs.RegionDetectionTask()

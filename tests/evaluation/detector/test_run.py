@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from rbc_tf.core import image_io
 from rbc_tf.core import score as score_lib
+from rbc_tf.core.fingerprint import StaleError
 from rbc_tf.core.types import Detections
 from rbc_tf.data import dataset
 from rbc_tf.evaluation.detector import detections
@@ -175,7 +176,7 @@ def test_another_detector_needs_another_folder(source, tmp_path):
     out = tmp_path / "out"
     evaluate_detector(source, out, _SCORING)
     (source.detector_dir / "saved_model.pb").write_bytes(b"another graph")
-    with pytest.raises(ValueError, match="scores of another detector"):
+    with pytest.raises(StaleError, match="detector_sha256 was"):
         evaluate_detector(source, out, _SCORING)
     evaluate_detector(source, out, _SCORING, overwrite=True)
     assert _Detector.seen == [200, 201, 202] * 2
