@@ -1,0 +1,58 @@
+"""Results are added to a folder only where they belong to those that are there."""
+
+import pytest
+
+from rbc_tf.core.fingerprint import StaleError
+from rbc_tf.inference import run_record
+from rbc_tf.inference.results_folder import RUN, ResultsFolder
+
+_RUN = {
+    "bundle": "models/a",
+    "bundle_sha256": "ab" * 32,
+    "thresholds": [0.5, 0.4],
+    "threshold_objective": "f1",
+    "tiles": None,
+    "precision": "float32",
+    "versions": {"rbc_tf": "0.1.0"},
+}
+
+
+@pytest.fixture
+def prepare(tmp_path, monkeypatch):
+    """Prepares one folder for a run like `_RUN` but for what is given."""
+
+    def prepare(earlier=_RUN, overwrite=False, **changed):
+        folder = ResultsFolder(tmp_path / "out")
+        folder.write_json(RUN, earlier)
+        monkeypatch.setattr(run_record, "_record", lambda *args: {**_RUN, **changed})
+        run_record.prepare(folder, None, None, "float32", overwrite)
+        return folder.read_json(RUN)
+
+    return prepare
+
+
+def test_the_same_is_gone_on_with(prepare):
+    assert prepare(bundle="moved/a", versions={"rbc_tf": "0.2.0"}) == _RUN
+
+
+def test_before_there_was_a_choice_all_was_float32(prepare):
+    old = {key: value for key, value in _RUN.items() if key not in ("precision", "tiles")}
+    assert prepare(old) == old
+    with pytest.raises(StaleError, match=r"(?s)'float32', is now 'bfloat16'.*--precision=float32"):
+        prepare(old, precision="bfloat16")
+
+
+@pytest.mark.parametrize(
+    ("changed", "difference"),
+    [
+        ({"bundle_sha256": "cd" * 32}, r"bundle_sha256 was 'abababababab\.\.\.'"),
+        ({"thresholds": [0.5, 0.5]}, r"thresholds was \[0\.5, 0\.4\], is now \[0\.5, 0\.5\]"),
+        ({"tiles": {"height": 480}}, "tiles was None, is now {'height': 480}"),
+    ],
+)
+def test_anything_else_is_refused_or_overwritten(prepare, changed, difference):
+    with pytest.raises(StaleError, match=difference) as raised:
+        prepare(**changed)
+    assert "bundle models/a" in str(raised.value)
+    assert "--overwrite" in str(raised.value)
+    assert prepare(overwrite=True, **changed) == {**_RUN, **changed}
