@@ -1,5 +1,6 @@
 # `make demo` and `make test` set up everything they need in .venv, from Python 3.11 alone.
 
+# The pins of constraints.txt hold for 3.12 and 3.13 as well: make PYTHON3=python3.12 test
 PYTHON3 ?= python3.11
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -9,8 +10,8 @@ DEMO_DIR ?= demo_run
 
 setup: $(VENV)/.ready
 
-# setup.py says what is needed, constraints.txt which versions.
-$(VENV)/.ready: setup.py constraints.txt
+# pyproject.toml says what is needed, constraints.txt which versions.
+$(VENV)/.ready: pyproject.toml setup.py constraints.txt
 	$(PYTHON3) -m venv $(VENV)
 	PIP_CONSTRAINT=constraints.txt $(PYTHON) -m pip install --quiet --disable-pip-version-check \
 		--editable '.[dev]'

@@ -11,12 +11,11 @@ rbc_tf analyze --bundle_dir=bundle --input=smears --output_dir=results --merge
 
 from absl import flags
 
-from rbc_tf.cli import analysis_flags
-from rbc_tf.inference import analyze, bundle, sharding
+from rbc_tf.cli import shared_flags
 
-REQUIRED = analysis_flags.REQUIRED
+REQUIRED = shared_flags.ANALYSIS_REQUIRED
 
-analysis_flags.define()
+shared_flags.define_analysis()
 _NUM_SHARDS = flags.DEFINE_integer("num_shards", 1, "Number of runs that share the images.")
 _SHARD_INDEX = flags.DEFINE_integer("shard_index", 0, "Which of them this is, from 0.")
 _MERGE = flags.DEFINE_bool(
@@ -25,7 +24,9 @@ _MERGE = flags.DEFINE_bool(
 
 
 def main() -> int:
-    given = analysis_flags.values()
+    from rbc_tf.inference import analyze, bundle, sharding
+
+    given = shared_flags.analysis()
     loaded = bundle.load_bundle(given.bundle_dir)
     if given.plain_thresholds:
         loaded = loaded.with_plain_thresholds()

@@ -15,18 +15,19 @@ rbc_tf analyze-beam --bundle_dir=gs://lab/bundle --input=gs://lab/smears \\
 Other flags are options of Beam and its runners.
 """
 
-from rbc_tf.cli import analysis_flags
-from rbc_tf.inference.fleet import options, run
+from rbc_tf.cli import shared_flags
 
-REQUIRED = analysis_flags.REQUIRED
+REQUIRED = shared_flags.ANALYSIS_REQUIRED
 PASS_ON = True  # what are no flags of ours: options of Beam and its runners
 
-analysis_flags.define()
+shared_flags.define_analysis()
 
 
 def main(beam_arguments: list[str]) -> int:
+    from rbc_tf.inference.fleet import options, run
+
     beam_options = options.pipeline_options(beam_arguments)
     options.quiet(beam_options)
-    summary = run.analyze(options=beam_options, **vars(analysis_flags.values()))
+    summary = run.analyze(options=beam_options, **vars(shared_flags.analysis()))
     print(summary.text())
     return 1 if summary.failed else 0

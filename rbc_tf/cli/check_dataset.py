@@ -5,8 +5,6 @@ rbc_tf check-dataset --dataset_dir=chula
 
 from absl import flags
 
-from rbc_tf.data import count_agreement, dataset, examples, regions
-
 REQUIRED = ("dataset_dir",)
 
 _DATASET_DIR = flags.DEFINE_string("dataset_dir", None, "The dataset folder.")
@@ -14,6 +12,8 @@ _MIN_AREA = flags.DEFINE_integer("min_area", 30, "Smaller regions, in pixels, ar
 
 
 def main() -> None:
+    from rbc_tf.data import count_agreement, dataset, examples, regions
+
     checked = dataset.load_dataset(_DATASET_DIR.value, check_pixels=True)
     config = regions.RegionConfig(min_area=_MIN_AREA.value)
     found = [r for sample in checked for r in regions.find_regions(sample, config)]

@@ -21,6 +21,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from absl import app, flags, logging
 
+from rbc_tf.cli import shared_flags
+
 _HELP = ("--help", "-help", "-h", "--helpshort", "-?")
 
 
@@ -82,6 +84,7 @@ def _check(remaining: Sequence[str], module: types.ModuleType) -> None:
 
 def help_text(module: types.ModuleType) -> str:
     """What a command does, and its own flags: none of those that libraries define."""
-    # The first line names the module, which is nothing to a user.
-    described = flags.FLAGS.module_help(module.__name__).strip().partition("\n")[2]
-    return f"{(module.__doc__ or '').strip()}\n\nFlags:\n{described}"
+    described = map(flags.FLAGS.module_help, (module.__name__, shared_flags.__name__))
+    # The first line of each names the module, which is nothing to a user.
+    parts = [text.strip().partition("\n")[2] for text in described]
+    return "\n".join([(module.__doc__ or "").strip(), "", "Flags:", *filter(None, parts)])

@@ -7,11 +7,6 @@ Settings, in YAML: --params_override='{unet: {epochs: 20}, heads: {learning_rate
 
 from absl import flags
 
-from rbc_tf.core import config as config_lib
-from rbc_tf.evaluation.baselines import run as baselines_comparison
-from rbc_tf.evaluation.baselines import tables as baselines_table
-from rbc_tf.evaluation.baselines.settings import BaselinesConfig
-
 REQUIRED = ("dataset_dir", "features_dir", "output_dir")
 
 _DATASET_DIR = flags.DEFINE_string("dataset_dir", None, "Dataset folder, with splits and masks.")
@@ -24,6 +19,11 @@ _OVERWRITE = flags.DEFINE_bool(
 
 
 def main() -> None:
+    from rbc_tf.core import config as config_lib
+    from rbc_tf.evaluation.baselines import run as baselines_comparison
+    from rbc_tf.evaluation.baselines import tables as baselines_table
+    from rbc_tf.evaluation.baselines.settings import BaselinesConfig
+
     scores = baselines_comparison.compare_baselines(
         _DATASET_DIR.value,
         _FEATURES_DIR.value,

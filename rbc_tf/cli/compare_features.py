@@ -9,13 +9,6 @@ import pathlib
 
 from absl import flags
 
-from rbc_tf.classification.heads import HeadsConfig
-from rbc_tf.core import config as config_lib
-from rbc_tf.core import files, text_table
-from rbc_tf.evaluation.features import run as feature_comparison
-from rbc_tf.evaluation.features import scores as features
-from rbc_tf.evaluation.features import tables as feature_table
-
 REQUIRED = ("output_dir",)
 
 _FEATURES_DIR = flags.DEFINE_multi_string(
@@ -28,9 +21,19 @@ _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder for the tables.")
 
 
 def main() -> None:
+    from rbc_tf.classification.heads import HeadsConfig
+    from rbc_tf.core import config as config_lib
+    from rbc_tf.core import files, text_table
+    from rbc_tf.evaluation.features import run as feature_comparison
+    from rbc_tf.evaluation.features import scores as features
+    from rbc_tf.evaluation.features import tables as feature_table
+
     if not _FEATURES_DIR.value:
         raise ValueError("--features_dir must be given once or more. Received: none")
-    heads = dict(map(_named, _HEADS.value))
+    heads = {
+        name: config_lib.load_layers(HeadsConfig, params_override=values)
+        for name, values in map(_named, _HEADS.value)
+    }
     scores = feature_comparison.compare_features(_FEATURES_DIR.value, heads)
     best = features.best_of(scores)
     table = feature_table.feature_table(scores, best)
@@ -52,8 +55,8 @@ def main() -> None:
     print(text_table.console(table))
 
 
-def _named(setting: str) -> tuple[str, HeadsConfig]:
+def _named(setting: str) -> tuple[str, str]:
     name, separator, values = setting.partition("=")
     if not (name and separator):
         raise ValueError(f"--heads must be NAME=SETTINGS. Received: {setting!r}")
-    return name, config_lib.load_layers(HeadsConfig, params_override=values)
+    return name, values

@@ -7,11 +7,8 @@ import dataclasses
 
 from absl import flags
 
-from rbc_tf.core import files, text_table
+from rbc_tf.cli.shared_flags import AUTO, PRECISIONS
 from rbc_tf.data import dataset
-from rbc_tf.evaluation.precision import run as precision_comparison
-from rbc_tf.graphs import frozen
-from rbc_tf.inference import bundle
 
 REQUIRED = ("bundle_dir", "dataset_dir")
 
@@ -22,12 +19,16 @@ _NUM_IMAGES = flags.DEFINE_integer(
     "num_images", None, "So many of them, evenly spaced; all by default.", lower_bound=1
 )
 _PRECISIONS = flags.DEFINE_list(
-    "precisions", [frozen.AUTO], "What is held against float32: " + ", ".join(frozen.PRECISIONS)
+    "precisions", [AUTO], "What is held against float32: " + ", ".join(PRECISIONS)
 )
 _OUTPUT_FILE = flags.DEFINE_string("output_file", None, "JSON file for the comparison.")
 
 
 def main() -> None:
+    from rbc_tf.core import files, text_table
+    from rbc_tf.evaluation.precision import run as precision_comparison
+    from rbc_tf.inference import bundle
+
     samples = dataset.load_dataset(_DATASET_DIR.value).in_split(_SPLIT.value)
     if _NUM_IMAGES.value:
         samples = samples[:: max(1, len(samples) // _NUM_IMAGES.value)][: _NUM_IMAGES.value]

@@ -5,7 +5,7 @@ rbc_tf create-detection-records --dataset_dir=chula --output_dir=records
 
 from absl import flags
 
-from rbc_tf.data import dataset, detection_records, regions
+from rbc_tf.data import regions
 
 REQUIRED = ("dataset_dir", "output_dir")
 
@@ -23,6 +23,8 @@ _MIN_AREA = flags.DEFINE_integer(
 
 
 def main() -> None:
+    from rbc_tf.data import dataset, detection_records
+
     summary = detection_records.write_detection_records(
         dataset.load_dataset(_DATASET_DIR.value),
         _OUTPUT_DIR.value,

@@ -14,14 +14,6 @@ Settings, in YAML, as for train-classifier: --params_override='{heads: {learning
 
 from absl import flags
 
-from rbc_tf.classification.fit import ClassifierConfig
-from rbc_tf.classification.training import one_core_per_operation
-from rbc_tf.core import config as config_lib
-from rbc_tf.evaluation.cross_validation.outer_folds import BY_GROUP, BY_PATCH, OuterFoldsConfig
-from rbc_tf.evaluation.cross_validation.run import BootstrapConfig, make_table1
-from rbc_tf.evaluation.cross_validation.training import CrossValidationConfig
-from rbc_tf.features.extract import ExtractionConfig, extract_features
-
 REQUIRED = ("features_dir", "output_dir")
 
 _FEATURES_DIR = flags.DEFINE_string("features_dir", None, "Folder of extract-features.")
@@ -38,8 +30,8 @@ _TEACHING_SPLITS = flags.DEFINE_list(
 _NUM_FOLDS = flags.DEFINE_integer("num_folds", 5, "Folds.")
 _FOLDS_BY = flags.DEFINE_enum(
     "folds_by",
-    BY_GROUP,
-    (BY_GROUP, BY_PATCH),
+    "group",
+    ("group", "patch"),
     "'patch' draws patches one by one, as the paper seems to.",
 )
 _SEED = flags.DEFINE_integer("seed", 0, "Of the folds, of Model A_equal's rows and of intervals.")
@@ -56,6 +48,14 @@ _OVERWRITE = flags.DEFINE_bool(
 
 
 def main() -> None:
+    from rbc_tf.classification.fit import ClassifierConfig
+    from rbc_tf.classification.training import one_core_per_operation
+    from rbc_tf.core import config as config_lib
+    from rbc_tf.evaluation.cross_validation.outer_folds import OuterFoldsConfig
+    from rbc_tf.evaluation.cross_validation.run import BootstrapConfig, make_table1
+    from rbc_tf.evaluation.cross_validation.training import CrossValidationConfig
+    from rbc_tf.features.extract import ExtractionConfig, extract_features
+
     if _DATASET_DIR.value:
         if not _WEIGHTS.value:
             raise ValueError("--weights must be given with --dataset_dir. Received: none")

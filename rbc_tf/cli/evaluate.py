@@ -8,13 +8,8 @@ import dataclasses
 
 from absl import flags
 
-from rbc_tf.core import files
+from rbc_tf.cli import shared_flags
 from rbc_tf.data import dataset
-from rbc_tf.evaluation.bundle import record as held_out
-from rbc_tf.evaluation.bundle import run as evaluate
-from rbc_tf.evaluation.bundle import tables
-from rbc_tf.graphs import frozen
-from rbc_tf.inference import bundle, chain
 
 REQUIRED = ("bundle_dir", "dataset_dir")
 
@@ -25,12 +20,7 @@ _OUTPUT_FILE = flags.DEFINE_string("output_file", None, "JSON file for the score
 _FIGURES_DIR = flags.DEFINE_string(
     "figures_dir", None, "Folder for the reliability curves, as SVG and PNG."
 )
-_PRECISION = flags.DEFINE_enum(
-    "precision",
-    frozen.FLOAT32,
-    frozen.PRECISIONS,
-    "Numbers that the networks compute with; analyze takes auto by default.",
-)
+shared_flags.define_precision(shared_flags.FLOAT32, " The command `analyze` takes auto by default.")
 _RECORD = flags.DEFINE_bool(
     "record",
     False,
@@ -40,11 +30,17 @@ _RECORD = flags.DEFINE_bool(
 
 
 def main() -> None:
+    from rbc_tf.core import files
+    from rbc_tf.evaluation.bundle import record as held_out
+    from rbc_tf.evaluation.bundle import run as evaluate
+    from rbc_tf.evaluation.bundle import tables
+    from rbc_tf.inference import bundle, chain
+
     loaded = dataset.load_dataset(_DATASET_DIR.value)
     scored = bundle.load_bundle(_BUNDLE_DIR.value)
     if _RECORD.value:
         held_out.check_unseen(scored, loaded, _SPLIT.value)  # before minutes of work
-    parts = chain.Chain(scored, precision=_PRECISION.value)
+    parts = chain.Chain(scored, precision=flags.FLAGS.precision)
     scores = evaluate.evaluate(
         parts,
         loaded.in_split(_SPLIT.value),

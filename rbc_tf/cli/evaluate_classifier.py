@@ -6,8 +6,6 @@ rbc_tf evaluate-classifier --features_dir=features --classifier_dir=classifier \
 
 from absl import flags
 
-from rbc_tf.evaluation.classifier import run as classifier_scores
-
 REQUIRED = ("features_dir", "classifier_dir", "output_dir")
 
 _FEATURES_DIR = flags.DEFINE_string("features_dir", None, "Folder of extract-features.")
@@ -17,6 +15,8 @@ _SPLIT = flags.DEFINE_string("split", "test", "What is scored.")
 
 
 def main() -> None:
+    from rbc_tf.evaluation.classifier import run as classifier_scores
+
     print(
         classifier_scores.evaluate_classifier(
             _FEATURES_DIR.value, _CLASSIFIER_DIR.value, _OUTPUT_DIR.value, _SPLIT.value

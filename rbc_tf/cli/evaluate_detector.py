@@ -7,11 +7,7 @@ import pathlib
 
 from absl import flags
 
-from rbc_tf.core import text_table
 from rbc_tf.data import dataset
-from rbc_tf.evaluation.detector import tables
-from rbc_tf.evaluation.detector.run import Source, evaluate_detector
-from rbc_tf.evaluation.detector.scores import ScoringConfig
 
 REQUIRED = ("detector_dir", "dataset_dir", "output_dir")
 
@@ -31,6 +27,11 @@ _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Detect again what is kept.")
 
 
 def main() -> int:
+    from rbc_tf.core import text_table
+    from rbc_tf.evaluation.detector import tables
+    from rbc_tf.evaluation.detector.run import Source, evaluate_detector
+    from rbc_tf.evaluation.detector.scores import ScoringConfig
+
     source = Source(
         pathlib.Path(_DETECTOR_DIR.value), pathlib.Path(_DATASET_DIR.value), _SPLIT.value
     )

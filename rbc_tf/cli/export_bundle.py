@@ -6,9 +6,6 @@ rbc_tf export-bundle --detector_dir=runs/detector/export --features_dir=features
 
 from absl import flags
 
-from rbc_tf.inference import assemble
-from rbc_tf.inference.bundle import MODEL_CARD
-
 REQUIRED = ("detector_dir", "features_dir", "classifier_dir", "output_dir")
 
 _DETECTOR_DIR = flags.DEFINE_string("detector_dir", None, "What export-detector wrote.")
@@ -20,8 +17,8 @@ _SCORE_THRESHOLD = flags.DEFINE_float(
 )
 _THRESHOLDS = flags.DEFINE_enum(
     "thresholds",
-    assemble.TUNED,
-    assemble.THRESHOLDS,
+    "tuned",
+    ("tuned", "plain"),
     "tuned: those that training chose on validation; plain: 0.5 for every type, as in the paper.",
 )
 _DATA_DESCRIPTION = flags.DEFINE_string(
@@ -32,6 +29,9 @@ _DATA_DESCRIPTION = flags.DEFINE_string(
 
 
 def main() -> None:
+    from rbc_tf.inference import assemble
+    from rbc_tf.inference.bundle import MODEL_CARD
+
     bundle = assemble.export_bundle(
         _DETECTOR_DIR.value,
         _FEATURES_DIR.value,

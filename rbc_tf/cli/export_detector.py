@@ -5,8 +5,6 @@ rbc_tf export-detector --model_dir=runs/detector --export_dir=detector
 
 from absl import flags
 
-from rbc_tf.detection.garden import export, parameters
-
 REQUIRED = ("export_dir",)
 
 _MODEL_DIR = flags.DEFINE_string(
@@ -26,7 +24,10 @@ _CHECKPOINT_PATH = flags.DEFINE_string(
 )
 _EXPORT_DIR = flags.DEFINE_string("export_dir", None, "Folder to write.")
 _INPUT_TYPE = flags.DEFINE_enum(
-    "input_type", "image_tensor", export.INPUT_TYPES, "What the model takes."
+    "input_type",
+    "image_tensor",
+    ("image_tensor", "image_bytes", "tf_example"),
+    "What the model takes.",
 )
 _INPUT_IMAGE_SIZE = flags.DEFINE_list(
     "input_image_size", [], "height,width to which images are scaled; that of training by default."
@@ -34,6 +35,8 @@ _INPUT_IMAGE_SIZE = flags.DEFINE_list(
 
 
 def main() -> None:
+    from rbc_tf.detection.garden import export, parameters
+
     sources = parameters.Sources(
         experiment=_EXPERIMENT.value,
         config_files=_CONFIG_FILE.value,

@@ -10,9 +10,6 @@ import pathlib
 
 from absl import flags
 
-from rbc_tf.inference import analyze, bundle
-from rbc_tf.inference.serving import export, verify
-
 REQUIRED = ("bundle_dir", "output_dir")
 
 _BUNDLE_DIR = flags.DEFINE_string("bundle_dir", None, "The bundle.")
@@ -30,8 +27,8 @@ _THRESHOLDS = flags.DEFINE_enum(
 )
 _LARGE_IMAGES = flags.DEFINE_enum(
     "large_images",
-    export.REFUSE,
-    export.LARGE_IMAGES,
+    "refuse",
+    ("refuse", "whole"),
     "Images so large that analyze cuts them into tiles; refuse: answer with an error; "
     "whole: detect in them as they are, where small cells may be missed.",
 )
@@ -47,6 +44,9 @@ _VERIFY_IMAGES = flags.DEFINE_string(
 
 
 def main() -> int:
+    from rbc_tf.inference import analyze, bundle
+    from rbc_tf.inference.serving import export, verify
+
     loaded = bundle.load_bundle(_BUNDLE_DIR.value)
     if _THRESHOLDS.value == "plain":
         loaded = loaded.with_plain_thresholds()

@@ -8,15 +8,19 @@ Run it again after an interruption, or after labels or splits have changed: feat
 there already are kept.
 """
 
+import typing
+
 from absl import flags
 
+from rbc_tf.cli import shared_flags
 from rbc_tf.data.regions import RegionConfig
-from rbc_tf.features import crops, extract
-from rbc_tf.graphs import frozen
+
+if typing.TYPE_CHECKING:
+    from rbc_tf.features import crops
 
 REQUIRED = ("dataset_dir", "features_dir", "weights")
 
-_CROP, _REGIONS = crops.CropConfig(), RegionConfig()
+_REGIONS = RegionConfig()
 
 _DATASET_DIR = flags.DEFINE_string("dataset_dir", None, "The dataset folder.")
 _FEATURES_DIR = flags.DEFINE_string("features_dir", None, "Folder for the features.")
@@ -28,18 +32,16 @@ _WEIGHTS = flags.DEFINE_string(
 )
 _CROP_MODE = flags.DEFINE_enum(
     "crop_mode",
-    _CROP.mode,
-    crops.MODES,
+    "stretch",
+    ("stretch", "letterbox", "fixed_scale"),
     "stretch: as the paper; letterbox: keeps proportions; fixed_scale: keeps size as well.",
 )
-_PATCH_SIZE = flags.DEFINE_integer("patch_size", _CROP.size, "Side of a patch in pixels.")
-_CONTEXT = flags.DEFINE_float(
-    "context", _CROP.context, "Margin around a box, as a share of its sides."
-)
+_PATCH_SIZE = flags.DEFINE_integer("patch_size", 224, "Side of a patch in pixels.")
+_CONTEXT = flags.DEFINE_float("context", 0.0, "Margin around a box, as a share of its sides.")
 _WINDOW = flags.DEFINE_float("window", None, "Side of the window in pixels, for fixed_scale.")
 _SUPERSAMPLE = flags.DEFINE_integer(
     "supersample",
-    _CROP.supersample,
+    1,
     "Samples per pixel and axis; 2 or 3 where patches are smaller than regions.",
 )
 _CONNECTIVITY = flags.DEFINE_integer(
@@ -50,18 +52,16 @@ _MIN_AREA = flags.DEFINE_integer(
 )
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 32, "Patches per run of the network.")
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of random weights.")
-_PRECISION = flags.DEFINE_enum(
-    "precision",
-    frozen.FLOAT32,
-    frozen.PRECISIONS,
-    "Numbers that the network computes with; auto: float16 on a GPU, bfloat16 on processors that "
-    "have it, else float32. Tools that fill the same folder themselves expect float32.",
+shared_flags.define_precision(
+    shared_flags.FLOAT32, " Commands that fill the same folder themselves expect float32."
 )
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace features made of something else.")
 
 
-def _crop() -> crops.CropConfig | None:
+def _crop() -> "crops.CropConfig | None":
     """What the crop flags say; None where none of them is given."""
+    from rbc_tf.features import crops
+
     given = (_CROP_MODE, _PATCH_SIZE, _CONTEXT, _WINDOW, _SUPERSAMPLE)
     if not any(flag.present for flag in given):
         return None
@@ -75,13 +75,15 @@ def _crop() -> crops.CropConfig | None:
 
 
 def main() -> None:
+    from rbc_tf.features import extract
+
     config = extract.ExtractionConfig(
         weights=_WEIGHTS.value,
         crop=_crop(),
         regions=RegionConfig(connectivity=_CONNECTIVITY.value, min_area=_MIN_AREA.value),
         batch_size=_BATCH_SIZE.value,
         seed=_SEED.value,
-        precision=_PRECISION.value,
+        precision=flags.FLAGS.precision,
     )
     table = extract.extract_features(
         _DATASET_DIR.value, _FEATURES_DIR.value, config, _OVERWRITE.value

@@ -12,13 +12,14 @@ over; TensorFlow need not be installed there.
 """
 
 import pathlib
+import typing
 
 from absl import flags
 
-from rbc_tf.core import config as config_lib
-from rbc_tf.features import finetuning, patch_archive
-from rbc_tf.features.backbones import backbone
-from rbc_tf.features.backbones import resnet50 as resnet
+from rbc_tf.features import patch_archive
+
+if typing.TYPE_CHECKING:
+    from rbc_tf.features import finetuning
 
 REQUIRED = ("output_dir",)
 
@@ -53,6 +54,9 @@ _SPLITS = ("train", "validation")
 
 
 def main() -> None:
+    from rbc_tf.core import config as config_lib
+    from rbc_tf.features import finetuning
+
     folder = pathlib.Path(_OUTPUT_DIR.value)
     config = config_lib.load_layers(
         finetuning.FinetuningConfig, _CONFIG_FILE.value, _PARAMS_OVERRIDE.value
@@ -86,7 +90,11 @@ def _cut(folder: pathlib.Path) -> None:
         print(f"{split}: {len(archive)} patches of {len(archive.about['image_hashes'])} images")
 
 
-def _train(folder: pathlib.Path, config: finetuning.FinetuningConfig) -> None:
+def _train(folder: pathlib.Path, config: "finetuning.FinetuningConfig") -> None:
+    from rbc_tf.features import finetuning
+    from rbc_tf.features.backbones import backbone
+    from rbc_tf.features.backbones import resnet50 as resnet
+
     train, validation = (
         patch_archive.PatchArchive.load(_archive_path(folder, split)) for split in _SPLITS
     )

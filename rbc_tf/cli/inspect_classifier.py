@@ -9,36 +9,30 @@ import pathlib
 
 from absl import flags
 
-from rbc_tf.classification.fit import LOGS
-from rbc_tf.evaluation.classifier import inspection, validation_logs
-
 REQUIRED = ("features_dir", "classifier_dir", "dataset_dir")
-
-_DEFAULTS = inspection.InspectionConfig()
 
 _FEATURES_DIR = flags.DEFINE_string("features_dir", None, "Folder of extract-features.")
 _CLASSIFIER_DIR = flags.DEFINE_string("classifier_dir", None, "Folder of train-classifier.")
 _DATASET_DIR = flags.DEFINE_string(
     "dataset_dir", None, "The dataset folder that the features were made of."
 )
-_NUM_WORST = flags.DEFINE_integer(
-    "num_worst", _DEFAULTS.num_worst, "Patches of highest loss that are shown.", 1
-)
-_NUM_WORST_PER_TYPE = flags.DEFINE_integer(
-    "num_worst_per_type", _DEFAULTS.num_worst_per_type, "The same for each type.", 1
-)
+_NUM_WORST = flags.DEFINE_integer("num_worst", 24, "Patches of highest loss that are shown.", 1)
+_NUM_WORST_PER_TYPE = flags.DEFINE_integer("num_worst_per_type", 6, "The same for each type.", 1)
 _NUM_POINTS = flags.DEFINE_integer(
-    "num_points", _DEFAULTS.num_points, "Patches in the projector at most, drawn at random.", 1
+    "num_points", 3000, "Patches in the projector at most, drawn at random.", 1
 )
 _PROJECTED_SPLITS = flags.DEFINE_list(
     "projected_splits",
-    list(_DEFAULTS.projected_splits),
-    f"Whose patches these are; of {', '.join(inspection.PROJECTED_SPLITS)}.",
+    ["validation"],
+    "Whose patches these are: of validation, train, or both.",
 )
-_SEED = flags.DEFINE_integer("seed", _DEFAULTS.seed, "Of that drawing.", 0)
+_SEED = flags.DEFINE_integer("seed", 0, "Of that drawing.", 0)
 
 
 def main() -> None:
+    from rbc_tf.classification.fit import LOGS
+    from rbc_tf.evaluation.classifier import inspection, validation_logs
+
     log_dir = pathlib.Path(_CLASSIFIER_DIR.value) / LOGS
     settings = inspection.InspectionConfig(
         _NUM_WORST.value,

@@ -47,7 +47,7 @@ _FOLDER = pathlib.Path(__file__).parent
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command that the arguments name (those of the process by default), and exits."""
-    first, *rest = sys.argv[1:] if arguments is None else arguments or [""]
+    first, *rest = (sys.argv[1:] if arguments is None else arguments) or [""]
     if first == "--version":
         print(f"rbc_tf {rbc_tf.__version__}")
         sys.exit(0)

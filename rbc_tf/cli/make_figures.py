@@ -7,8 +7,6 @@ rbc_tf make-figures --dataset_dir=chula --bundle_dir=bundle --output_dir=figures
 from absl import flags
 
 from rbc_tf.data import dataset
-from rbc_tf.figures import run as figures
-from rbc_tf.figures.sources import FigureSettings
 
 REQUIRED = ("dataset_dir", "output_dir")
 
@@ -30,6 +28,9 @@ _IMAGE = flags.DEFINE_string(
 
 
 def main() -> int:
+    from rbc_tf.figures import run as figures
+    from rbc_tf.figures.sources import FigureSettings
+
     settings = FigureSettings(
         bundle_dir=_BUNDLE_DIR.value,
         cross_validation_dir=_CROSS_VALIDATION_DIR.value,

@@ -10,12 +10,6 @@ import pathlib
 
 from absl import flags
 
-from rbc_tf.classification import fit
-from rbc_tf.classification.training import one_core_per_operation
-from rbc_tf.core import config as config_lib
-from rbc_tf.evaluation.bundle import tables
-from rbc_tf.evaluation.classifier import validation_logs
-
 REQUIRED = ("features_dir", "output_dir")
 
 _FEATURES_DIR = flags.DEFINE_string("features_dir", None, "Folder of extract-features.")
@@ -30,6 +24,12 @@ _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Train again where a classifi
 
 
 def main() -> None:
+    from rbc_tf.classification import fit
+    from rbc_tf.classification.training import one_core_per_operation
+    from rbc_tf.core import config as config_lib
+    from rbc_tf.evaluation.bundle import tables
+    from rbc_tf.evaluation.classifier import validation_logs
+
     one_core_per_operation()
     config = config_lib.load_layers(
         fit.ClassifierConfig, _CONFIG_FILE.value, _PARAMS_OVERRIDE.value

@@ -7,8 +7,6 @@
 
 from absl import flags
 
-from rbc_tf.detection.garden import parameters, train
-
 REQUIRED = ("experiment", "model_dir")
 
 _EXPERIMENT = flags.DEFINE_string(
@@ -24,7 +22,9 @@ _CONFIG_FILE = flags.DEFINE_multi_string(
 _PARAMS_OVERRIDE = flags.DEFINE_string(
     "params_override", "", "Settings as YAML or 'task.a=1,trainer.b=2'; they win over files."
 )
-_MODE = flags.DEFINE_enum("mode", "train_and_eval", train.MODES, "What to run.")
+_MODE = flags.DEFINE_enum(
+    "mode", "train_and_eval", ["train", "train_and_eval", "eval"], "What to run."
+)
 _MODEL_DIR = flags.DEFINE_string(
     "model_dir", None, "Checkpoints and logs; an existing run goes on."
 )
@@ -55,6 +55,8 @@ _TASK_INDEX = flags.DEFINE_integer(
 
 
 def main() -> None:
+    from rbc_tf.detection.garden import parameters, train
+
     sources = parameters.Sources(
         experiment=_EXPERIMENT.value,
         config_files=_CONFIG_FILE.value,

@@ -1,6 +1,7 @@
 """Reading and writing configuration dataclasses: nothing unknown, nothing of the wrong type."""
 
 import dataclasses
+import difflib
 import pathlib
 from collections.abc import Sequence
 from typing import TypeVar
@@ -9,6 +10,10 @@ import dacite
 import yaml
 
 Config = TypeVar("Config")
+
+# Settings that come with rbc_tf: in a clone these folders lie beside the package, else within it.
+FOLDERS = ("object_detection_configs", "classifier_configs")
+_PACKAGE = pathlib.Path(__file__).parents[1]
 
 
 def from_dict(config_class: type[Config], values: dict, ignore_unknown: bool = False) -> Config:
@@ -36,6 +41,35 @@ def load(config_class: type[Config], path: str | pathlib.Path) -> Config:
         raise ValueError(f"{path}: {error}") from error
 
 
+def find(name: str | pathlib.Path) -> pathlib.Path:
+    """The file of some settings: a path, or the name of one that comes with rbc_tf.
+
+    'chula_r101_fpn_cpu', 'chula_r101_fpn_cpu.yaml' and its path in a clone all lead to the same
+    file; where a file of that path exists, it is taken.
+
+    Raises:
+        FileNotFoundError: there is neither; says which names there are.
+    """
+    path = pathlib.Path(name)
+    if path.is_file():
+        return path
+    shipped = _shipped()
+    if path.parent.name in ("", *FOLDERS) and path.suffix in ("", ".yaml") and path.stem in shipped:
+        return shipped[path.stem]
+    near = difflib.get_close_matches(path.stem, shipped, n=1)
+    guess = f" (did you mean {near[0]}?)" if near else ""
+    raise FileNotFoundError(
+        f"A config file must exist, or be one of {', '.join(sorted(shipped))}. "
+        f"Received: {name}{guess}"
+    )
+
+
+def _shipped() -> dict[str, pathlib.Path]:
+    """Files of settings by name without ending."""
+    places = [home / folder for folder in FOLDERS for home in (_PACKAGE, _PACKAGE.parent)]
+    return {path.stem: path for place in places for path in sorted(place.glob("*.yaml"))}
+
+
 def load_layers(
     config_class: type[Config],
     config_files: Sequence[str | pathlib.Path] = (),
@@ -45,13 +79,14 @@ def load_layers(
 
     Args:
         config_class: the dataclass; mappings within mappings are merged key by key.
-        config_files: YAML files such as `heads: {learning_rate: 1e-5}`.
+        config_files: YAML files such as `heads: {learning_rate: 1e-5}`, as `find` takes them.
         params_override: YAML of the same form.
 
     Raises:
+        FileNotFoundError: there is no such file.
         ValueError: unknown or impossible settings, or no YAML mapping; names the source.
     """
-    texts = [(str(path), pathlib.Path(path).read_text(encoding="utf-8")) for path in config_files]
+    texts = [(str(path), find(path).read_text(encoding="utf-8")) for path in config_files]
     values = {}
     for source, text in [*texts, ("params_override", params_override)]:
         try:

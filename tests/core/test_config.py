@@ -40,3 +40,25 @@ def test_unknown_and_wrong_settings_are_named(tmp_path, text, message):
     with pytest.raises(ValueError, match=message) as caught:
         config.load(_Settings, tmp_path / "s.yaml")
     assert "s.yaml" in str(caught.value)
+
+
+def test_settings_that_come_with_the_package_have_names():
+    path = config.find("demo_r18_fpn")
+    assert path.parent.name == "object_detection_configs"
+    assert "backbone" in path.read_text(encoding="utf-8")
+    assert config.find("demo_r18_fpn.yaml") == path
+    assert config.find("object_detection_configs/demo_r18_fpn.yaml").samefile(path)
+
+
+def test_a_file_of_that_name_is_taken_before_the_shipped_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    own = tmp_path / "demo_r18_fpn.yaml"
+    own.write_text("steps: 5\n")
+    assert config.find(own.name).resolve() == own
+    assert config.load_layers(_Settings, [own.name]).steps == 5
+
+
+@pytest.mark.parametrize("name", ["demo_r18_fnp", "elsewhere/demo_r18_fpn", "demo_r18_fpn.json"])
+def test_other_names_are_answered_with_those_there_are(name):
+    with pytest.raises(FileNotFoundError, match=rf"chula_r101.*Received: {name}.*demo_r18_fpn\?"):
+        config.find(name)

@@ -10,6 +10,7 @@ from absl import logging
 from official.core import exp_factory
 from official.modeling import hyperparams
 
+from rbc_tf.core import config
 from rbc_tf.detection.garden import configs, experiments, workers
 from rbc_tf.graphs import frozen
 
@@ -23,7 +24,7 @@ class Sources:
 
     Attributes:
         experiment: 'rbc_fasterrcnn_resnet_stride16' or 'rbc_fasterrcnn_resnet_fpn'.
-        config_files: YAML files.
+        config_files: YAML files, or names of those that come with rbc_tf.
         params_override: YAML, or 'a.b=1,c.d=2'.
         records_dir: sets task.records_dir where not ''.
         backbone_checkpoint: sets task.init_checkpoint where not ''; 'none' = random weights.
@@ -86,10 +87,8 @@ def of_run(sources: Sources, model_dir: str | pathlib.Path) -> Sources:
     )
 
 
-def _override_from_file(params: configs.Experiment, path: str) -> None:
-    if not pathlib.Path(path).is_file():
-        raise FileNotFoundError(f"A config file must exist. Received: {path}")
-    hyperparams.override_params_dict(params, path, is_strict=True)
+def _override_from_file(params: configs.Experiment, name: str) -> None:
+    hyperparams.override_params_dict(params, str(config.find(name)), is_strict=True)
 
 
 def _shorthands(sources: Sources) -> dict:

@@ -1,32 +1,37 @@
-"""The flags that tools/analyze.py and tools/analyze_beam.py share."""
+"""Flags that several commands have."""
 
 import dataclasses
+import typing
 
 from absl import flags
 
-from rbc_tf.detection import tiling
-from rbc_tf.graphs import frozen
-from rbc_tf.inference.report import page
+if typing.TYPE_CHECKING:
+    from rbc_tf.detection import tiling
 
-REQUIRED = ("bundle_dir", "input", "output_dir")
+# As graphs.frozen has them, which loads TensorFlow: flags and --help do without.
+AUTO, FLOAT32 = "auto", "float32"
+PRECISIONS = (AUTO, FLOAT32, "bfloat16", "float16")
+
+ANALYSIS_REQUIRED = ("bundle_dir", "input", "output_dir")
 
 
 @dataclasses.dataclass(frozen=True)
 class AnalysisFlags:
-    """Their values, as the library takes them."""
+    """Values of the flags of `define_analysis`, as the library takes them."""
 
     bundle_dir: str
     input_path: str
     output_dir: str
     plain_thresholds: bool
     report_image_size: int | None
-    tiling_config: tiling.TilingConfig
+    tiling_config: "tiling.TilingConfig"
     retry_failed: bool
     overwrite: bool
     precision: str
 
 
-def define() -> None:
+def define_analysis() -> None:
+    """Those of `analyze` and `analyze-beam`."""
     flags.DEFINE_string("bundle_dir", None, "The bundle.")
     flags.DEFINE_string("input", None, "An image, or a folder with images in it and below.")
     flags.DEFINE_string("output_dir", None, "Folder for the results.")
@@ -39,14 +44,14 @@ def define() -> None:
     flags.DEFINE_bool("report", True, "Write report.html, which opens in a browser.")
     flags.DEFINE_integer(
         "report_image_size",
-        page.DEFAULT_IMAGE_SIZE,
+        960,
         "Longer side of the pictures in report.html, in pixels; 0: none. At 960 a picture takes "
         "some 30 to 100 kB.",
         lower_bound=0,
     )
     flags.DEFINE_string(
         "tile_size",
-        tiling.AUTO,
+        AUTO,
         "Larger images are cut for detection into tiles of this size, HxW in pixels; auto: that "
         "of the detector's training images; none: every image whole.",
     )
@@ -56,19 +61,15 @@ def define() -> None:
         "Size in pixels up to which a region is in one tile as a whole (larger ones are joined); "
         "by default that of the largest region of the training, at most a third of a tile.",
     )
-    flags.DEFINE_enum(
-        "precision",
-        frozen.AUTO,
-        frozen.PRECISIONS,
-        "Numbers that the networks compute with; auto: float16 on a GPU, bfloat16 on processors "
-        "that have it, else float32.",
-    )
+    define_precision(AUTO)
     flags.DEFINE_bool("retry_failed", True, "Try again images that failed in an earlier run.")
     flags.DEFINE_bool("overwrite", False, "Analyse again what is done already.")
 
 
-def values() -> AnalysisFlags:
-    """Raises ValueError where tiles make no sense."""
+def analysis() -> AnalysisFlags:
+    """What was given. Raises ValueError where tiles make no sense."""
+    from rbc_tf.detection import tiling
+
     given = flags.FLAGS
     return AnalysisFlags(
         bundle_dir=given.bundle_dir,
@@ -80,4 +81,14 @@ def values() -> AnalysisFlags:
         retry_failed=given.retry_failed,
         overwrite=given.overwrite,
         precision=given.precision,
+    )
+
+
+def define_precision(default: str, note: str = "") -> None:
+    flags.DEFINE_enum(
+        "precision",
+        default,
+        PRECISIONS,
+        "Numbers that the networks compute with; auto: float16 on a GPU, bfloat16 on processors "
+        f"that have it, else float32.{note}",
     )

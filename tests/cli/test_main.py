@@ -1,0 +1,177 @@
+"""The program as a user meets it: in processes of its own, since flags are global."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+import rbc_tf
+from rbc_tf.cli import main
+
+_ROOT = pathlib.Path(__file__).parents[2]
+
+# Prints the help of all commands in one process, and what was loaded for it.
+_ALL_HELP = """
+import importlib, json, sys
+from absl import flags
+from rbc_tf.cli import command, main
+before, texts = set(flags.FLAGS), {}
+for name in main.COMMANDS:
+    module = importlib.import_module("rbc_tf.cli." + name.replace("-", "_"))
+    texts[name] = command.help_text(module), module.REQUIRED
+    for flag in set(flags.FLAGS) - before:
+        delattr(flags.FLAGS, flag)
+heavy = {"tensorflow", "keras", "official", "apache_beam", "matplotlib"} & set(sys.modules)
+print(json.dumps([texts, sorted(heavy)]))
+"""
+
+
+def _run(*arguments, cwd=_ROOT):
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, check=False
+    )
+
+
+def _rbc_tf(*arguments):
+    return _run("-m", "rbc_tf", *arguments)
+
+
+@pytest.fixture(scope="module")
+def all_help():
+    ended = _run("-c", _ALL_HELP)
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout)
+
+
+def test_every_module_is_a_command():
+    modules = {path.stem for path in (_ROOT / "rbc_tf" / "cli").glob("*.py")}
+    names = {name.replace("-", "_") for name in main.COMMANDS}
+    assert modules - names == {"__init__", "command", "main", "shared_flags"}
+    assert names <= modules
+
+
+@pytest.mark.parametrize("flag", ["--help", "-h", "help"])
+def test_help_groups_the_commands(flag):
+    ended = _rbc_tf(flag)
+    assert ended.returncode == 0
+    places = [ended.stdout.index(f"\n{title}:\n") for title in main.GROUPS]
+    assert places == sorted(places)
+    for name in main.COMMANDS:
+        line = next(line for line in ended.stdout.splitlines() if line.startswith(f"  {name} "))
+        assert line.endswith(".")
+
+
+def test_version():
+    ended = _rbc_tf("--version")
+    assert (ended.returncode, ended.stdout) == (0, f"rbc_tf {rbc_tf.__version__}\n")
+
+
+def test_neither_help_nor_version_loads_a_library():
+    script = "import sys; from rbc_tf.cli import main; main.overview(); print(*sys.modules)"
+    loaded = _run("-c", script).stdout.split()
+    assert "rbc_tf.cli.main" in loaded
+    assert not {"numpy", "absl", "tensorflow", "yaml"} & set(loaded)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [("anlyze", "analyze"), ("train-detektor", "train-detector"), ("evalute_detector", "evaluate")],
+)
+def test_a_mistyped_command_is_answered_with_near_ones(given, meant):
+    ended = _rbc_tf(given, "--help")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert f"no command '{given}'. Did you mean: {meant}" in ended.stderr
+
+
+def test_what_is_like_no_command_gets_no_guess():
+    ended = _rbc_tf("xyzzy")
+    assert ended.returncode == 1
+    assert "Did you mean" not in ended.stderr
+    assert "rbc_tf --help" in ended.stderr
+
+
+def test_without_a_command_help_goes_to_the_errors():
+    ended = _rbc_tf()
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "\nAnalyse smears:\n" in ended.stderr
+
+
+@pytest.mark.parametrize("name", main.COMMANDS)
+def test_help_of_a_command_has_its_own_flags_alone(all_help, name):
+    text, required = all_help[0][name]
+    assert f"\nrbc_tf {name} " in text or f"    rbc_tf {name} " in text  # an example
+    assert all(f"\n  --{flag}: " in text for flag in required)
+    assert "\n  --" in text
+    assert "--verbosity" not in text
+    assert "tools/" not in text
+
+
+def test_help_of_commands_loads_nothing_large(all_help):
+    assert all_help[1] == []
+
+
+def test_help_of_one_command():
+    ended = _rbc_tf("split-dataset", "--help")
+    assert ended.returncode == 0
+    assert "  --validation: Share for validation.\n    (default: '0.15')" in ended.stdout
+    assert _rbc_tf("help", "split-dataset").stdout == ended.stdout
+    assert _rbc_tf("split_dataset", "-h").stdout == ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--seed=1"], "error: --dataset_dir must be given"),
+        (["--dataset_dir=x", "--sede=1"], "'sede'. Did you mean: seed"),
+        (["--dataset_dir=x", "--seed=one"], "one"),
+        (["--dataset_dir=x", "y"], "Unknown arguments: y"),
+    ],
+)
+def test_wrong_flags_are_one_message(arguments, message):
+    ended = _rbc_tf("split-dataset", *arguments)
+    assert ended.returncode == 1
+    assert message in ended.stderr
+    assert "'rbc_tf split-dataset --help' lists the flags." in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_what_the_user_can_mend_is_one_message(tmp_path):
+    ended = _rbc_tf("check-dataset", f"--dataset_dir={tmp_path / 'none'}")
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: ")
+    assert str(tmp_path / "none") in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_there_is_a_script_for_every_command():
+    scripts = {path.stem for path in (_ROOT / "tools").glob("*.py")} - {"benchmark"}
+    assert scripts == {name.replace("-", "_") for name in main.COMMANDS}
+
+
+def test_a_script_does_what_the_command_does(tmp_path):
+    flags = ["--num_images=1", "--height=96", "--width=128", "--num_cells=3", "--seed=4"]
+    for name, program in {"a": ["-m", "rbc_tf", "make-synthetic-smears"], "b": [_script()]}.items():
+        ended = _run(*program, *flags, f"--output_dir={tmp_path / name}")
+        assert ended.returncode == 0, ended.stderr
+    contents = [
+        {
+            p.relative_to(tmp_path / n): p.read_bytes()
+            for p in (tmp_path / n).rglob("*")
+            if p.is_file()
+        }
+        for n in ("a", "b")
+    ]
+    assert contents[0] == contents[1]
+    assert len(contents[0]) > 2
+
+
+def _script():
+    return _ROOT / "tools" / "make_synthetic_smears.py"
+
+
+def test_help_of_a_script_is_that_of_the_command(tmp_path):
+    ended = _run(_script(), "--help", cwd=tmp_path)
+    assert ended.returncode == 0
+    assert ended.stdout == _rbc_tf("make-synthetic-smears", "--help").stdout
