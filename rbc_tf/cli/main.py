@@ -14,6 +14,7 @@ GROUPS = {
     "Make a dataset": (
         "import-annotations",
         "import-chula",
+        "import-sickle",
         "make-synthetic-smears",
         "check-dataset",
         "split-dataset",
