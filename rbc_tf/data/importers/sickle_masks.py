@@ -18,8 +18,8 @@ _CLOSINGS = (7, 11, 15)  # pixels; cells are 40 to 60 wide
 _OPENING = 7  # cuts off what hangs on the cell by a thread
 _TIP = 5  # what the opening took from the cell's own tips is given back this far
 
-# A platelet or a piece of a neighbour hangs on the cell by a neck: an opening below this share of the
-# cell's width parts the two, and the piece is smaller than the cell by far.
+# A platelet or a piece of a neighbour hangs on the cell by a neck: an opening below this share of
+# the cell's width parts the two, and the piece is smaller than the cell by far.
 _WIDEST_NECK = 0.72
 _LARGEST_PIECE = 0.45
 _SMALLEST_PIECE = 25  # pixels
