@@ -1,4 +1,4 @@
-"""From the start of tools/analyze.py to the results of one image, beside importing TensorFlow."""
+"""From the start of rbc_tf analyze to the results of one image, beside importing TensorFlow."""
 
 import pathlib
 import subprocess

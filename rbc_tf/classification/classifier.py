@@ -113,7 +113,7 @@ def load_record(folder: str | pathlib.Path) -> dict:
     if record.get("format_version") != FORMAT_VERSION:
         raise ClassifierError(
             f"{path}: a classifier of format version {FORMAT_VERSION} is required. Received: "
-            f"{record.get('format_version')!r}; train it again with tools/train_classifier.py "
+            f"{record.get('format_version')!r}; train it again with rbc_tf train-classifier "
             "--overwrite, with the version of rbc_tf that is to use it"
         )
     return record

@@ -135,7 +135,7 @@ def _split(table: FeatureTable, split: str) -> FeatureTable:
         raise ValueError(
             f"The features must have patches of the split '{split}'. "
             f"Received: {sorted(set(table.splits.tolist()))}. Make splits with "
-            "tools/split_dataset.py, then run tools/extract_features.py again, which keeps the "
+            "rbc_tf split-dataset, then run rbc_tf extract-features again, which keeps the "
             "features"
         )
     return table.select(rows)

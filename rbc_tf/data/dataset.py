@@ -78,7 +78,7 @@ class Dataset:
         if not chosen:
             raise ValueError(
                 f"{self.root}: no image is assigned to the split '{split}'. "
-                "Make splits with tools/split_dataset.py (column `split` of images.csv)"
+                "Make splits with rbc_tf split-dataset (column `split` of images.csv)"
             )
         return chosen
 
@@ -288,7 +288,7 @@ class _Reader:
                 self._problems.append(
                     f"{self._root / 'images.csv'}: group '{group}' stands in several splits "
                     f"({', '.join(sorted(s or 'none' for s in splits))}); what was photographed "
-                    "together must be on one side. Run tools/split_dataset.py again"
+                    "together must be on one side. Run rbc_tf split-dataset again"
                 )
         return found
 

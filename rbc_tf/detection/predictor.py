@@ -13,7 +13,7 @@ from rbc_tf.graphs import frozen
 
 
 class DetectorPredictor:
-    """Finds regions with a SavedModel as tools/export_detector.py writes it.
+    """Finds regions with a SavedModel as rbc_tf export-detector writes it.
 
     Attributes:
         score_threshold: detections below it are dropped.

@@ -166,7 +166,7 @@ class FeatureCache:
         if not path.exists():
             raise CacheError(
                 f"{self.folder} must hold finished features, and has no {_TABLE}. Run "
-                "tools/extract_features.py; it continues where it stopped."
+                "rbc_tf extract-features; it continues where it stopped."
             )
         try:
             with np.load(path, allow_pickle=False) as arrays:

@@ -47,9 +47,9 @@ def export_bundle(
     """Puts a detector, the backbone of a feature cache and a classifier into one folder.
 
     Args:
-        detector_dir: what tools/export_detector.py wrote.
-        features_dir: what tools/extract_features.py wrote; holds the backbone and crop settings.
-        classifier_dir: what tools/train_classifier.py wrote, from these very features.
+        detector_dir: what rbc_tf export-detector wrote.
+        features_dir: what rbc_tf extract-features wrote; holds the backbone and crop settings.
+        classifier_dir: what rbc_tf train-classifier wrote, from these very features.
         output_dir: the bundle to write; an existing bundle there is replaced.
         score_threshold: detections below are dropped in analysis.
         thresholds: 'tuned', those that training chose on validation, or 'plain', 0.5 for every
@@ -156,6 +156,6 @@ def _detector_record(detector_dir: pathlib.Path) -> DetectorRecord:
         return record.load(detector_dir)
     except (OSError, ValueError) as error:
         raise bundles.BundleError(
-            f"{detector_dir / record.FILE}: cannot be read ({error}); tools/export_detector.py "
+            f"{detector_dir / record.FILE}: cannot be read ({error}); rbc_tf export-detector "
             "writes it"
         ) from error

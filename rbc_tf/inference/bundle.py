@@ -127,7 +127,7 @@ def load_bundle(path: str | pathlib.Path, source: str | None = None) -> Bundle:
             f"{manifest_path}: this version of rbc_tf reads bundles of format versions "
             f"{' and '.join(map(str, READ_VERSIONS))}. Received: {version!r}; "
             + (
-                "export it again with tools/export_bundle.py"
+                "export it again with rbc_tf export-bundle"
                 if version in range(1, FORMAT_VERSION)
                 else "a newer one needs a newer rbc_tf"
             )

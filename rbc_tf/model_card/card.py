@@ -19,7 +19,7 @@ _INTENDED = (
     "Research on the morphology of red blood cells, such as that of sickle cell disease, by people "
     "who can judge a blood smear and look at what is found.",
     "Images like those of the training data below: same stain, magnification and camera. For "
-    "others, label some and score the bundle on them first (`tools/evaluate.py`).",
+    "others, label some and score the bundle on them first (`rbc_tf evaluate`).",
 )
 _OUT_OF_SCOPE = (
     "**Any decision on the diagnosis, treatment or triage of a person.** It is not a medical "
@@ -129,8 +129,8 @@ def _how_to_use(manifest: Manifest) -> str:
     types = ", ".join(manifest.cell_types.names)
     return (
         "```\n"
-        "python tools/analyze.py --bundle_dir=BUNDLE --input=SMEARS --output_dir=RESULTS\n"
-        "python tools/evaluate.py --bundle_dir=BUNDLE --dataset_dir=YOUR_LABELLED_SMEARS\n"
+        "rbc_tf analyze --bundle_dir=BUNDLE --input=SMEARS --output_dir=RESULTS\n"
+        "rbc_tf evaluate --bundle_dir=BUNDLE --dataset_dir=YOUR_LABELLED_SMEARS\n"
         "```\n\n"
         "The first writes boxes, probabilities, labels and a report; `--thresholds=plain` takes "
         "0.5 for every type. The second scores the bundle on smears of yours, whose types must be "

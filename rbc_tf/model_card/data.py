@@ -37,7 +37,7 @@ def evaluation(manifest: Manifest) -> str:
             "features. That the detector has not seen them rests on the use of the same splits."
         )
     if not held_out:
-        text += "\n\n**Held out:** no scores are recorded (`tools/evaluate.py --record`)."
+        text += "\n\n**Held out:** no scores are recorded (`rbc_tf evaluate --record`)."
     return text
 
 

@@ -282,7 +282,7 @@ def test_missing_splits_are_told(tmp_path, output_dir, missing):
     table = make_table()
     table.splits[(table.splits == missing) | (missing == "both")] = ""
     features_dir = write_cache(tmp_path / "features", table)
-    with pytest.raises(ValueError, match=r"Make splits with tools/split_dataset\.py"):
+    with pytest.raises(ValueError, match=r"Make splits with rbc_tf split-dataset"):
         fit_classifier(features_dir, output_dir, CONFIG)
     assert not output_dir.exists()
 

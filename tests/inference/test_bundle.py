@@ -135,7 +135,7 @@ def test_newer_and_foreign_formats_are_refused(folder, tmp_path):
     with pytest.raises(bundles.BundleError, match=newer):
         bundles.load_bundle(folder)
     _edit(folder, format_version=1)
-    older = r"Received: 1; export it again with tools/export_bundle\.py"
+    older = r"Received: 1; export it again with rbc_tf export-bundle"
     with pytest.raises(bundles.BundleError, match=older):
         bundles.load_bundle(folder)
     _edit(folder, format="other")

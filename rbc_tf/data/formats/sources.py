@@ -33,7 +33,7 @@ class Source:
 
 
 def results(results_dir: str | pathlib.Path) -> Source:
-    """The results folder that tools/analyze.py writes.
+    """The results folder that rbc_tf analyze writes.
 
     Raises:
         ValueError: it is none, or no image was analysed.
@@ -41,7 +41,7 @@ def results(results_dir: str | pathlib.Path) -> Source:
     folder = pathlib.Path(results_dir)
     if not (folder / "run.json").is_file():
         raise ValueError(
-            f"{folder}: a results folder of tools/analyze.py is required; no run.json is there"
+            f"{folder}: a results folder of rbc_tf analyze is required; no run.json is there"
         )
     run = values.mapping(values.load_json(folder / "run.json"), f"{folder / 'run.json'}")
     names = values.sequence(run.get("cell_types"), f"{folder / 'run.json'}: cell_types")

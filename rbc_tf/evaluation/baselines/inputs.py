@@ -175,5 +175,5 @@ def _check_regions(inputs: Inputs, sample: Sample, labelled: list, rows: np.ndar
 def _stale(inputs: Inputs, what: str) -> ValueError:
     return ValueError(
         f"{inputs.features_dir} was extracted before {what} changed in {inputs.dataset.root}. Run "
-        "tools/extract_features.py again"
+        "rbc_tf extract-features again"
     )

@@ -29,7 +29,7 @@ def check_unseen(bundle: Bundle, dataset: Dataset, split: str) -> None:
         raise BundleError(
             f"{bundle.path}: a bundle that says which images its classifier learnt from is "
             "required. Received: one of an earlier version; export it again with "
-            "tools/export_bundle.py"
+            "rbc_tf export-bundle"
         )
     known = set(learnt)
     used = {s.group for s in dataset if files.sha256_of_file(s.image_path) in known}

@@ -135,7 +135,7 @@ class _Pictures:
         if files.sha256_of_file(path) != self._entries[name].sha256:
             raise ValueError(
                 f"{path}: the image that the features were made of is required. Received: another "
-                "one; run tools/extract_features.py again if it was changed on purpose"
+                "one; run rbc_tf extract-features again if it was changed on purpose"
             )
         return image_io.read_image(path)
 

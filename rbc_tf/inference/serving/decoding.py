@@ -40,7 +40,7 @@ def decode(content: tf.Tensor) -> tf.Tensor:
     return tf.case(
         [(_begins(header, magic), _reader(reader, content, header)) for magic, reader in formats],
         default=lambda: _refused(
-            "JPEG, PNG or BMP bytes are required (TIFF goes through tools/analyze.py). "
+            "JPEG, PNG or BMP bytes are required (TIFF goes through rbc_tf analyze). "
             "Received, as the first bytes:",
             tf.strings.substr(header, 0, 8),
         ),

@@ -49,7 +49,7 @@ class ServedChain(tf.Module):
         if self.max_detections is None:
             raise ValueError(
                 "A detector with a fixed number of places for detections is required; export it "
-                "again with tools/export_detector.py. Received: one that leaves the number open"
+                "again with rbc_tf export-detector. Received: one that leaves the number open"
             )
         self._manifest = manifest
         self._detect = parts.detector.signature
@@ -116,7 +116,7 @@ class ServedChain(tf.Module):
             message = (
                 f"an image of at most {most_high} x {most_wide} pixels (height x width) is "
                 "required: in a larger one the detector, which scales images to its input, would "
-                "miss cells. Cut it into tiles, or use tools/analyze.py, which does. Received:"
+                "miss cells. Cut it into tiles, or use rbc_tf analyze, which does. Received:"
             )
             fits = (height <= most_high) & (width <= most_wide)
             checks.append(tf.debugging.Assert(fits, [message, height, width]))

@@ -131,5 +131,5 @@ def test_a_bundle_that_cannot_tell_is_refused(bundle, dataset):
     old = bundles.replace_manifest(
         bundle, dataclasses.replace(bundle.manifest, provenance=Provenance())
     )
-    with pytest.raises(bundles.BundleError, match=r"export it again with tools/export_bundle\.py"):
+    with pytest.raises(bundles.BundleError, match=r"export it again with rbc_tf export-bundle"):
         held_out.record_scores(old, dataset, "test", _scores())
