@@ -18,11 +18,11 @@ _CLOSINGS = (7, 11, 15)  # pixels; cells are 40 to 60 wide
 _OPENING = 7  # cuts off what hangs on the cell by a thread
 _TIP = 5  # what the opening took from the cell's own tips is given back this far
 
-# A platelet or a piece of a neighbour hangs on the cell by a neck: an opening below this share of
-# the cell's width parts the two, and the piece is smaller than the cell by far.
-_WIDEST_NECK = 0.72
-_LARGEST_PIECE = 0.45
-_SMALLEST_PIECE = 25  # pixels
+# A platelet or a piece of a neighbour hangs on the cell by a neck: worn away to less than this
+# share of the cell's half width the two part, and what is left of the piece is smaller by far.
+_WIDEST_NECK = 0.6
+_LARGEST_PIECE = 0.35
+_SMALLEST_CORE = 8  # pixels
 
 # A wider closing that mends an open rim fills the cell's inside: the area jumps.
 _MENDED = 1.15
@@ -96,16 +96,21 @@ def _cell(mask: np.ndarray) -> np.ndarray:
 
 def _without_pieces(mask: np.ndarray) -> np.ndarray:
     """Without what hangs on the cell by a neck; pixels of the neck go to the nearer of the two."""
-    width = 2 * cv2.distanceTransform(np.pad(mask.astype(np.uint8), 1), cv2.DIST_L2, 5).max()
-    for opening in range(_OPENING, int(_WIDEST_NECK * width) + 1, 2):
+    # Beyond the edge of the patch all goes on as at the edge, so that nothing is worn away there.
+    pad = max(mask.shape)
+    wide = np.pad(mask, pad, mode="edge")
+    inside = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 5).max()
+    for depth in range(_OPENING // 2, int(_WIDEST_NECK * inside) + 1):
+        depths = cv2.distanceTransform(wide.astype(np.uint8), cv2.DIST_L2, 5)[pad:-pad, pad:-pad]
         _, labels, stats, _ = cv2.connectedComponentsWithStats(
-            _opened(mask, opening).astype(np.uint8), connectivity=4
+            (depths > depth).astype(np.uint8), connectivity=4
         )
         areas = stats[:, cv2.CC_STAT_AREA] * (np.arange(len(stats)) > 0)
-        cell = areas.argmax()
-        is_piece = (areas >= _SMALLEST_PIECE) & (areas < _LARGEST_PIECE * areas[cell])
+        is_piece = (areas >= _SMALLEST_CORE) & (areas < _LARGEST_PIECE * areas.max())
         if is_piece.any():
-            mask = _largest(mask & (_distance(labels == cell) <= _distance(is_piece[labels])))
+            cell = _distance(labels == areas.argmax()) <= _distance(is_piece[labels])
+            mask = _largest(mask & cell)
+            wide = np.pad(mask, pad, mode="edge")
     return mask
 
 
