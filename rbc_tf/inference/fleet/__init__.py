@@ -1,8 +1,5 @@
 """Analysis on Apache Beam: the same results from many workers, on this machine or a fleet."""
 
-import importlib.util
+from rbc_tf.core import optional
 
-if importlib.util.find_spec("apache_beam") is None:
-    raise ModuleNotFoundError(
-        "Apache Beam is required, the extra `beam` of rbc_tf: pip install '.[beam]'"
-    )
+optional.load("apache_beam", extra="beam")

@@ -9,10 +9,12 @@ import pathlib
 import cv2
 import numpy as np
 import tensorflow as tf
-from tensorflow_serving.apis import prediction_log_pb2
 
+from rbc_tf.core import optional
 from rbc_tf.data import synthetic
 from rbc_tf.inference.serving import graph
+
+prediction_log_pb2 = optional.load("tensorflow_serving.apis.prediction_log_pb2", extra="serving")
 
 # The place and name that TensorFlow Serving looks for.
 FILE = "assets.extra/tf_serving_warmup_requests"
