@@ -22,6 +22,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from absl import app, flags, logging
 
 from rbc_tf.cli import shared_flags
+from rbc_tf.core import optional
 
 _HELP = ("--help", "-help", "-h", "--helpshort", "-?")
 
@@ -34,8 +35,8 @@ def run_script(path: str) -> None:
 def run(name: str, arguments: Sequence[str]) -> None:
     """Runs a command and exits with its status.
 
-    A ValueError or OSError is the user's to mend: it is printed as one message, status 1. Anything
-    else is a defect and keeps its traceback.
+    A ValueError, an OSError or a missing extra is the user's to mend: it is printed as one
+    message, status 1. Anything else is a defect and keeps its traceback.
 
     Args:
         name: 'train-detector' for the module train_detector.
@@ -56,7 +57,7 @@ def run_module(module: types.ModuleType, program: str, arguments: Sequence[str])
         logging.set_verbosity(logging.INFO)
         try:
             return module.main(remaining[1:]) if pass_on else module.main()
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError, optional.MissingExtraError) as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
 

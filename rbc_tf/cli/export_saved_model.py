@@ -1,4 +1,4 @@
-"""Exports a bundle as one SavedModel: image bytes in, regions with types and verdict out.
+"""Exports a bundle as one SavedModel: image bytes in, regions with types and abnormality out.
 
 rbc_tf export-saved-model --bundle_dir=bundle --output_dir=served/rbc_tf \\
     --verify_images=my_smears
@@ -63,5 +63,5 @@ def main() -> int:
     if not images:
         return 0
     found = verify.compare(loaded, folder, images)
-    print(verify.told(found))
+    print(verify.report(found))
     return 0 if found.is_equal else 1

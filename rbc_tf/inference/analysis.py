@@ -75,7 +75,7 @@ class Analysis:
         cell_types: CellTypes,
         abnormal_threshold: float,
     ) -> "Analysis":
-        """From what the chain answers.
+        """From the arrays of the chain.
 
         Args:
             image: its name.

@@ -54,7 +54,7 @@ def export_bundle(
         score_threshold: detections below are dropped in analysis.
         thresholds: 'tuned', those that training chose on validation, or 'plain', 0.5 for every
             type, as in the paper. The temperatures of training are in the bundle either way.
-        data_description: what the model card is to say of the smears: source, stain, consent.
+        data_description: of the smears, for the model card: source, stain, consent.
 
     Raises:
         ValueError: `thresholds` is neither, a part is missing or damaged, or the classifier was

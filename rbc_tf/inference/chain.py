@@ -1,4 +1,4 @@
-"""The chain on one image: boxes, patches, features, probabilities, verdict."""
+"""The chain on one image: boxes, patches, features, probabilities, abnormality."""
 
 import dataclasses
 from concurrent import futures
@@ -76,7 +76,7 @@ class Chain:
         self.tiles = tiling_config.resolve(self._detector.record)
         if self.tiles is None and tiling_config.size == tiling.AUTO:
             logging.info(
-                "The detector does not say how large the images of its training were: every image "
+                "The detector does not record how large its training images were: every image "
                 "is detected whole, however large. Export it again, or give the size of tiles"
             )
         self.backbone_record = backbone.read_record(path)
@@ -109,5 +109,5 @@ class Chain:
         return self._extractor.extract(patches)
 
     def labels(self, probabilities: np.ndarray) -> np.ndarray:
-        """bool [N, T], the types said to be present: those above their threshold."""
+        """bool [N, T], the types predicted to be present: those above their threshold."""
         return probabilities > self._thresholds

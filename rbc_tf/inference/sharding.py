@@ -49,7 +49,7 @@ class Shard:
 
 
 def earlier_failures(folder: ResultsFolder) -> dict[str, str]:
-    """{image: reason} of all that failed in earlier runs and shares; the last to say so counts."""
+    """{image: reason} of all that failed in earlier runs and shares; the latest reason counts."""
     failed = {}
     for name in folder.names(SUMMARY.removesuffix(".json")):
         if re.fullmatch(_SUMMARIES, name):

@@ -80,7 +80,7 @@ def finish(
     write_tables(bundle, names, failed, folder)
     size = 0
     if report_image_size is None:
-        # One of an earlier run would tell of other results than those beside it.
+        # One of an earlier run would show other results than those beside it.
         folder.delete(REPORT)
     else:
         found = {name: images[name] for name in names}

@@ -4,11 +4,13 @@ import json
 import pathlib
 import subprocess
 import sys
+import types
 
 import pytest
 
 import rbc_tf
-from rbc_tf.cli import main
+from rbc_tf.cli import command, main
+from rbc_tf.core import optional
 
 _ROOT = pathlib.Path(__file__).parents[2]
 
@@ -175,3 +177,16 @@ def test_help_of_a_script_is_that_of_the_command(tmp_path):
     ended = _run(_script(), "--help", cwd=tmp_path)
     assert ended.returncode == 0
     assert ended.stdout == _rbc_tf("make-synthetic-smears", "--help").stdout
+
+
+def test_a_missing_extra_is_one_message(capsys, monkeypatch):
+    def main():
+        optional.load("no_such_package", extra="serving")
+
+    module = types.ModuleType("command_with_an_extra")
+    module.REQUIRED, module.main = (), main
+    monkeypatch.setattr(command.app, "run", lambda call, given, parse: sys.exit(call(given)))
+    with pytest.raises(SystemExit) as ended:
+        command.run_module(module, "rbc_tf extra", [])
+    assert ended.value.code == 1
+    assert "rbc_tf[serving]" in capsys.readouterr().err

@@ -130,7 +130,7 @@ def _download_bundle(url: str, folder: pathlib.Path) -> Bundle:
     if not FileSystems.exists(place):
         raise bundles.BundleError(f"{url}: is no bundle (it has no {bundles.MANIFEST})")
     with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
-        # A damaged manifest is told by `load_bundle`.
+        # `load_bundle` reports a damaged manifest.
         names += json.loads(_read(place))["files"]
     for name in names:
         local = folder / name

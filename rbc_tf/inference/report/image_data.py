@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from rbc_tf.core.cell_types import CellTypes
-from rbc_tf.inference.report import doubt
 
 
 def image_data(result: dict, cell_types: CellTypes, thresholds: Sequence[float]) -> dict:
@@ -27,7 +26,7 @@ def image_data(result: dict, cell_types: CellTypes, thresholds: Sequence[float])
     probabilities = np.array(
         [[region["probabilities"][name] for name in names] for region in regions]
     ).reshape(-1, len(names))
-    margins, nearest = doubt.nearest_threshold(probabilities, thresholds)
+    margins, nearest = nearest_threshold(probabilities, thresholds)
     return {
         "name": result["image"],
         "height": result["height"],
@@ -50,6 +49,26 @@ def image_data(result: dict, cell_types: CellTypes, thresholds: Sequence[float])
             for row, region in enumerate(regions)
         ],
     }
+
+
+def nearest_threshold(
+    probabilities: np.ndarray, thresholds: Sequence[float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The type whose threshold a region comes closest to; the smaller the margin, the more doubt.
+
+    Args:
+        probabilities: [N, T], calibrated.
+        thresholds: of the T types.
+
+    Returns:
+        float64 [N], the smallest |probability - threshold|, and int [N], the type it is of: the
+        first where several are as near. Both are empty without regions.
+    """
+    margins = np.abs(
+        np.asarray(probabilities, np.float64).reshape(-1, len(thresholds)) - thresholds
+    )
+    types = margins.argmin(axis=1)
+    return margins[np.arange(len(margins)), types], types
 
 
 def _shortest(value: float) -> float:

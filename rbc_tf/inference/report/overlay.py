@@ -1,8 +1,8 @@
-"""The overlay: an image with its regions, their types and the verdict, readable at a glance.
+"""The overlay: an image with its regions, their types, and which are abnormal, at a glance.
 
 An abnormal region has a thick vermilion frame, a normal one a thin blue one, and each bears its
 types by name: colour never stands alone. The colours are Okabe and Ito's, which colour-blind
-people can tell apart.
+people can distinguish.
 """
 
 import pathlib

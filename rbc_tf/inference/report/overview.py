@@ -93,7 +93,7 @@ def _warning(run: Run) -> str:
         return ""
     return (
         '<p class="warning"><b>Features with random weights.</b> This bundle is for trying the '
-        "software: its types and verdicts tell little.</p>"
+        "software: its predictions mean little.</p>"
     )
 
 

@@ -51,7 +51,7 @@ def write_report(
 
     Args:
         path: of the file.
-        run: what is said of the whole run.
+        run: facts about the whole run.
         images: the JSON of each analysed image (see `Analysis.to_json`), and the image's file.
         image_size: longer side of the embedded pictures, in pixels; 0: no pictures.
         read_image: gives uint8 [H, W, 3] RGB of an image's file; raises ImageError.
@@ -111,7 +111,7 @@ def _write_picture(
     try:
         picture = embedding.jpeg_base64(read_image(image_path), image_size)
     except image_io.ImageError as error:
-        # Analysed earlier and gone since: its regions are told all the same.
+        # Analysed earlier and gone since: its regions are listed all the same.
         logging.warning("No picture in the report: %s", error)
         return
     file.write(f'<script type="text/plain" id="picture-{index}">{picture}</script>\n')

@@ -39,10 +39,10 @@ class BareProcess:
             output: `.npz` file to write in between.
 
         Raises:
-            ValueError: the process ended, with what it said last.
+            ValueError: the process ended, with the last that it printed.
         """
         request = {"signature": signature, "input": name, "path": str(path), "output": str(output)}
-        with contextlib.suppress(BrokenPipeError):  # `_listen` tells why
+        with contextlib.suppress(BrokenPipeError):  # `_listen` says why
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
         reply = self._listen()

@@ -16,7 +16,7 @@ _HEADER = 66
 # Bytes of the header of every BMP file, and of the oldest that says all that is asked of it.
 _BMP_FILE_HEADER, _BMP_INFO_HEADER = 14, 40
 _BMP_PLAIN, _BMP_BIT_FIELDS = 0, 3
-# Bit fields that say what is said without them: blue, green, red, one byte each.
+# Bit fields that change nothing: blue, green, red, one byte each.
 _BMP_BGR = b"\x00\x00\xff\x00\x00\xff\x00\x00\xff\x00\x00\x00"
 
 

@@ -31,7 +31,7 @@ _MARKER = "saved_model.pb"
 REFUSE, WHOLE = "refuse", "whole"
 LARGE_IMAGES = (REFUSE, WHOLE)
 
-# Of the image to warm up with, where a detector does not say what it was trained on.
+# Of the image to warm up with, where the size of a detector's training images is not recorded.
 _WARMUP_SIZE = (480, 640)
 
 

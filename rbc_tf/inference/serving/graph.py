@@ -1,4 +1,4 @@
-"""The chain as one graph: decoding, detection, patches, features, probabilities, verdict.
+"""The chain as one graph: decoding, detection, patches, features, probabilities, abnormality.
 
 What `Chain.analyze` does step by step, by the same functions wherever those are TensorFlow's.
 """
@@ -41,7 +41,7 @@ class ServedChain(tf.Module):
     def __init__(
         self, parts: Parts, manifest: Manifest, largest_image: tuple[int, int] | None = None
     ):
-        """Raises ValueError where the detector does not say how many detections it has at most."""
+        """Raises ValueError where the detector does not fix how many detections it has at most."""
         super().__init__(name="rbc_tf")
         self.largest_image = largest_image
         answers = parts.detector.signature.structured_outputs

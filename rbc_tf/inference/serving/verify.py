@@ -38,7 +38,7 @@ class Comparison:
 
     Attributes:
         differences: the greatest of each output in TOLERANCES over all images and signatures.
-        num_decisions_apart: how many labels and verdicts differ.
+        num_decisions_apart: how many labels and predictions of abnormality differ.
         num_regions: regions compared, those of both signatures counted once.
         num_images: images compared.
         unequal: images in which the model found another number of regions.
@@ -97,7 +97,7 @@ def compare(
     return tally.comparison(process.load_seconds, process.modules)
 
 
-def told(found: Comparison) -> str:
+def report(found: Comparison) -> str:
     """The lines to show a user."""
     lines = [
         f"loaded by TensorFlow alone in {found.load_seconds:.1f} s",
@@ -106,7 +106,7 @@ def told(found: Comparison) -> str:
             f"  greatest difference in {name}: {value:.2g} (tolerance {TOLERANCES[name]:g})"
             for name, value in found.differences.items()
         ),
-        f"  labels and verdicts that differ: {found.num_decisions_apart}",
+        f"  labels and predictions of abnormality that differ: {found.num_decisions_apart}",
         f"  images with another number of regions: {len(found.unequal)}",
         *(f"    {name}" for name in found.unequal),
         f"  images refused: {len(found.refused)}",

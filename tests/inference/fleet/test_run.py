@@ -150,13 +150,13 @@ def test_a_worker_that_finds_another_bundle_refuses_it(bundle_dir):
 
 
 def test_arguments_that_beam_does_not_know():
-    for arguments, told in (
+    for arguments, received in (
         (["--runer=FlinkRunner"], r"Received: --runer$"),
         (["smears", "--runner=FlinkRunner"], r"Received: smears$"),
         (["--runner=FlinkRunner", "smears"], r"Received: smears$"),
         (["--runner", "FlinkRunner", "smears"], r"Received: smears$"),
     ):
-        with pytest.raises(ValueError, match=told):
+        with pytest.raises(ValueError, match=received):
             options.pipeline_options(arguments)
     assert options.local_runner(options.pipeline_options(["--direct_num_workers=2"])) is not None
     assert options.local_runner(options.pipeline_options(["--runner", "FlinkRunner"])) is None

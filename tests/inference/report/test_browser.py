@@ -212,7 +212,7 @@ def test_the_table_is_filtered(opened):
     assert _names(opened) == ["field 001.png", "field 002.png"]
     assert _find(opened, "#status").text == "2 of 137 regions, 2 of 135 images"
     # Abnormal are the squares of 0.5625, which is below 0.5, and of 0.75, which is above.
-    _find(opened, "#filter-verdict").send_keys("abnormal")
+    _find(opened, "#filter-abnormality").send_keys("abnormal")
     assert _names(opened) == ["field 002.png"]
     _click(opened, "#reset")
     _set_number(opened, "#filter-high", "0.8")  # three images have a second region, with 0.7
@@ -311,8 +311,8 @@ def test_review_by_doubt(opened):
     texts = [card.text for card in _all(opened, ".card")[:2]]
     assert "field 002.png" in texts[0]
     assert "field 001.png" in texts[1]
-    # The verdict: (0.75 squared =) 0.5625 comes first.
-    Select(_find(opened, "#review-of")).select_by_visible_text("the verdict")
+    # Abnormality: (0.75 squared =) 0.5625 comes first.
+    Select(_find(opened, "#review-of")).select_by_visible_text("abnormality")
     first = _find(opened, ".card")
     assert "field 002.png" in first.text
     first.send_keys(Keys.ENTER)

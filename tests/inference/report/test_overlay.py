@@ -24,7 +24,7 @@ def _edge_colours(picture, top, left, scale):
     return picture[top * scale + 40, left * scale]
 
 
-def test_frames_have_the_colour_of_the_verdict():
+def test_frames_have_the_colour_of_normal_and_abnormal():
     image = np.full((400, 640, 3), 220, np.uint8)
     boxes = [[100, 100, 200, 220], [100, 300, 200, 420]]
     picture = overlay.draw(image, _result(image.shape, boxes, [0.9, 0.1]), PAPER)

@@ -19,8 +19,8 @@ from rbc_tf.core.cell_types import PAPER, CellType, CellTypes
 from rbc_tf.core.types import AnalyzedRegions
 from rbc_tf.inference import analyze, bundle
 from rbc_tf.inference.analysis import Analysis
-from rbc_tf.inference.report import doubt, embedding, overview, page
-from rbc_tf.inference.report.image_data import image_data
+from rbc_tf.inference.report import embedding, overview, page
+from rbc_tf.inference.report.image_data import image_data, nearest_threshold
 from tests import builders
 
 _THRESHOLDS = (0.5, 0.25, 0.5, 0.5, 0.5, 0.5)
@@ -98,7 +98,7 @@ def test_the_nearest_threshold():
     # Thresholds 0.5 and 0.25, all numbers exact in binary.
     # Row 1: |0.75 - 0.5| = 0.25, |0.125 - 0.25| = 0.125: the second is nearer.
     # Row 2: |0.5 - 0.5| = 0: on the threshold. Row 3: 0.25 and 0.25: the first of equals.
-    margins, types = doubt.nearest_threshold(
+    margins, types = nearest_threshold(
         np.array([[0.75, 0.125], [0.5, 1.0], [0.75, 0.5]]), (0.5, 0.25)
     )
     np.testing.assert_array_equal(margins, [0.125, 0, 0.25])
@@ -106,7 +106,7 @@ def test_the_nearest_threshold():
 
 
 def test_no_region_has_no_nearest_threshold():
-    margins, types = doubt.nearest_threshold(np.zeros((0, 2)), (0.5, 0.25))
+    margins, types = nearest_threshold(np.zeros((0, 2)), (0.5, 0.25))
     assert margins.shape == types.shape == (0,)
 
 
@@ -274,14 +274,14 @@ def test_one_image_in_memory_at_a_time(tmp_path):
     assert len(watched) == 6
 
 
-def test_a_file_too_large_for_browsers_is_told(tmp_path, monkeypatch):
-    told = []
-    monkeypatch.setattr(page.logging, "warning", lambda text, *values: told.append(text % values))
+def test_a_file_too_large_for_browsers_is_warned_of(tmp_path, monkeypatch):
+    warnings = []
+    monkeypatch.setattr(page.logging, "warning", lambda text, *v: warnings.append(text % v))
     _write(tmp_path, [])
-    assert told == []
+    assert warnings == []
     monkeypatch.setattr(page, "_LARGE_BYTES", 1000)
     _write(tmp_path, [])
-    assert told == [f"{tmp_path / 'report.html'} has 0 MB: browsers may fail on it"]
+    assert warnings == [f"{tmp_path / 'report.html'} has 0 MB: browsers may fail on it"]
 
 
 def test_an_analysis_writes_its_report(tmp_path, monkeypatch):

@@ -84,7 +84,7 @@ def test_a_batch_of_files_of_different_sizes(model, chain):
     counts = [_check(answer, row, image, chain) for row, image in enumerate(images)]
     assert counts[:4] == [0, 1, 2, tiny_bundle.MOST_FOUND]
     assert {name: values.ndim for name, values in answer.items()} == _RANKS
-    # Patches are told apart in all that is compared, so that a wrong one would be seen.
+    # Patches differ in all that is compared, so that a wrong one would be seen.
     for name in ("probabilities", "labels", "abnormal_probability", "abnormal"):
         assert len(np.unique(answer[name][3, : tiny_bundle.MOST_FOUND], axis=0)) > 1, name
 
@@ -193,7 +193,7 @@ def test_what_differs_is_found(bundle, served, tmp_path, monkeypatch):
     assert (found.num_images, found.num_regions) == (1, 5)
     assert "at most 60 x 80 pixels" in found.refused["large.png"]
     assert found.foreign_modules == found.unequal == ()
-    assert "NOT equal" in verify.told(found)
+    assert "NOT equal" in verify.report(found)
 
 
 def test_tensorflows_own_tool_runs_it(served, model, tmp_path):

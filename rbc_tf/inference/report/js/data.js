@@ -49,12 +49,12 @@ function pictureUrl(image) {
   return image.url;
 }
 
-// How near a region comes to the threshold of a type, of the verdict, or ("") of any type.
+// How near a region comes to the threshold of a type, of abnormality, or ("") of any type.
 function marginOf(region, of) {
   if (of === "") {
     return region.margin;
   }
-  return of === "verdict"
+  return of === "abnormality"
     ? Math.abs(region.abnormalProbability - run.abnormalThreshold)
     : Math.abs(region.probabilities[of] - run.thresholds[of]);
 }

@@ -120,7 +120,7 @@ function drawProbabilities(region) {
         ),
       ),
       probabilityRow(
-        "verdict",
+        "abnormal",
         region.abnormalProbability,
         run.abnormalThreshold,
         true,

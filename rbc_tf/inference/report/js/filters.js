@@ -23,7 +23,7 @@ function readFilters() {
   };
   return {
     name: byId("filter-name").value.trim().toLowerCase(),
-    verdict: byId("filter-verdict").value,
+    abnormality: byId("filter-abnormality").value,
     low: number("filter-low", 0),
     high: number("filter-high", 1),
     types: new Set(typeBoxes().filter((box) => box.checked).map((box) => Number(box.value))),
@@ -43,7 +43,7 @@ function passes(region, filters) {
   return (
     region.score >= filters.low &&
     region.score <= filters.high &&
-    (filters.verdict === "" || region.abnormal === (filters.verdict === "abnormal")) &&
+    (filters.abnormality === "" || region.abnormal === (filters.abnormality === "abnormal")) &&
     hasChosenType(region, filters.types)
   );
 }
@@ -52,7 +52,7 @@ function passes(region, filters) {
 function applyFilters() {
   const filters = readFilters();
   const filtered =
-    filters.verdict !== "" || filters.types.size > 0 || filters.low > 0 || filters.high < 1;
+    filters.abnormality !== "" || filters.types.size > 0 || filters.low > 0 || filters.high < 1;
   const regions = new Map();
   for (const image of images) {
     const shown = image.regions.filter((region) => passes(region, filters));
@@ -82,7 +82,7 @@ const countDoubtful = (image) =>
 
 function resetFilters() {
   byId("filter-name").value = "";
-  byId("filter-verdict").value = "";
+  byId("filter-abnormality").value = "";
   byId("filter-low").value = "0";
   byId("filter-high").value = "1";
   typeBoxes().forEach((box) => {

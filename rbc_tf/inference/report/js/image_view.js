@@ -49,7 +49,7 @@ function showRegion(region) {
 function regionFacts(region) {
   const facts = [
     ["Types", html("b", {}, labelText(region))],
-    ["Verdict", mark(region.abnormal)],
+    ["Abnormality", mark(region.abnormal)],
     ["Score", region.score.toFixed(3)],
     ["Closest", `${typeNames[region.nearest]}, by ${region.margin.toFixed(3)}`],
     ["Size", `${(region.xmax - region.xmin).toFixed(0)} \u00D7 ${(region.ymax - region.ymin).toFixed(0)} px`],

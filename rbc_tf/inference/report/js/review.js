@@ -5,11 +5,11 @@ let reviewPage = 0;
 
 const reviewOf = () => {
   const { value } = byId("review-of");
-  return value === "" || value === "verdict" ? value : Number(value);
+  return value === "" || value === "abnormality" ? value : Number(value);
 };
 
 function buildReviewChoice() {
-  const choices = [["", "any type"], ["verdict", "the verdict"], ...typeNames.map((n, t) => [t, n])];
+  const choices = [["", "any type"], ["abnormality", "abnormality"], ...typeNames.map((n, t) => [t, n])];
   byId("review-of").append(...choices.map(([value, text]) => html("option", { value }, text)));
 }
 
@@ -28,7 +28,7 @@ const cardObserver = new IntersectionObserver(
 
 function drawCard(region, of) {
   const [name, probability, threshold] =
-    of === "verdict"
+    of === "abnormality"
       ? ["abnormal", region.abnormalProbability, run.abnormalThreshold]
       : ((type) => [typeNames[type], region.probabilities[type], run.thresholds[type]])(
           of === "" ? region.nearest : of,
