@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every figure of the README's section on speed, from nothing; two hours on two cores.
+# Every figure of docs/benchmark.md, from nothing; two hours on two cores.
 #
 # bash tools/benchmark.sh benchmark_run
 #

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every figure of RESULTS.md, from a clone of the Chula RBC-12 dataset; hours on two cores.
+# Every figure of docs/RESULTS.md, from a clone of the Chula RBC-12 dataset; hours on two cores.
 #
 # bash tools/chula_results.sh Chula-RBC-12-Dataset chula_run
 set -euo pipefail

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import types
@@ -190,3 +191,17 @@ def test_a_missing_extra_is_one_message(capsys, monkeypatch):
         command.run_module(module, "rbc_tf extra", [])
     assert ended.value.code == 1
     assert "rbc_tf[serving]" in capsys.readouterr().err
+
+
+_PAGES = [_ROOT / "README.md", *sorted((_ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", _PAGES, ids=[page.name for page in _PAGES])
+def test_commands_in_the_documents_exist(all_help, page):
+    text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+    for name, rest in re.findall(r"(?:^|`)rbc_tf ([a-z][a-z-]*)([^`\n]*)", text, re.MULTILINE):
+        assert name in all_help[0], f"rbc_tf {name}"
+        for flag in re.findall(r"(?<= )--(?:no)?(\w+)", rest.partition("#")[0]):
+            known = all_help[0][name][0]
+            passed_on = name == "analyze-beam" and flag.startswith("direct_")
+            assert passed_on or re.search(rf"\n  --(\[no\])?{flag}: ", known), f"{name} --{flag}"
