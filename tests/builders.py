@@ -7,7 +7,7 @@ threshold of 0.5. A test gives what it is about.
 import csv
 import json
 import pathlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import keras
 import numpy as np
@@ -47,17 +47,22 @@ def read_csv(path: pathlib.Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def read_summaries(folder: pathlib.Path) -> dict[tuple[str, str], tf.compat.v1.Summary.Value]:
-    """By (plugin, tag), what the only TensorBoard event file of a folder holds.
+def summaries(folder: pathlib.Path) -> Iterator[tuple[int, tf.compat.v1.Summary.Value]]:
+    """(step, value) of everything in TensorBoard's event files of a folder."""
+    for path in sorted(pathlib.Path(folder).glob("events*")):
+        for event in tf.compat.v1.train.summary_iterator(str(path)):
+            yield from ((event.step, value) for value in event.summary.value)
 
-    Of a tag written at several steps, the last.
-    """
-    (path,) = folder.glob("events.*")
-    return {
-        (value.metadata.plugin_data.plugin_name, value.tag): value
-        for event in tf.compat.v1.train.summary_iterator(str(path))
-        for value in event.summary.value
-    }
+
+def summaries_by_tag(folder: pathlib.Path) -> dict[tuple[str, str], tf.compat.v1.Summary.Value]:
+    """By (plugin, tag); of a tag written at several steps, the last."""
+    found = summaries(folder)
+    return {(value.metadata.plugin_data.plugin_name, value.tag): value for _, value in found}
+
+
+def text_of(value: tf.compat.v1.Summary.Value) -> str:
+    """Of a value that `tf.summary.text` wrote."""
+    return tf.make_ndarray(value.tensor).item().decode()
 
 
 # -- images and dataset folders
@@ -152,7 +157,7 @@ def feature_table(features, labels, **columns) -> FeatureTable:
     count = len(features)
     rows = np.arange(count).astype(str)
     groups = columns.get("groups", np.char.add("slide", rows))
-    images = np.char.replace(np.asarray(groups, str), "slide", "image")
+    images = np.array([group.replace("slide", "image") for group in groups], str)
     zeros, ones = np.zeros(count), np.ones(count)
     defaults = {"groups": groups, "images": images, "splits": np.full(count, "train")}
     defaults |= {"boxes": np.zeros((count, 4)), "num_cells": ones, "complete": zeros == 0}

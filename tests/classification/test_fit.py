@@ -16,9 +16,9 @@ from rbc_tf.classification.out_of_fold import FoldsConfig, draw_folds
 from rbc_tf.core import config as config_lib
 from rbc_tf.core.cell_types import CellType, CellTypes
 from rbc_tf.core.fingerprint import StaleError
-from rbc_tf.core.types import FeatureTable
 from rbc_tf.features import cache
 from rbc_tf.metrics.calibration import expected_calibration_error
+from tests import builders
 
 TYPES = CellTypes((CellType("Oval", "Oval", False), CellType("Elon", "Elongated", True)))
 DIM = 6
@@ -30,34 +30,18 @@ def make_table(count=360, groups=12, seed=0):
     """Type t is present where feature t is above 0; two thirds of the groups are for training."""
     rng = np.random.default_rng(seed)
     features = rng.normal(size=(count, DIM)).astype(np.float32)
-    group = np.arange(count) * groups // count
-    splits = np.where(group % 3 < 2, "train", "validation")
-    return FeatureTable(
-        features=features,
-        labels=(features[:, : len(TYPES)] > 0).astype(np.int8),
-        images=np.char.add("image", group.astype(str)),
-        groups=np.char.add("slide", group.astype(str)),
-        splits=splits,
-        boxes=rng.random((count, 4)).astype(np.float32),
-        num_cells=np.ones(count, np.int32),
-        complete=np.ones(count, bool),
+    return builders.feature_table(
+        features,
+        features[:, : len(TYPES)] > 0,
+        groups=builders.slides(count, groups),
+        splits=np.where(np.arange(count) * groups // count % 3 < 2, "train", "validation"),
+        boxes=rng.random((count, 4)),
     )
-
-
-def write_cache(folder, table):
-    entries = {name: cache.ImageEntry("0", "0") for name in table.images.tolist()}
-    written = cache.FeatureCache(folder)
-    written.prepare(cache.Fingerprint({"feature_dim": DIM}, entries), overwrite=True)
-    for name in entries:
-        rows = table.images == name
-        written.write_shard(name, table.boxes[rows], table.features[rows])
-    written.write_table(table, TYPES)
-    return folder
 
 
 @pytest.fixture
 def features_dir(tmp_path):
-    return write_cache(tmp_path / "features", make_table())
+    return builders.write_features(tmp_path / "features", make_table(), TYPES)
 
 
 @pytest.fixture
@@ -69,7 +53,7 @@ def output_dir(tmp_path):
 def finished(tmp_path_factory):
     """Folders of the features and of a classifier; to be copied before it is damaged."""
     folder = tmp_path_factory.mktemp("finished")
-    write_cache(folder / "features", make_table())
+    builders.write_features(folder / "features", make_table(), TYPES)
     fit_classifier(folder / "features", folder / "classifier", CONFIG)
     return folder / "features", folder / "classifier"
 
@@ -235,7 +219,7 @@ def test_calibration_is_that_of_the_validation_outputs(finished):
 def test_a_type_that_validation_lacks_is_not_calibrated(tmp_path, output_dir):
     table = make_table()
     table.labels[table.splits == "validation", 1] = 0
-    features_dir = write_cache(tmp_path / "features", table)
+    features_dir = builders.write_features(tmp_path / "features", table, TYPES)
     classifier = fit_classifier(features_dir, output_dir, CONFIG)
     assert classifier.calibration.temperatures[1] == 1
     assert classifier.calibration.thresholds[1] == 0.5
@@ -259,7 +243,7 @@ def test_classifier_made_otherwise_is_told(features_dir, output_dir):
         fit_classifier(features_dir, output_dir, other)
     table = make_table()
     table.labels[0] = 1 - table.labels[0]
-    write_cache(features_dir, table)
+    builders.write_features(features_dir, table, TYPES)
     with pytest.raises(StaleError, match="labels_sha256 was"):
         fit_classifier(features_dir, output_dir, CONFIG)
     f1 = dataclasses.replace(CONFIG, calibration=CalibrationConfig("f1"))
@@ -281,7 +265,7 @@ def test_the_same_inputs_give_the_same_classifier(features_dir, tmp_path):
 def test_missing_splits_are_told(tmp_path, output_dir, missing):
     table = make_table()
     table.splits[(table.splits == missing) | (missing == "both")] = ""
-    features_dir = write_cache(tmp_path / "features", table)
+    features_dir = builders.write_features(tmp_path / "features", table, TYPES)
     with pytest.raises(ValueError, match=r"Make splits with rbc_tf split-dataset"):
         fit_classifier(features_dir, output_dir, CONFIG)
     assert not output_dir.exists()

@@ -2,14 +2,13 @@ import numpy as np
 import tensorflow as tf
 
 from rbc_tf.classification import summaries
+from tests import builders
 
 
 def _written(folder):
-    (path,) = folder.iterdir()
     return {
-        value.tag: (event.step, tf.make_ndarray(value.tensor), value.metadata)
-        for event in tf.compat.v1.train.summary_iterator(str(path))
-        for value in event.summary.value
+        value.tag: (step, tf.make_ndarray(value.tensor), value.metadata)
+        for step, value in builders.summaries(folder)
     }
 
 

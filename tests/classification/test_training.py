@@ -1,5 +1,4 @@
 import dataclasses
-import pathlib
 
 import keras
 import numpy as np
@@ -11,7 +10,7 @@ from rbc_tf.classification import head_scores, network_steps, training
 from rbc_tf.classification import heads as heads_lib
 from rbc_tf.classification.heads import HeadsConfig, build_heads, load_heads, predict
 from rbc_tf.classification.training import train_heads
-from rbc_tf.core.types import FeatureTable
+from tests import builders
 
 NAMES = ("Oval", "Elon", "Stom")
 DIM = 8
@@ -20,27 +19,14 @@ CONFIG = HeadsConfig(
 )
 
 
-def make_table(features, labels):
-    count = len(features)
-    names = np.array([f"image{row}" for row in range(count)])
-    return FeatureTable(
-        features=np.asarray(features, np.float32),
-        labels=np.asarray(labels, np.int8),
-        images=names,
-        groups=names,
-        splits=np.full(count, "train"),
-        boxes=np.zeros((count, 4), np.float32),
-        num_cells=np.ones(count, np.int32),
-        complete=np.ones(count, bool),
-    )
-
-
 def noisy_table(count, seed, unknown=0.2, noise=1.0):
     """Type t is present where feature t is above 0, give or take some noise."""
     rng = np.random.default_rng(seed)
     features = rng.normal(size=(count, DIM))
     labels = features[:, : len(NAMES)] + noise * rng.normal(size=(count, len(NAMES))) > 0
-    return make_table(features, np.where(rng.random(labels.shape) < unknown, -1, labels))
+    return builders.feature_table(
+        features, np.where(rng.random(labels.shape) < unknown, -1, labels)
+    )
 
 
 def only_head(table, head):
@@ -209,8 +195,8 @@ def test_masked_losses_by_hand():
 def test_unknown_labels_teach_nothing():
     """Training with unknown labels is training without these rows, for a batch of all rows."""
     known = only_head(noisy_table(30, 0, unknown=0), 0)
-    extra = make_table(100 * np.ones((10, DIM)), -np.ones((10, 1)))
-    both = make_table(
+    extra = builders.feature_table(100 * np.ones((10, DIM)), -np.ones((10, 1)))
+    both = builders.feature_table(
         np.concatenate([known.features, extra.features]),
         np.concatenate([known.labels, extra.labels]),
     )
@@ -267,7 +253,7 @@ def test_no_validation_at_all():
 
 
 def test_counts_are_of_present_absent_and_unknown():
-    train = make_table(np.zeros((6, DIM)), [[1, 1, 0], [1, 0, 0], [1, 0, -1]] * 2)
+    train = builders.feature_table(np.zeros((6, DIM)), [[1, 1, 0], [1, 0, 0], [1, 0, -1]] * 2)
     reports = train_heads(train, train.select(slice(0, 3)), NAMES, CONFIG).reports
     assert [r.train_counts for r in reports] == [(6, 0, 0), (2, 4, 0), (0, 4, 2)]
     assert [r.validation_counts for r in reports] == [(3, 0, 0), (1, 2, 0), (0, 2, 1)]
@@ -342,14 +328,12 @@ def test_curves_are_written(tmp_path):
     trained = train_heads(noisy_table(60, 0), noisy_table(30, 1), NAMES, config, tmp_path)
     epochs = range(1, 11)
     for part in ("train", "validation"):
-        (path,) = pathlib.Path(tmp_path / part).glob("events.*")
         values, curves = {}, set()
-        for event in tf.compat.v1.train.summary_iterator(str(path)):
-            for value in event.summary.value:
-                if value.metadata.plugin_data.plugin_name == "pr_curves":
-                    curves.add((value.tag, event.step))
-                else:
-                    values[value.tag, event.step] = float(tf.make_ndarray(value.tensor))
+        for step, value in builders.summaries(tmp_path / part):
+            if value.metadata.plugin_data.plugin_name == "pr_curves":
+                curves.add((value.tag, step))
+            else:
+                values[value.tag, step] = float(tf.make_ndarray(value.tensor))
         tags = [f"{kind}/{name}" for kind in ("loss", "auc") for name in NAMES]
         assert values.keys() == {(tag, epoch) for tag in tags for epoch in epochs}
         tags = [f"types/{name}/pr_curves" for name in NAMES] if part == "validation" else []

@@ -5,10 +5,12 @@ import math
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from rbc_tf.core import score as score_lib
 from rbc_tf.core import score_files
 from rbc_tf.core.score import Score
+from tests import builders
 
 _SCORES = (
     Score("exact_match", 0.5, (0.25, 0.75), {"subset": "all"}, 4),
@@ -78,11 +80,7 @@ def test_json_file_says_what_it_is_about(tmp_path):
 
 
 def test_scalars_reach_tensorboard(tmp_path):
-    import tensorflow as tf
-
     with tf.summary.create_file_writer(str(tmp_path)).as_default():
         score_files.write_scalars(_SCORES, step=1)
-    (path,) = tmp_path.iterdir()
-    events = tf.compat.v1.train.summary_iterator(str(path))
-    tags = [value.tag for event in events for value in event.summary.value]
+    tags = [value.tag for _, value in builders.summaries(tmp_path)]
     assert tags == ["exact_match/all", "auc/Oval", "recall/Oval"]

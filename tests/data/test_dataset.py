@@ -1,21 +1,16 @@
 """The dataset folder: what is read, and everything that is wrong at once."""
 
-import csv
 import dataclasses
 import json
 
 import numpy as np
 import pytest
 
-from rbc_tf.core import image_io
+from rbc_tf.core import files, image_io
 from rbc_tf.core.cell_types import PAPER, CellType, CellTypes
 from rbc_tf.core.types import Cell
 from rbc_tf.data import dataset, regions, splits
-
-
-def _write_rows(path, header, rows):
-    with path.open("w", newline="") as file:
-        csv.writer(file).writerows([header, *rows])
+from tests import builders
 
 
 @pytest.fixture
@@ -23,11 +18,12 @@ def folder(tmp_path):
     """Two images of 30 x 20 with a cell each."""
     mask = np.zeros((20, 30), bool)
     mask[5:15, 5:15] = True
-    for name in ("a", "b"):
-        image_io.write_png(tmp_path / "images" / f"{name}.png", np.full((20, 30, 3), 200, np.uint8))
-        image_io.write_mask(tmp_path / "masks" / f"{name}.png", mask)
-    _write_rows(tmp_path / "cells.csv", dataset.CELLS_HEADER, [("a", 7, 8, "Oval")])
-    return tmp_path
+    return builders.write_dataset(
+        tmp_path,
+        dict.fromkeys("ab", builders.grey_image(20, 30)),
+        masks=dict.fromkeys("ab", mask),
+        cells=[("a", 7, 8, "Oval")],
+    )
 
 
 def _problems(folder, **kwargs):
@@ -54,7 +50,7 @@ def test_all_problems_are_told_at_once(folder):
     (folder / "images" / "c.png").write_text("no image")
     rows = [("a", 30, 8, "Oval"), ("a", 7, 8, "Oval "), ("a", "x", 8, "Oval"), ("d", 1, 1, "Oval")]
     rows += [("a", 1, 1, "Ovel"), ("a", 1)]
-    _write_rows(folder / "cells.csv", dataset.CELLS_HEADER, rows)
+    files.write_csv(folder / "cells.csv", dataset.CELLS_HEADER, rows)
     found = "\n".join(_problems(folder))
     for expected in (
         "b.png: missing",
@@ -83,7 +79,7 @@ def test_pixels_are_checked_on_request(folder):
 
 
 def test_missing_columns_and_folders(folder, tmp_path):
-    _write_rows(folder / "cells.csv", ("image", "x", "type"), [("a", 7, "Oval")])
+    files.write_csv(folder / "cells.csv", ("image", "x", "type"), [("a", 7, "Oval")])
     (problem,) = _problems(folder)
     assert "line 1: the columns image,x,y,type are required. Missing: y" in problem
     assert "images: missing" in _problems(tmp_path / "nowhere")[0]
@@ -96,7 +92,7 @@ def test_own_types(folder):
     types.save(folder / "cell_types.yaml")
     assert "unknown cell type 'Oval'" in _problems(folder)[0]
     rows = [("a", 7, 8, "teardrop"), ("a", 9, 9, "other")]
-    _write_rows(folder / "cells.csv", dataset.CELLS_HEADER, rows)
+    files.write_csv(folder / "cells.csv", dataset.CELLS_HEADER, rows)
     assert dataset.load_dataset(folder).cell_types == types
     (folder / "cell_types.yaml").write_text("types: [{name: x}]")
     assert any("cell_types.yaml: Cell type number 1" in p for p in _problems(folder))
@@ -105,28 +101,30 @@ def test_own_types(folder):
 def test_regions_stand_in_for_a_mask(folder):
     (folder / "masks" / "b.png").unlink()
     rows = [("b", 1, 2, 11, 12, "Oval; Stom", 2, "true"), ("b", 0, 20, 5, 30, "", 1, 0)]
-    _write_rows(folder / "regions.csv", dataset.REGIONS_HEADER, rows)
+    files.write_csv(folder / "regions.csv", dataset.REGIONS_HEADER, rows)
     first, second = regions.find_regions(dataset.load_dataset(folder).sample("b"))
     assert (first.box, first.types, first.num_cells) == ((1, 2, 11, 12), ("Oval", "Stom"), 2)
     assert (first.complete, first.touches_border) == (True, False)
     assert (second.types, second.complete, second.touches_border) == ((), False, True)
     rows = [("b", 1, 2, 1, 12, "Oval", 1, "true"), ("b", 1, 2, 9, 31, "Oval", 1, "true")]
     rows += [("b", 1, 2, 9, 9, "Oval", 0, "true"), ("b", 1, 2, 9, 9, "Oval", 1, "maybe")]
-    _write_rows(folder / "regions.csv", dataset.REGIONS_HEADER, rows)
+    files.write_csv(folder / "regions.csv", dataset.REGIONS_HEADER, rows)
     expected = ["line 2: box", "line 3: box", "line 4: num_cells", "line 5: complete"]
     for problem, part in zip(_problems(folder), expected, strict=True):
         assert part in problem
 
 
 def test_groups_and_splits(folder):
-    _write_rows(folder / "images.csv", dataset.IMAGES_HEADER, [("a", "s1", "train"), ("b", "", "")])
+    files.write_csv(
+        folder / "images.csv", dataset.IMAGES_HEADER, [("a", "s1", "train"), ("b", "", "")]
+    )
     loaded = dataset.load_dataset(folder)
     assert [(s.group, s.split) for s in loaded] == [("s1", "train"), ("b", "")]
     assert [s.name for s in loaded.in_split("train")] == ["a"]
     with pytest.raises(ValueError, match="split 'test'"):
         loaded.in_split("test")
     rows = [("a", "s1", "train"), ("b", "s1", "test"), ("a", "s1", "dev")]
-    _write_rows(folder / "images.csv", dataset.IMAGES_HEADER, rows)
+    files.write_csv(folder / "images.csv", dataset.IMAGES_HEADER, rows)
     found = "\n".join(_problems(folder))
     assert "line 4: split must be empty or one of" in found
     assert "group 's1' stands in several splits (test, train)" in found
@@ -135,7 +133,7 @@ def test_groups_and_splits(folder):
 def test_what_images_csv_may_say_besides(folder):
     header = (*dataset.IMAGES_HEADER, *dataset.IMAGES_OPTIONAL)
     rows = [("a", "s1", "", "Ann", "composed", "true"), ("b", "s2", "", "", "", "")]
-    _write_rows(folder / "images.csv", header, rows)
+    files.write_csv(folder / "images.csv", header, rows)
     loaded = dataset.load_dataset(folder)
     first, second = loaded
     assert (first.subject, first.origin, first.fully_labelled) == ("Ann", "composed", True)
@@ -144,7 +142,7 @@ def test_what_images_csv_may_say_besides(folder):
     dataset.write_images_table(folder, loaded)
     assert dataset.load_dataset(folder) == loaded
     rows[0] = ("a", "s1", "", "Ann", "composed", "perhaps")
-    _write_rows(folder / "images.csv", header, rows)
+    files.write_csv(folder / "images.csv", header, rows)
     assert (
         "line 2: fully_labelled must be true or false. Received: 'perhaps'" in _problems(folder)[0]
     )
@@ -165,8 +163,8 @@ def _dataset_of_groups(tmp_path, num_groups, per_group):
             rows.append((name, f"g{group:02d}", ""))
             # Sickle cells in one group of four only.
             cells.append((name, 1, 1, "Elon" if group % 4 == 0 else "Oval"))
-    _write_rows(tmp_path / "images.csv", dataset.IMAGES_HEADER, rows)
-    _write_rows(tmp_path / "cells.csv", dataset.CELLS_HEADER, cells)
+    files.write_csv(tmp_path / "images.csv", dataset.IMAGES_HEADER, rows)
+    files.write_csv(tmp_path / "cells.csv", dataset.CELLS_HEADER, cells)
     return dataset.load_dataset(tmp_path)
 
 

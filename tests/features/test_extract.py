@@ -1,44 +1,37 @@
-import csv
 import dataclasses
 import multiprocessing
 import os
 import signal
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from rbc_tf.core import image_io
+from rbc_tf.core import files, image_io
 from rbc_tf.core.cell_types import CellTypes
 from rbc_tf.core.fingerprint import StaleError
 from rbc_tf.data.dataset import IMAGES_HEADER, REGIONS_HEADER
 from rbc_tf.data.regions import RegionConfig
 from rbc_tf.features import cache, extract
-from rbc_tf.features.backbones import backbone
-from rbc_tf.features.backbones import resnet50 as resnet
 from rbc_tf.features.crops import CropConfig, cut_patches
 from rbc_tf.features.extract import ExtractionConfig, ExtractionError, extract_features
+from tests import builders
 
 CONFIG = ExtractionConfig("random", CropConfig(size=32))
 
 # image, box, types, num_cells, complete
 REGIONS = [
-    ("a", (0, 0, 20, 30), "Oval", 1, "true"),
-    ("a", (10.5, 20, 40, 50), "Elon;Oval", 2, "false"),
-    ("a", (30, 0, 50, 20), "other", 1, "true"),  # no example
-    ("b", (5, 5, 45, 45), "Stom", 1, "true"),
-    ("c", (0, 0, 10, 10), "", 1, "false"),  # no example
+    ("a", (0, 0, 20, 30), "Oval", 1, True),
+    ("a", (10.5, 20, 40, 50), "Elon;Oval", 2, False),
+    ("a", (30, 0, 50, 20), "other", 1, True),  # no example
+    ("b", (5, 5, 45, 45), "Stom", 1, True),
+    ("c", (0, 0, 10, 10), "", 1, False),  # no example
 ]
 
 
 def load_mean_colour(weights, patch_size, seed):
-    """A backbone that takes no time, and whose features are known without the software."""
-    inputs = keras.Input((patch_size, patch_size, 3))
-    scaled = keras.layers.Dense(3, use_bias=False)(inputs)
-    model = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(scaled))
-    model.set_weights([np.eye(3) * (1 + seed)])
-    return backbone.Backbone(model, resnet.hash_of_weights(model))
+    """Its features are known without the software."""
+    return builders.pooling_backbone(np.eye(3) * (1 + seed), patch_size)
 
 
 @pytest.fixture(autouse=True)
@@ -46,30 +39,23 @@ def mean_colour_backbone(monkeypatch):
     monkeypatch.setattr(extract, "load_backbone", load_mean_colour)
 
 
-def write_csv(path, header, rows):
-    with path.open("w", newline="") as file:
-        csv.writer(file).writerows([header, *rows])
+def write_image(root, name, seed):
+    image_io.write_png(root / "images" / f"{name}.png", builders.noise_image(50, 60, seed))
 
 
 def write_regions(root, regions):
-    rows = [(image, *box, types, cells, known) for image, box, types, cells, known in regions]
-    write_csv(root / "regions.csv", REGIONS_HEADER, rows)
-
-
-def write_image(root, name, seed):
-    pixels = np.random.default_rng(seed).integers(0, 256, (50, 60, 3), dtype=np.uint8)
-    image_io.write_png(root / "images" / f"{name}.png", pixels)
+    rows = [builders.region_row(*region) for region in regions]
+    files.write_csv(root / "regions.csv", REGIONS_HEADER, rows)
 
 
 @pytest.fixture
 def dataset(tmp_path):
-    root = tmp_path / "dataset"
-    (root / "images").mkdir(parents=True)
-    for seed, name in enumerate("abc"):
-        write_image(root, name, seed)
-    write_regions(root, REGIONS)
-    write_csv(root / "images.csv", IMAGES_HEADER, [("a", "slide", "train"), ("b", "other", "test")])
-    return root
+    return builders.write_dataset(
+        tmp_path / "dataset",
+        {name: builders.noise_image(50, 60, seed) for seed, name in enumerate("abc")},
+        splits=[("a", "slide", "train"), ("b", "other", "test")],
+        regions=REGIONS,
+    )
 
 
 @pytest.fixture
@@ -138,9 +124,9 @@ def test_second_run_reuses_everything(dataset, features, monkeypatch):
 def test_labels_and_splits_may_change_without_new_features(dataset, features):
     first = extract_features(dataset, features, CONFIG)
     before = shard_times(features)
-    corrected = [("a", (0, 0, 20, 30), "Reti", 1, "true"), *REGIONS[1:]]
+    corrected = [("a", (0, 0, 20, 30), "Reti", 1, True), *REGIONS[1:]]
     write_regions(dataset, corrected)
-    write_csv(dataset / "images.csv", IMAGES_HEADER, [("a", "slide", "validation")])
+    files.write_csv(dataset / "images.csv", IMAGES_HEADER, [("a", "slide", "validation")])
     second = extract_features(dataset, features, CONFIG)
     assert shard_times(features) == before
     assert second.labels[0].tolist() == [0, 0, 1, 0, 0, 0]
@@ -190,7 +176,7 @@ def test_changed_image_is_told_and_alone_computed_again(dataset, features):
 
 def test_changed_box_is_told(dataset, features):
     extract_features(dataset, features, CONFIG)
-    write_regions(dataset, [("a", (0, 0, 20, 31), "Oval", 1, "true"), *REGIONS[1:]])
+    write_regions(dataset, [("a", (0, 0, 20, 31), "Oval", 1, True), *REGIONS[1:]])
     with pytest.raises(StaleError, match="image a: its labelled regions changed"):
         extract_features(dataset, features, CONFIG)
 
@@ -198,7 +184,7 @@ def test_changed_box_is_told(dataset, features):
 def test_image_taken_out_is_told_and_image_added_is_computed(dataset, features):
     extract_features(dataset, features, CONFIG)
     write_image(dataset, "d", seed=3)
-    write_regions(dataset, [*REGIONS, ("d", (0, 0, 9, 9), "Oval", 1, "true")])
+    write_regions(dataset, [*REGIONS, ("d", (0, 0, 9, 9), "Oval", 1, True)])
     assert len(extract_features(dataset, features, CONFIG)) == 4
     (dataset / "images" / "d.png").unlink()
     write_regions(dataset, REGIONS)
@@ -255,7 +241,7 @@ def test_killed_run_is_continued(dataset, features):
 
 
 def test_dataset_without_examples_gives_an_empty_table(dataset, features):
-    write_regions(dataset, [(image, (0, 0, 10, 10), "", 1, "false") for image in "abc"])
+    write_regions(dataset, [(image, (0, 0, 10, 10), "", 1, False) for image in "abc"])
     table = extract_features(dataset, features, CONFIG)
     assert table.features.shape == (0, 3)
     assert table.labels.shape == (0, 6)

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from rbc_tf.core import image_io
-from rbc_tf.data import dataset as dataset_lib
 from rbc_tf.features import cache
 from rbc_tf.features.backbones import backbone
 from rbc_tf.features.collect_patches import collect_patches
@@ -12,6 +11,7 @@ from rbc_tf.features.crops import CropConfig, cut_patches
 from rbc_tf.features.extract import ExtractionConfig, extract_features
 from rbc_tf.features.finetuning import FinetuningConfig, make_record
 from rbc_tf.features.provenance import check_images_unseen, check_single_cell, check_unseen
+from tests import builders
 
 pytestmark = pytest.mark.usefixtures("tiny_resnet50")
 
@@ -27,26 +27,22 @@ IMAGES = {
 
 # image, box, types, num_cells, complete
 REGIONS = [
-    ("a", "0,0,20,30", "Oval", 1, "true"),
-    ("a", "10,20,40,50", "Elon;Oval", 2, "true"),
-    ("b", "5,5,45,45", "Stom", 1, "true"),
-    ("c", "0,0,20,20", "Oval", 1, "true"),
-    ("d", "1,1,30,30", "Echi", 1, "true"),
+    ("a", (0, 0, 20, 30), "Oval", 1, True),
+    ("a", (10, 20, 40, 50), "Elon;Oval", 2, True),
+    ("b", (5, 5, 45, 45), "Stom", 1, True),
+    ("c", (0, 0, 20, 20), "Oval", 1, True),
+    ("d", (1, 1, 30, 30), "Echi", 1, True),
 ]
 
 
 @pytest.fixture
 def dataset(tmp_path):
-    root = tmp_path / "dataset"
-    (root / "images").mkdir(parents=True)
-    for seed, name in enumerate(IMAGES):
-        pixels = np.random.default_rng(seed).integers(0, 256, (50, 60, 3), dtype=np.uint8)
-        image_io.write_png(root / "images" / f"{name}.png", pixels)
-    rows = [f"{name},{group},{split}" for name, (group, split) in IMAGES.items()]
-    (root / "images.csv").write_text("\n".join([",".join(dataset_lib.IMAGES_HEADER), *rows]))
-    rows = [",".join(map(str, region)) for region in REGIONS]
-    (root / "regions.csv").write_text("\n".join([",".join(dataset_lib.REGIONS_HEADER), *rows]))
-    return root
+    return builders.write_dataset(
+        tmp_path / "dataset",
+        {name: builders.noise_image(50, 60, seed) for seed, name in enumerate(IMAGES)},
+        splits=[(name, *where) for name, where in IMAGES.items()],
+        regions=REGIONS,
+    )
 
 
 def finetuned(dataset, folder, regions="single_cell"):

@@ -8,7 +8,6 @@ import pytest
 
 from rbc_tf.classification.calibration import Calibration
 from rbc_tf.core import boxes as box_lib
-from rbc_tf.core import image_io
 from rbc_tf.core.cell_types import PAPER
 from rbc_tf.core.types import AnalyzedRegions, Detections, Region
 from rbc_tf.data import dataset
@@ -21,6 +20,7 @@ from rbc_tf.figures.drawing import style
 from rbc_tf.figures.sources import FigureSettings, cut, square_around
 from rbc_tf.inference import bundle as bundles
 from rbc_tf.manifest.manifest import Manifest
+from tests import builders
 
 _OVAL, _STOM = 0, 5
 
@@ -36,21 +36,20 @@ _SPLITS = {"a": "test", "b": "test", "c": "train"}
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
-    root = tmp_path_factory.mktemp("smears")
-    rows, columns = np.indices((60, 90))
-    cells = ["image,x,y,type"]
-    for name, discs in _CELLS.items():
-        mask = np.zeros((60, 90), bool)
-        for y, x, kind in discs:
-            mask |= (rows - y) ** 2 + (columns - x) ** 2 <= 100
-            cells.append(f"{name},{x},{y},{kind}")
-        image = np.where(mask[..., None], (180, 90, 110), (230, 225, 220)).astype(np.uint8)
-        image_io.write_png(root / "images" / f"{name}.png", image)
-        image_io.write_mask(root / "masks" / f"{name}.png", mask)
-    (root / "cells.csv").write_text("\n".join(cells) + "\n")
-    groups = [f"{name},slide_{name},{split}" for name, split in _SPLITS.items()]
-    (root / "images.csv").write_text("\n".join(["image,group,split", *groups]) + "\n")
-    return root
+    masks = {
+        name: builders.discs(60, 90, *((y, x, 10) for y, x, _ in discs))
+        for name, discs in _CELLS.items()
+    }
+    return builders.write_dataset(
+        tmp_path_factory.mktemp("smears"),
+        {
+            name: np.where(mask[..., None], (180, 90, 110), (230, 225, 220)).astype(np.uint8)
+            for name, mask in masks.items()
+        },
+        masks=masks,
+        splits=[(name, f"slide_{name}", split) for name, split in _SPLITS.items()],
+        cells=[(name, x, y, kind) for name, discs in _CELLS.items() for y, x, kind in discs],
+    )
 
 
 class _Chain:

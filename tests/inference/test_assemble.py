@@ -6,13 +6,12 @@ import zipfile
 import numpy as np
 import pytest
 
-from rbc_tf.core.cell_types import CellType, CellTypes
-from rbc_tf.core.types import FeatureTable
 from rbc_tf.features import cache
 from rbc_tf.inference import assemble
 from rbc_tf.manifest.records import BackboneRecord, SplitCounts
+from tests import builders
 
-_TYPES = CellTypes((CellType("disc", "Disc", False), CellType("burr", "Burr", True)))
+_TYPES = builders.DISC_AND_BURR
 
 # image, group, split, labels, cells, completely labelled
 _ROWS = [
@@ -28,15 +27,14 @@ _ROWS = [
 @pytest.fixture
 def features_dir(tmp_path):
     images, groups, splits, labels, cells, complete = zip(*_ROWS, strict=True)
-    table = FeatureTable(
-        features=np.zeros((len(_ROWS), 3), np.float32),
-        labels=np.array(labels, np.int8),
-        images=np.array(images),
-        groups=np.array(groups),
-        splits=np.array(splits),
-        boxes=np.zeros((len(_ROWS), 4), np.float32),
-        num_cells=np.array(cells, np.int32),
-        complete=np.array(complete),
+    table = builders.feature_table(
+        np.zeros((len(_ROWS), 3)),
+        labels,
+        images=images,
+        groups=groups,
+        splits=splits,
+        num_cells=cells,
+        complete=complete,
     )
     # An image without regions, f, is in the fingerprint alone.
     entries = {name: cache.ImageEntry(f"hash of {name}", "0") for name in "abcdef"}

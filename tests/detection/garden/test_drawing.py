@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from rbc_tf.detection.garden import drawing
+from tests import builders
 
 _BLUE, _ORANGE = [0, 160, 255], [255, 90, 0]
 # Normalised 0 is the mean colour that Model Garden subtracts, about (124, 116, 104).
@@ -72,10 +72,6 @@ def test_small_images_are_enlarged():
 
 def test_each_image_has_its_tag(tmp_path):
     drawing.write_summaries(str(tmp_path), [np.zeros((8, 8, 3), np.uint8)] * 2, 7, "why")
-    (path,) = tmp_path.iterdir()
-    events = [e for e in tf.compat.v1.train.summary_iterator(str(path)) if e.summary.value]
-    assert [(e.summary.value[0].tag, e.step) for e in events] == [
-        ("regions/0", 7),
-        ("regions/1", 7),
-    ]
-    assert {e.summary.value[0].metadata.summary_description for e in events} == {"why"}
+    found = list(builders.summaries(tmp_path))
+    assert [(value.tag, step) for step, value in found] == [("regions/0", 7), ("regions/1", 7)]
+    assert {value.metadata.summary_description for _, value in found} == {"why"}

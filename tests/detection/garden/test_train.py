@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from rbc_tf.detection.garden import experiments, export, parameters, train
 from rbc_tf.detection.predictor import DetectorPredictor
-from tests import tiny_detector
+from tests import builders, tiny_detector
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +38,8 @@ def test_a_run_leaves_settings_scores_checkpoints_and_images(model_dir):
     assert best["best_ckpt_global_step"] == 2
     recorded = pathlib.Path(model_dir, "params.yaml").read_text()
     assert "experiment: rbc_fasterrcnn_resnet_fpn" in recorded
-    tags = _image_tags(pathlib.Path(model_dir) / "validation_images")
-    assert tags == {"regions/0"}
+    pictures = builders.summaries(pathlib.Path(model_dir) / "validation_images")
+    assert {value.tag for _, value in pictures} == {"regions/0"}
 
 
 def test_scores_of_another_split_are_written(sources, model_dir):
@@ -99,11 +99,3 @@ def test_single_level_trains(sources, tmp_path):
     )
     assert train.run(single_level, "train", str(tmp_path)) == {}
     assert tf.train.latest_checkpoint(str(tmp_path)).endswith("ckpt-1")
-
-
-def _image_tags(folder: pathlib.Path) -> set[str]:
-    tags = set()
-    for path in folder.iterdir():
-        for event in tf.compat.v1.train.summary_iterator(str(path)):
-            tags |= {value.tag for value in event.summary.value}
-    return tags

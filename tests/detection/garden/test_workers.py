@@ -25,7 +25,7 @@ from rbc_tf.detection.garden import (
     train,
     workers,
 )
-from tests import tiny_detector
+from tests import builders, tiny_detector
 
 _ROOT = pathlib.Path(__file__).parents[3]
 _HOSTS = "a.lab:2222,b.lab:2222,[fe80::1]:2222"
@@ -332,10 +332,8 @@ def _last_step(model_dir) -> int:
 
 def _losses(log_dir: pathlib.Path) -> dict[int, float]:
     """training_loss by step."""
-    found = {}
-    for file in sorted(log_dir.glob("events*")):
-        for event in tf.compat.v1.train.summary_iterator(str(file)):
-            for value in event.summary.value:
-                if value.tag == "training_loss":
-                    found[event.step] = float(tf.make_ndarray(value.tensor))
-    return found
+    return {
+        step: float(tf.make_ndarray(value.tensor))
+        for step, value in builders.summaries(log_dir)
+        if value.tag == "training_loss"
+    }

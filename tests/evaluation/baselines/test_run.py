@@ -3,14 +3,12 @@
 import csv
 import json
 
-import keras
 import numpy as np
 import pytest
 
 from rbc_tf.core import config as config_lib
-from rbc_tf.core import files, image_io
+from rbc_tf.core import image_io
 from rbc_tf.core.cell_types import CellType, CellTypes
-from rbc_tf.data.dataset import CELLS_HEADER, IMAGES_HEADER
 from rbc_tf.evaluation.baselines import inputs as baselines_inputs
 from rbc_tf.evaluation.baselines import run as baselines_comparison
 from rbc_tf.evaluation.baselines import tables as baselines_table
@@ -18,9 +16,8 @@ from rbc_tf.evaluation.baselines.regions import best_type, union
 from rbc_tf.evaluation.baselines.scores import MULTI, SEVERAL_TYPES, SINGLE
 from rbc_tf.evaluation.baselines.settings import BaselinesConfig
 from rbc_tf.features import extract, provenance
-from rbc_tf.features.backbones import backbone
-from rbc_tf.features.backbones import resnet50 as resnet
 from rbc_tf.features.crops import CropConfig
+from tests import builders
 
 TYPES = CellTypes((CellType("red", "Red", abnormal=False), CellType("blue", "Blue", abnormal=True)))
 COLOURS = {"red": (200, 60, 60), "blue": (60, 60, 200)}
@@ -47,38 +44,32 @@ num_resamples: 100
 """
 
 
-def write_image(root, name, seed):
-    generator = np.random.default_rng(seed)
-    image = np.full((64, 96, 3), 230)
-    mask = np.zeros((64, 96), bool)
-    ys, xs = np.mgrid[:64, :96]
+def smear(seed):
+    """Image and mask."""
+    image, mask = np.full((64, 96, 3), 230), np.zeros((64, 96), bool)
     for kind, y, x in CELLS:
-        inside = (ys - y) ** 2 + (xs - x) ** 2 <= RADIUS**2
+        inside = builders.discs(64, 96, (y, x, RADIUS))
         image[inside & ~mask] = COLOURS[kind]
         mask |= inside
-    image = image + generator.integers(-10, 10, image.shape)
-    image_io.write_png(root / "images" / f"{name}.png", image.astype(np.uint8))
-    image_io.write_mask(root / "masks" / f"{name}.png", mask)
+    noise = np.random.default_rng(seed).integers(-10, 10, image.shape)
+    return (image + noise).astype(np.uint8), mask
 
 
 def write_dataset(root):
-    names = [f"i{place}" for place in range(len(SPLITS))]
-    for place, name in enumerate(names):
-        write_image(root, name, place)
-    TYPES.save(root / "cell_types.yaml")
-    rows = [(name, x, y, kind) for name in names for kind, y, x in CELLS]
-    files.write_csv(root / "cells.csv", CELLS_HEADER, rows)
-    rows = [(name, name, split) for name, split in zip(names, SPLITS, strict=True)]
-    files.write_csv(root / "images.csv", IMAGES_HEADER, rows)
+    smears = {f"i{place}": smear(place) for place in range(len(SPLITS))}
+    builders.write_dataset(
+        root,
+        {name: image for name, (image, _) in smears.items()},
+        masks={name: mask for name, (_, mask) in smears.items()},
+        splits=[(name, name, split) for name, split in zip(smears, SPLITS, strict=True)],
+        cells=[(name, x, y, kind) for name in smears for kind, y, x in CELLS],
+        types=TYPES,
+    )
 
 
 def redness_backbone():
     """Mean of red less blue, and of blue less red: grey background adds nothing to either."""
-    inputs = keras.Input((32, 32, 3))
-    values = keras.layers.Dense(2, use_bias=False)(inputs)
-    model = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(values))
-    model.set_weights([np.array([[1, -1], [0, 0], [-1, 1]])])
-    return backbone.Backbone(model, resnet.hash_of_weights(model))
+    return builders.pooling_backbone(np.array([[1, -1], [0, 0], [-1, 1]]))
 
 
 @pytest.fixture(scope="module")
@@ -214,7 +205,7 @@ def test_features_of_another_dataset_are_refused(data, tmp_path):
 
 def test_another_image_is_refused(data, tmp_path):
     write_dataset(tmp_path)
-    write_image(tmp_path, "i3", 99)
+    image_io.write_png(tmp_path / "images" / "i3.png", smear(99)[0])
     with pytest.raises(ValueError, match="before the file of image i3 changed"):
         baselines_inputs.load_inputs(tmp_path, data / "features")
 

@@ -5,20 +5,17 @@ import dataclasses
 import numpy as np
 import pytest
 
-from rbc_tf.classification.calibration import Calibration
 from rbc_tf.core import files
-from rbc_tf.core.cell_types import CellType, CellTypes
 from rbc_tf.core.score import one, select
 from rbc_tf.core.types import Detections, Region, Sample
 from rbc_tf.data.dataset import Dataset
 from rbc_tf.evaluation.bundle import record as held_out
 from rbc_tf.evaluation.bundle.scores import EvaluatedImage, Thresholds, score_chain
-from rbc_tf.features.crops import CropConfig
 from rbc_tf.inference import bundle as bundles
-from rbc_tf.manifest.manifest import Manifest
 from rbc_tf.manifest.records import DataRecord, Metrics, Provenance
+from tests import builders
 
-_TYPES = CellTypes((CellType("disc", "Disc", False), CellType("burr", "Burr", True)))
+_TYPES = builders.DISC_AND_BURR
 
 
 @pytest.fixture
@@ -41,21 +38,14 @@ def dataset(tmp_path):
 
 @pytest.fixture
 def bundle(tmp_path, dataset):
-    parts = tmp_path / "parts"
-    for folder in ("detector", "classifier"):
-        (parts / folder).mkdir(parents=True)
-        (parts / folder / "weights").write_bytes(folder.encode())
-    (parts / "backbone").write_bytes(b"backbone")
     learnt = (files.sha256_of_file(dataset.sample("a").image_path),)
-    manifest = Manifest(
+    manifest = builders.manifest(
         _TYPES,
-        CropConfig(),
-        Calibration((1.0, 1.0), (0.5, 0.5)),
         metrics=Metrics(detector_validation={"AP50": 0.5}),
         provenance=Provenance(data=DataRecord(learnt_images=learnt)),
     )
-    paths = bundles.Parts(parts / "detector", parts / "backbone", parts / "classifier")
-    return bundles.write_bundle(tmp_path / "bundle", paths, manifest)
+    parts = builders.bundle_parts(tmp_path / "parts")
+    return bundles.write_bundle(tmp_path / "bundle", parts, manifest)
 
 
 def _scores(score=0.9):
@@ -95,7 +85,7 @@ def test_scores_are_kept_with_what_they_were_made_on(bundle, dataset):
     assert one(entry.scores, "found_and_right", stage="chain").value == 1
     card = (bundle.path / bundles.MODEL_CARD).read_text()
     assert "split 'test' of `smears`, 2 images in 1 group" in card
-    assert (bundle.path / "detector" / "weights").read_bytes() == b"detector"
+    assert (bundle.path / "detector" / "saved_model.pb").read_bytes() == b"graph"
 
 
 def test_the_same_images_are_scored_anew_and_others_beside(bundle, dataset, tmp_path):

@@ -24,28 +24,15 @@ from rbc_tf.evaluation.classifier import types_board as types_log
 from rbc_tf.evaluation.classifier.scores import ClassifiedRegions
 from rbc_tf.figures.drawing.patches import PatchAnswer
 from rbc_tf.metrics.label_sets import confusion
+from tests import builders
 
 NAMES = ("Oval", "Elon")
-
-
-def summaries(folder):
-    """By plugin and tag, what the only event file of a folder holds."""
-    (path,) = folder.glob("events.*")
-    return {
-        (value.metadata.plugin_data.plugin_name, value.tag): value
-        for event in tf.compat.v1.train.summary_iterator(str(path))
-        for value in event.summary.value
-    }
 
 
 def _written(folder, write, *arguments):
     with tf.summary.create_file_writer(str(folder)).as_default():
         write(*arguments)
-    return summaries(folder)
-
-
-def _text(value):
-    return tf.make_ndarray(value.tensor).item().decode()
+    return builders.summaries_by_tag(folder)
 
 
 def _image(value):
@@ -71,7 +58,7 @@ def test_types_are_told_in_curves_and_a_table(tmp_path):
     about = found["pr_curves", "types/Oval/pr_curves"].metadata.summary_description
     assert "2 of 4 validation patches have it: guessing has precision 0.500" in about
     assert "At its threshold, 0.500, precision is 0.500 and recall 0.500" in about
-    rows = _text(found["text", "types"]).splitlines()
+    rows = builders.text_of(found["text", "types"]).splitlines()
     assert "| Oval | 2 | 2 | 0.750 | 0.833 | 0.500 | 0.500 | 0.500 |" in rows
     assert "| Elon | 0 | 3 | - | - | 0.700 | - | - |" in rows
 
@@ -88,7 +75,7 @@ def test_label_sets_are_a_picture_and_a_table(tmp_path):
     heading = "Sets of types, 4 completely labelled validation regions, 0.500 of them exactly right"
     assert value.metadata.summary_description == heading
     assert _image(value).shape[1] == 1417  # 180 mm at 200 dots per inch
-    rows = _text(found["text", "label_sets"]).splitlines()
+    rows = builders.text_of(found["text", "label_sets"]).splitlines()
     assert "| Oval | 2 | 0.500 | none (1) |" in rows
     assert "| Elon | 1 | 1.000 | - |" in rows
 
@@ -100,7 +87,7 @@ def test_cells_have_the_colour_of_their_share():
     # Of the two true Oval one is right; all of the other rows is in one cell, or the row is empty.
     assert shares[0].max() == 0.5
     assert set(shares.sum(axis=1)) <= {0.0, 1.0}
-    numbers = [int(text.get_text()) for text in axes.texts]
+    numbers = [int(text.getbuilders.text_of()) for text in axes.texts]
     assert sum(numbers) == 4
 
 
@@ -128,7 +115,7 @@ def test_worst_patches_come_in_pages_of_six(tmp_path, count):
             "Worst of all: 1 to 6, losses 5.00 to 0.00",
             "Worst of all: 7 to 7, losses -1.00 to -1.00",
         ]
-        assert "| 7 | smear6 | 1, 2, 30, 40.5 | Oval | Elon | -1.00 |" in _text(
+        assert "| 7 | smear6 | 1, 2, 30, 40.5 | Oval | Elon | -1.00 |" in builders.text_of(
             found["text", "worst"]
         )
 

@@ -1,10 +1,8 @@
 """A classifier shown in TensorBoard with its patches, on a small dataset folder."""
 
-import csv
 import dataclasses
 import shutil
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -14,12 +12,10 @@ from rbc_tf.classification.abnormality import BoostingConfig
 from rbc_tf.classification.heads import HeadsConfig
 from rbc_tf.classification.out_of_fold import FoldsConfig
 from rbc_tf.core import image_io
-from rbc_tf.data.dataset import IMAGES_HEADER, REGIONS_HEADER
 from rbc_tf.evaluation.classifier import inspection, validation_logs
 from rbc_tf.features import cache, extract
-from rbc_tf.features.backbones import backbone
-from rbc_tf.features.backbones import resnet50 as resnet
 from rbc_tf.features.crops import CropConfig
+from tests import builders
 
 _COLOURS = {"Oval": (200, 60, 60), "Stom": (60, 60, 200)}
 _CONFIG = fit.ClassifierConfig(
@@ -36,8 +32,7 @@ def _write_dataset(root):
     The first square of the first validation image is labelled wrongly, the last of each image
     incompletely.
     """
-    (root / "images").mkdir(parents=True)
-    regions = []
+    images, regions = {}, []
     for number, split in enumerate(_SPLITS):
         image = np.full((40, 160, 3), 230, np.uint8)
         for place in range(8):
@@ -46,24 +41,10 @@ def _write_dataset(root):
             if (split, number, place) == ("validation", 4, 0):
                 name = "Oval"  # it is blue
             box = (10, place * 20 + 2, 26, place * 20 + 18)
-            regions.append((f"smear{number}", *box, name, 1, str(place < 7).lower()))
-        image_io.write_png(root / "images" / f"smear{number}.png", image)
-    _write_csv(root / "regions.csv", REGIONS_HEADER, regions)
-    rows = [(f"smear{n}", f"slide{n}", split) for n, split in enumerate(_SPLITS)]
-    _write_csv(root / "images.csv", IMAGES_HEADER, rows)
-
-
-def _write_csv(path, header, rows):
-    with path.open("w", newline="") as file:
-        csv.writer(file).writerows([header, *rows])
-
-
-def _mean_colour(weights, patch_size, seed):
-    """A backbone of three features that takes no time."""
-    inputs = keras.Input((patch_size, patch_size, 3))
-    values = keras.layers.Rescaling(1 / 64)(inputs)
-    model = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(values))
-    return backbone.Backbone(model, resnet.hash_of_weights(model))
+            regions.append((f"smear{number}", box, name, 1, place < 7))
+        images[f"smear{number}"] = image
+    splits = [(f"smear{n}", f"slide{n}", split) for n, split in enumerate(_SPLITS)]
+    builders.write_dataset(root, images, splits=splits, regions=regions)
 
 
 @pytest.fixture(scope="module")
@@ -73,29 +54,21 @@ def made(tmp_path_factory):
     root, features, classifier = (folder / n for n in ("dataset", "features", "classifier"))
     _write_dataset(root)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(extract, "load_backbone", _mean_colour)
+        backbone = builders.pooling_backbone(np.eye(3) / 64)
+        patch.setattr(extract, "load_backbone", lambda *_: backbone)
         config = extract.ExtractionConfig("random", CropConfig(size=32))
         extract.extract_features(root, features, config)
     fit.fit_classifier(features, classifier, _CONFIG)
     return root, features, classifier
 
 
-def _summaries(folder):
-    (path,) = folder.glob("events.*")
-    return {
-        (value.metadata.plugin_data.plugin_name, value.tag): tf.make_ndarray(value.tensor)
-        for event in tf.compat.v1.train.summary_iterator(str(path))
-        for value in event.summary.value
-    }
-
-
 def test_worst_patches_and_projector(made, tmp_path):
     root, features, classifier = made
     settings = inspection.InspectionConfig(num_worst=3, num_worst_per_type=2, num_points=14)
     folder = inspection.inspect(features, classifier, root, tmp_path / "logs", settings)
-    found = _summaries(folder)
+    found = builders.summaries_by_tag(folder)
     # The blue square labelled Oval is what the classifier does worst.
-    worst = found["text", "worst_patches"].item().decode().splitlines()
+    worst = builders.text_of(found["text", "worst_patches"]).splitlines()
     assert "| 1 | smear4 | 10, 2, 26, 18 | Oval | Stom |" in worst[4]
     assert worst[-1].startswith("| 3 |")
     assert ("images", "worst_patches/1") in found
@@ -143,11 +116,11 @@ def test_validation_logs_stand_beside_those_of_training(made):
     log_dir = classifier / fit.LOGS
     folder = validation_logs.write_validation_logs(features, classifier, log_dir)
     assert {"train", "validation", folder.name} <= {path.name for path in log_dir.iterdir()}
-    found = _summaries(folder)
+    found = builders.summaries_by_tag(folder)
     curves = {tag for plugin, tag in found if plugin == "pr_curves"}
     assert curves == {"types/Oval/pr_curves", "types/Stom/pr_curves"}
     # 14 of the 16 validation patches are completely labelled.
-    assert "14 completely labelled validation" in found["text", "label_sets"].item().decode()
+    assert "14 completely labelled validation" in builders.text_of(found["text", "label_sets"])
     assert ("images", "label_sets") in found
 
 

@@ -8,9 +8,9 @@ from rbc_tf.classification.fit import ClassifierConfig, train_classifier
 from rbc_tf.classification.heads import HeadsConfig
 from rbc_tf.classification.out_of_fold import FoldsConfig
 from rbc_tf.core.cell_types import CellTypes
-from rbc_tf.core.types import FeatureTable
 from rbc_tf.evaluation.classifier import run as classifier_scores
 from rbc_tf.features import cache
+from tests import builders
 
 TYPES = CellTypes.from_list(
     [{"name": name, "display_name": name, "abnormal": name != "x"} for name in "xy"]
@@ -28,15 +28,11 @@ def make_table():
     kind = np.arange(120) % 2
     features = rng.normal(size=(120, 3)).astype(np.float32)
     features[:, 0] = 3 * kind + 0.1 * features[:, 0]
-    group = np.arange(120) // 10
-    return FeatureTable(
-        features=features,
-        labels=np.stack([kind, 1 - kind], axis=1).astype(np.int8),
-        images=np.array([f"image{g}" for g in group]),
-        groups=np.array([f"slide{g}" for g in group]),
+    return builders.feature_table(
+        features,
+        np.stack([kind, 1 - kind], axis=1),
+        groups=builders.slides(120, 12),
         splits=np.repeat(["train", "validation", "test"], 40),
-        boxes=np.zeros((120, 4), np.float32),
-        num_cells=np.ones(120, np.int32),
         complete=np.arange(120) % 4 != 3,
     )
 

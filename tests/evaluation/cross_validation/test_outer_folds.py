@@ -4,28 +4,24 @@ import numpy as np
 import pytest
 
 from rbc_tf.classification.out_of_fold import FoldsConfig
-from rbc_tf.core.types import FeatureTable
 from rbc_tf.evaluation.cross_validation.outer_folds import (
     OuterFoldsConfig,
     draw_outer_folds,
     rows_for,
     split_outer_fold,
 )
+from tests import builders
 
 INNER = FoldsConfig(3)
 
 
 def make_table(count=120, groups=12, seed=0):
     rng = np.random.default_rng(seed)
-    group = np.arange(count) * groups // count
-    return FeatureTable(
-        features=rng.normal(size=(count, 2)).astype(np.float32),
-        labels=(rng.random((count, 3)) < 0.4).astype(np.int8),
-        images=np.char.add("image", np.arange(count).astype(str)),
-        groups=np.char.add("slide", group.astype(str)),
-        splits=np.full(count, "train"),
-        boxes=np.zeros((count, 4), np.float32),
-        num_cells=rng.integers(1, 3, count).astype(np.int32),
+    return builders.feature_table(
+        features=rng.normal(size=(count, 2)),
+        labels=rng.random((count, 3)) < 0.4,
+        groups=builders.slides(count, groups),
+        num_cells=rng.integers(1, 3, count),
         complete=rng.random(count) < 0.8,
     )
 

@@ -4,23 +4,19 @@ import numpy as np
 import pytest
 
 from rbc_tf.evaluation.cross_validation.predictions import Predictions
+from tests import builders
 
 
-def make_predictions(labels, num_cells=None, complete=None):
-    labels = np.array(labels, np.int8)
+def make_predictions(labels, **columns):
     count = len(labels)
-    return Predictions(
-        names=("Oval", "Elon"),
-        images=np.array([f"image{n}" for n in range(count)], dtype=str),
-        groups=np.array([f"gruppe ä{n % 2}" for n in range(count)], dtype=str),
-        boxes=np.arange(4.0 * count, dtype=np.float32).reshape(count, 4),
-        labels=labels.reshape(count, 2),
-        num_cells=np.ones(count, np.int32) if num_cells is None else np.array(num_cells, np.int32),
-        complete=np.ones(count, bool) if complete is None else np.array(complete),
-        folds=np.arange(count, dtype=np.int32) % 2,
-        probabilities={"A": np.full((count, 2), 0.1, np.float32), "B": np.zeros((count, 2))},
-        abnormal=np.full(count, 1 / 3),
-    )
+    probabilities = {"A": np.full((count, 2), 0.1), "B": np.zeros((count, 2))}
+    columns = {
+        "groups": np.array([f"gruppe ä{n % 2}" for n in range(count)], dtype=str),
+        "boxes": np.arange(4.0 * count).reshape(count, 4),
+        "folds": np.arange(count) % 2,
+        "abnormal": np.full(count, 1 / 3),
+    } | columns
+    return builders.predictions(("Oval", "Elon"), labels, probabilities, **columns)
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])

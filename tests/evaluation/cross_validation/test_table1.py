@@ -8,10 +8,10 @@ import pytest
 from sklearn import metrics
 
 from rbc_tf.evaluation.cross_validation import table1
-from rbc_tf.evaluation.cross_validation.predictions import Predictions
 from rbc_tf.evaluation.cross_validation.scores import score_held_out
 from rbc_tf.metrics import multilabel
 from rbc_tf.metrics.bootstrap import GroupBootstrap, interval
+from tests import builders
 
 NAMES = ("Oval", "Elon", "Reti")
 HALF = np.full(3, 0.5)
@@ -28,16 +28,13 @@ def make_predictions(seed=0, count=60, num_groups=9, num_folds=3):
         model: np.round(np.clip(0.3 * labels + rng.random((count, 3)) * 0.8, 0, 1), 1)
         for model in ("A", "B", "A_equal")
     }
-    return Predictions(
-        names=NAMES,
-        images=np.char.add("image", group.astype(str)),
+    return builders.predictions(
+        NAMES,
+        labels,
+        probabilities,
         groups=np.char.add("slide", group.astype(str)),
-        boxes=np.zeros((count, 4), np.float32),
-        labels=labels,
-        num_cells=rng.integers(1, 3, count).astype(np.int32),
-        complete=np.ones(count, bool),
-        folds=(group % num_folds).astype(np.int32),
-        probabilities={m: p.astype(np.float32) for m, p in probabilities.items()},
+        num_cells=rng.integers(1, 3, count),
+        folds=group % num_folds,
         abnormal=np.round(rng.random(count), 1),
     )
 

@@ -11,8 +11,8 @@ from rbc_tf.evaluation.cross_validation import (
 from rbc_tf.evaluation.cross_validation import (
     tables as cross_validation_tables,
 )
-from rbc_tf.evaluation.cross_validation.predictions import Predictions
 from rbc_tf.evaluation.cross_validation.scores import score_held_out
+from tests import builders
 
 CHULA = (
     "normal", "macrocyte", "microcyte", "spherocyte", "target", "stomatocyte", "ovalocyte",
@@ -27,16 +27,13 @@ def make_scores(names, count=150, num_groups=10, num_folds=5, last_in=()):
     labels = (rng.random((count, len(names))) < 0.4).astype(np.int8)
     labels[~np.isin(group, last_in), -1] = 0
     probabilities = rng.random((3, count, len(names))).astype(np.float32)
-    predictions = Predictions(
-        names=tuple(names),
-        images=group.astype(str),
+    predictions = builders.predictions(
+        names,
+        labels,
+        dict(zip(("A", "B", "A_equal"), probabilities, strict=True)),
         groups=group.astype(str),
-        boxes=np.zeros((count, 4), np.float32),
-        labels=labels,
-        num_cells=rng.integers(1, 3, count).astype(np.int32),
-        complete=np.ones(count, bool),
-        folds=(group % num_folds).astype(np.int32),
-        probabilities=dict(zip(("A", "B", "A_equal"), probabilities, strict=True)),
+        num_cells=rng.integers(1, 3, count),
+        folds=group % num_folds,
         abnormal=rng.random(count),
     )
     return score_held_out(predictions, np.arange(len(names)) > 0, num_resamples=50)

@@ -1,6 +1,5 @@
 """The whole of a small cross-validation on random features."""
 
-import csv
 import dataclasses
 import json
 import zipfile
@@ -15,13 +14,13 @@ from rbc_tf.classification.fit import ClassifierConfig
 from rbc_tf.classification.heads import HeadsConfig
 from rbc_tf.classification.out_of_fold import FoldsConfig
 from rbc_tf.core.cell_types import PAPER, CellTypes
-from rbc_tf.core.types import FeatureTable
 from rbc_tf.evaluation.cross_validation import training as cross_validation
 from rbc_tf.evaluation.cross_validation.outer_folds import OuterFoldsConfig
 from rbc_tf.evaluation.cross_validation.predictions import Predictions
 from rbc_tf.evaluation.cross_validation.run import BootstrapConfig, make_table1
 from rbc_tf.evaluation.cross_validation.training import CrossValidationConfig, cross_validate
 from rbc_tf.features import cache, provenance
+from tests import builders
 
 TYPES = CellTypes(PAPER.types[:3])
 DIM = 8
@@ -44,29 +43,21 @@ def make_table(count=90, groups=9):
     complete = np.arange(count) % 10 > 0
     labels[~complete & (labels[:, 0] == 0), 0] = -1
     group = np.arange(count) * groups // count
-    return FeatureTable(
-        features=features,
-        labels=labels,
-        images=np.char.add("image", group.astype(str)),
-        groups=np.char.add("slide", group.astype(str)),
+    return builders.feature_table(
+        features,
+        labels,
+        groups=builders.slides(count, groups),
         splits=np.where(group < groups - 2, "train", "test"),
-        boxes=rng.random((count, 4)).astype(np.float32),
-        num_cells=np.where(labels.sum(axis=1) > 1, 2, 1).astype(np.int32),
+        boxes=rng.random((count, 4)),
+        num_cells=np.where(labels.sum(axis=1) > 1, 2, 1),
         complete=complete,
     )
 
 
 def write_cache(folder, table):
-    entries = {name: cache.ImageEntry("0", "0") for name in table.images.tolist()}
-    written = cache.FeatureCache(folder)
-    fingerprint = cache.Fingerprint({"feature_dim": DIM}, entries, weights="random")
-    written.prepare(fingerprint, overwrite=True)
-    for name in entries:
-        rows = table.images == name
-        written.write_shard(name, table.boxes[rows], table.features[rows])
+    builders.write_features(folder, table, TYPES, weights="random")
     with zipfile.ZipFile(folder / cache.BACKBONE_FILE, "w") as file:
         file.writestr("config.json", "{}")  # a backbone that was not fine-tuned
-    written.write_table(table, TYPES)
     return folder
 
 
@@ -109,8 +100,7 @@ def test_files_parse(finished):
     models = ("A", "B", "A_equal", "boosting")
     assert trainings == [(fold, model) for fold in range(2) for model in models]
     exact = values["scores"]["table1"]["experiments"][0]["scores"]["exact_match"]
-    with (output_dir / "table1.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = builders.read_csv(output_dir / "table1.csv")
     first = next(row for row in rows if row["score"] == "exact_match")
     assert (first["kind"], first["name"]) == ("experiment", "A")
     assert float(first["pooled"]) == exact["pooled"]
@@ -126,11 +116,10 @@ def test_tensorboard_has_a_run_per_row(finished):
     output_dir, _ = finished
     runs = {path.name for path in (output_dir / "tensorboard").iterdir() if path.is_dir()}
     assert {"A", "A_star", "B", "A_equal", "A_44_56"} <= runs
-    (events,) = (output_dir / "tensorboard" / "B").iterdir()
-    found = {}
-    for event in tf.compat.v1.train.summary_iterator(str(events)):
-        for value in event.summary.value:
-            found[value.tag, event.step] = tf.make_ndarray(value.tensor)
+    found = {
+        (value.tag, step): tf.make_ndarray(value.tensor)
+        for step, value in builders.summaries(output_dir / "tensorboard" / "B")
+    }
     values = json.loads((output_dir / "scores.json").read_text())
     exact = values["scores"]["table1"]["experiments"][2]["scores"]["exact_match"]
     assert found["pooled/exact_match", 0] == pytest.approx(exact["pooled"])

@@ -1,6 +1,5 @@
 """Scores of a detector on a dataset folder: results, resuming, failures, with a pretended model."""
 
-import csv
 import json
 import os
 import pathlib
@@ -15,10 +14,10 @@ from rbc_tf.core import image_io
 from rbc_tf.core import score as score_lib
 from rbc_tf.core.fingerprint import StaleError
 from rbc_tf.core.types import Detections
-from rbc_tf.data import dataset
 from rbc_tf.evaluation.detector import detections
 from rbc_tf.evaluation.detector.run import Source, evaluate_detector
 from rbc_tf.evaluation.detector.scores import ScoringConfig
+from tests import builders
 
 _ROOT = pathlib.Path(__file__).parents[3]
 _SCORING = ScoringConfig(recalls=(0.5, 0.9), num_resamples=50)
@@ -48,18 +47,14 @@ def _pretended(monkeypatch):
 @pytest.fixture
 def source(tmp_path):
     """Three test images of 60 x 80 with two cells each, grey 200, 201 and 202, and one other."""
-    folder = tmp_path / "smears"
     mask = np.zeros((60, 80), bool)
     mask[5:25, 5:25] = mask[5:25, 50:70] = True
-    rows = []
-    for number, name in enumerate("abcd"):
-        image = np.full((60, 80, 3), 200 + number, np.uint8)
-        image_io.write_png(folder / "images" / f"{name}.png", image)
-        image_io.write_mask(folder / "masks" / f"{name}.png", mask)
-        rows.append((name, f"slide {number}", "train" if name == "d" else "test"))
-    _write(folder / "images.csv", dataset.IMAGES_HEADER, rows)
-    _write(
-        folder / "cells.csv", dataset.CELLS_HEADER, [("a", 10, 10, "Oval"), ("a", 60, 10, "Oval")]
+    folder = builders.write_dataset(
+        tmp_path / "smears",
+        {name: builders.grey_image(60, 80, 200 + n) for n, name in enumerate("abcd")},
+        masks=dict.fromkeys("abcd", mask),
+        splits=[(c, f"slide {n}", "train" if c == "d" else "test") for n, c in enumerate("abcd")],
+        cells=[("a", 10, 10, "Oval"), ("a", 60, 10, "Oval")],
     )
     detector = tmp_path / "export"
     detector.mkdir()
@@ -68,17 +63,7 @@ def source(tmp_path):
     return Source(detector, folder)
 
 
-def _write(path, header, rows):
-    with path.open("w", newline="") as file:
-        csv.writer(file).writerows([header, *rows])
-
-
 _one = score_lib.one
-
-
-def _rows(path):
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def test_everything_is_written(source, tmp_path):
@@ -89,13 +74,13 @@ def test_everything_is_written(source, tmp_path):
         score = _one(outcome.scores, name, score_threshold="0.5")
         assert (score.value, score.support) == (0.5, support), name
     assert outcome.failed == {}
-    stored = json.loads((out / "scores.json").read_text(), parse_constant=pytest.fail)
+    stored = builders.read_json(out / "scores.json")
     assert score_lib.from_json(stored["scores"]) == outcome.scores
     assert _one(outcome.scores, "ap50").value == 0.5
     assert _one(outcome.scores, "false_positives_per_image", at_recall="0.9").value is None
     assert _one(outcome.scores, "recall", score_threshold="0.5", subset="multi_cell").value is None
     # Everything is in every file.
-    table = _rows(out / "scores.csv")
+    table = builders.read_csv(out / "scores.csv")
     assert [row["score"] for row in table] == [score.name for score in outcome.scores]
     assert (out / "scores.md").read_text().count("\n| ") == 2 + len(table)
     recalls = [row for row in table if row["score"] == "recall" and not row["subset"]]
@@ -103,7 +88,7 @@ def test_everything_is_written(source, tmp_path):
     assert "| recall at score 0.5 | 0.500 |" in (out / "scores.md").read_text()
     assert (out / "precision_recall.png").stat().st_size
     assert (out / "precision_recall.svg").stat().st_size
-    assert _rows(out / "images.csv")[0] == {
+    assert builders.read_csv(out / "images.csv")[0] == {
         "image": "a", "group": "slide 0", "regions": "2", "found": "1", "missed": "1",
         "false_positives": "1",
     }  # fmt: skip
@@ -111,7 +96,7 @@ def test_everything_is_written(source, tmp_path):
 
 def test_the_curves_are_those_of_three_ious(source, tmp_path):
     evaluate_detector(source, tmp_path / "out", _SCORING)
-    rows = _rows(tmp_path / "out" / "precision_recall.csv")
+    rows = builders.read_csv(tmp_path / "out" / "precision_recall.csv")
     # Boxes that agree exactly are right at every IoU: at score 0.9 all kept are right, at 0.6 half.
     expected = [(iou, p, fp) for iou in (0.5, 0.75, 0.9) for p, fp in ((1, 0), (0.5, 1))]
     found = [("iou", "precision", "false_positives_per_image")]

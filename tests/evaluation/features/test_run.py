@@ -6,13 +6,13 @@ import pytest
 from rbc_tf.classification.heads import HeadsConfig
 from rbc_tf.core import text_table
 from rbc_tf.core.cell_types import CellTypes
-from rbc_tf.core.types import FeatureTable
 from rbc_tf.evaluation.features import run as feature_comparison
 from rbc_tf.evaluation.features import tables as feature_table
 from rbc_tf.evaluation.features.run import compare_features
 from rbc_tf.evaluation.features.scores import FeatureScores, best_of
 from rbc_tf.features import cache
 from rbc_tf.metrics.multilabel import MultilabelScores
+from tests import builders
 
 TYPES = CellTypes.from_list(
     [{"name": name, "display_name": name, "abnormal": name != "x"} for name in "xy"]
@@ -24,20 +24,18 @@ def table(useful, seed=0):
     """90 rows of three splits; the first feature of useful ones says the type."""
     rng = np.random.default_rng(seed)
     kind = np.arange(90) % 2
-    labels = np.stack([kind, 1 - kind], axis=1).astype(np.int8)
     features = np.random.default_rng(seed + useful).normal(size=(90, 3)).astype(np.float32)
     if useful:
         features[:, 0] = 3 * kind + 0.1 * features[:, 0]
-    num_cells = np.where(np.arange(90) % 5 == 0, 2, 1).astype(np.int32)
     splits = np.repeat(["train", "validation", "test"], 30)
-    return FeatureTable(
-        features=features,
-        labels=labels,
+    return builders.feature_table(
+        features,
+        np.stack([kind, 1 - kind], axis=1),
         images=np.array([f"{split}{i % 3}" for i, split in enumerate(splits)]),
         groups=splits,
         splits=splits,
-        boxes=rng.uniform(0, 9, (90, 4)).astype(np.float32),
-        num_cells=num_cells,
+        boxes=rng.uniform(0, 9, (90, 4)),
+        num_cells=np.where(np.arange(90) % 5 == 0, 2, 1),
         complete=np.arange(90) % 10 != 9,  # the last of ten is not scored
     )
 
