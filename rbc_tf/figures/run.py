@@ -1,4 +1,4 @@
-"""The paper's figures 1 to 8 for a dataset folder and a run: gathers what each of them shows.
+"""The paper's figures 1 to 8 for a dataset folder and a run.
 
 OUTPUT_DIR/figure_1.pdf, .svg, .png    and so on
 OUTPUT_DIR/captions.json, captions.md  what each shows: data, rule of choice, counts, thresholds
@@ -13,29 +13,27 @@ from absl import logging
 from rbc_tf.core import image_io
 from rbc_tf.data.dataset import Dataset
 from rbc_tf.figures import (
-    comparison as figure_comparison,
-)
-from rbc_tf.figures import (
-    images as figure_images,
-)
-from rbc_tf.figures import (
-    regions as figure_regions,
-)
-from rbc_tf.figures import (
-    workflow as figure_workflow,
+    detected_regions,
+    label_mask,
+    model_comparison,
+    patch_predictions,
+    region_outcomes,
+    separated_cells,
+    type_samples,
+    workflow,
 )
 from rbc_tf.figures.drawing import captions, style
 from rbc_tf.figures.sources import CannotMake, Drawn, FigureSettings, FigureSources
 
 FIGURES: dict[int, Callable[[FigureSources], Drawn]] = {
-    1: figure_regions.type_samples,
-    2: figure_workflow.followed_image,
-    3: figure_images.masked_image,
-    4: figure_images.detected_image,
-    5: figure_regions.patch_answers,
-    6: figure_comparison.compared_models,
-    7: figure_images.judged_image,
-    8: figure_regions.separated_regions,
+    1: type_samples.make,
+    2: workflow.make,
+    3: label_mask.make,
+    4: detected_regions.make,
+    5: patch_predictions.make,
+    6: model_comparison.make,
+    7: region_outcomes.make,
+    8: separated_cells.make,
 }
 
 
@@ -80,6 +78,6 @@ def make_figures(
             logging.warning("figure %d is left out: %s", number, error)
             continue
         made[number] = style.save(figure, output_dir, f"figure_{number}")
-        captions.write(output_dir, [caption])
+        captions.write(output_dir, caption)
         logging.info("%s", made[number][0])
     return MadeFigures(made, left_out)

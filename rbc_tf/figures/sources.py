@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tqdm
@@ -17,12 +17,15 @@ from rbc_tf.evaluation.baselines.unet import UNet
 from rbc_tf.evaluation.cross_validation.predictions import Predictions
 from rbc_tf.evaluation.cross_validation.run import PREDICTIONS_FILE
 from rbc_tf.features import crops
-from rbc_tf.figures.drawing import choice
-from rbc_tf.figures.drawing.captions import Caption, Source
+from rbc_tf.figures import choice
+from rbc_tf.figures.drawing.captions import Caption, Source, Thresholds
 from rbc_tf.inference.bundle import Bundle, load_bundle
 from rbc_tf.inference.chain import Chain
 
 Drawn = tuple[Figure, Caption]
+
+# IoU from which a detection counts as the region's: that of the paper's average precision.
+MIN_IOU = 0.5
 
 _WHITE = 255
 
@@ -52,19 +55,31 @@ class FigureSettings:
     image: str | None = None
 
 
+def _of_last_sample(make: Callable) -> Callable:
+    """Keeps what a method made of the last sample, since regions come image by image."""
+
+    @functools.wraps(make)
+    def call(self, sample):
+        if self._kept.get(make, (None,))[0] is not sample:
+            self._kept[make] = sample, make(self, sample)
+        return self._kept[make][1]
+
+    return call
+
+
 class FigureSources:
     """The images of one split with their regions, and the models; each is loaded once.
 
     Raises:
         ValueError: no image is assigned to the split, the image asked for is not in it, or what
-            is given besides is damaged or of other types. Told at once, before any work.
+            is given besides is damaged or of other types: at once, before any work.
     """
 
     def __init__(self, dataset: Dataset, settings: FigureSettings):
         self.dataset = dataset
         self.settings = settings
         self.region_config = regions.RegionConfig()
-        self._kept: dict[str, tuple[str, np.ndarray]] = {}
+        self._kept: dict[Callable, tuple[Sample, np.ndarray]] = {}
         self.samples = dataset.in_split(settings.split)
         self.names = dataset.cell_types.names
         name = dataset.root.resolve().name
@@ -81,7 +96,7 @@ class FigureSources:
     def chosen(self) -> tuple[Sample, str]:
         """The image of the figures that show one, and the rule it was chosen by."""
         if self.settings.image is not None:
-            return self._named_sample(self.settings.image), "named by whoever made the figure"
+            return self._named_sample(self.settings.image), "asked for by name"
         complete = [[r for r in found if is_scored(r)] for found in self.regions]
         multi = np.array([sum(r.num_cells > 1 for r in found) for found in complete])
         place = choice.best_image(multi, np.array([len(found) for found in complete]))
@@ -90,7 +105,16 @@ class FigureSources:
     def regions_of(self, sample: Sample) -> tuple[Region, ...]:
         return self.regions[self.samples.index(sample)]
 
-    def labels_of(self, found: tuple[Region, ...]) -> np.ndarray:
+    def whole_regions(self) -> list[tuple[Sample, Region]]:
+        """Completely labelled regions of all images, those cut by the edge left out."""
+        return [
+            (sample, region)
+            for sample, found in zip(self.samples, self.regions, strict=True)
+            for region in found
+            if is_scored(region) and not region.touches_border
+        ]
+
+    def labels_of(self, found: Sequence[Region]) -> np.ndarray:
         """int8 [N, T] of regions; all unknown where a type is not in the list."""
         types = self.dataset.cell_types
         unknown = np.full(len(types), UNKNOWN, np.int8)
@@ -99,29 +123,14 @@ class FigureSources:
         ]
         return np.array(labels, np.int8).reshape(-1, len(types))
 
+    @_of_last_sample
     def image(self, sample: Sample) -> np.ndarray:
-        """uint8 [H, W, 3]; the last one asked for is kept, since regions come image by image."""
-        return self._last("image", sample, lambda: image_io.read_image(sample.image_path))
+        """uint8 [H, W, 3]."""
+        return image_io.read_image(sample.image_path)
 
+    @_of_last_sample
     def region_pixels(self, sample: Sample) -> np.ndarray:
         """int32 [H, W], 1 + row of each region on its pixels, on its box where it has no mask."""
-        return self._last("pixels", sample, lambda: self._region_pixels(sample))
-
-    def unet_segments(self, sample: Sample) -> np.ndarray:
-        """int32 [H, W], the connected regions of U-Net's mask; small ones are dirt, as in masks."""
-
-        def segment():
-            mask = self.unet.segment(self.image(sample))
-            return regions.label_regions(mask, self.region_config)[0]
-
-        return self._last("unet", sample, segment)
-
-    def _last(self, kind: str, sample: Sample, make: Callable[[], np.ndarray]) -> np.ndarray:
-        if self._kept.get(kind, ("", None))[0] != sample.name:
-            self._kept[kind] = sample.name, make()
-        return self._kept[kind][1]
-
-    def _region_pixels(self, sample: Sample) -> np.ndarray:
         if sample.regions is None:
             mask = image_io.read_mask(sample.mask_path)
             return regions.label_regions(mask, self.region_config)[0]
@@ -130,6 +139,11 @@ class FigureSources:
             ymin, xmin, ymax, xmax = np.rint(region.box).astype(int)
             pixels[ymin:ymax, xmin:xmax] = row
         return pixels
+
+    @_of_last_sample
+    def unet_segments(self, sample: Sample) -> np.ndarray:
+        """int32 [H, W], the connected regions of U-Net's mask; small ones are dirt, as in masks."""
+        return regions.label_regions(self.unet.segment(self.image(sample)), self.region_config)[0]
 
     def patch(self, image: np.ndarray, box: np.ndarray) -> np.ndarray:
         """uint8 [S, S, 3], the patch of one box float32 [1, 4] as the chain's network gets it."""
@@ -143,6 +157,13 @@ class FigureSources:
         bundle = load_bundle(self.settings.bundle_dir)
         self._check_types(self.settings.bundle_dir, bundle.manifest.cell_types.names)
         return bundle
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """The bundle's, of the types."""
+        manifest = self.bundle.manifest
+        values = np.array(manifest.thresholds)
+        return Thresholds(self.names, values, manifest.threshold_objective)
 
     @functools.cached_property
     def chain(self) -> Chain:

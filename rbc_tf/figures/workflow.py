@@ -1,83 +1,129 @@
-"""What figure 2 shows: one region on its way through the chain, and the run's own numbers."""
+"""Figure 2: the chain as a diagram, with one region on its way and the run's own numbers."""
 
 import collections
 import dataclasses
+import itertools
 import pathlib
+import string
+from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from rbc_tf.core import boxes
+from rbc_tf.core import boxes as box_lib
 from rbc_tf.core.types import PRESENT, UNKNOWN, AnalyzedRegions, Region
 from rbc_tf.data.dataset import SPLITS
-from rbc_tf.figures.drawing import workflow
-from rbc_tf.figures.drawing.captions import count
-from rbc_tf.figures.drawing.outcomes import MIN_IOU
-from rbc_tf.figures.drawing.workflow import FollowedRegion, Step
-from rbc_tf.figures.sources import Drawn, FigureSources, is_scored
+from rbc_tf.figures.drawing import bars, style
+from rbc_tf.figures.drawing.captions import Caption, Thresholds
+from rbc_tf.figures.drawing.legend import Frame
+from rbc_tf.figures.drawing.predicted_patches import PredictedPatch
+from rbc_tf.figures.sources import MIN_IOU, Drawn, FigureSources, is_scored
 from rbc_tf.metrics import detection
 
+_GAP = 8.0  # between two steps, for the arrow
+_IMAGE = (style.WIDTH - _GAP) / 2
+_TALLEST_IMAGE = 90.0
+_TITLE = 5.0
+_BETWEEN = 10.0  # the two rows of steps
+_SIDE = 32.0  # of patch, features and abnormality
+_BARS = style.WIDTH - 3 * (_SIDE + _GAP)
+# (left, width) in millimetres of the steps of an image and of a region.
+_IMAGE_PLACES = ((0.0, _IMAGE), (_IMAGE + _GAP, _IMAGE))
+_REGION_PLACES = (
+    (0.0, _SIDE),
+    (_SIDE + _GAP, _SIDE),
+    (2 * (_SIDE + _GAP), _BARS),
+    (style.WIDTH - _SIDE, _SIDE),
+)
 
-@dataclasses.dataclass(frozen=True)
-class RunNumbers:
-    """What is known of a run; None, and left out of the figure, where its manifest is silent.
+_RULE = (
+    "The region with the thick frame is followed: among the detections that are a true region, the "
+    "one with the most labelled types, of equals the one with the most cells, then the best score. "
+)
+
+_FRAME = Frame(style.BLUE, 0.7, "-")
+_CHOSEN = Frame(style.VERMILION, 2.0, "-")
+
+# Titles of the steps, and what the run knows of each; a line with an unknown value is left out.
+_IMAGE_STEPS = {
+    "Smear": (
+        "image {image} of the dataset {dataset}",
+        "images: {images}",
+        "true regions in the {split} images: {num_regions:,}",
+    ),
+    "Regions": (
+        "regions with a score of {score_threshold:g} or more: {num_detected:,}",
+        "Faster R-CNN ({detector})",
+        "training steps: {detector_steps:,}",
+        "AP50 on validation images: {detector_ap50:.3f}",
+    ),
+}
+_REGION_STEPS = {
+    "Patch": ("{patch_size} x {patch_size} pixels", "cut: {crop}"),
+    "Features": ("{network}", "values per patch: {feature_dim:,}", "weights: {backbone}"),
+    "Cell types": (
+        "heads, one network per type: {num_types}",
+        "hidden units of each: {hidden_units:,}",
+        "training patches: {head_patches:,}",
+    ),
+    "Abnormality": (
+        "gradient boosting on the probabilities",
+        "trees: {trees:,}",
+        "training patches: {boosting_patches:,}",
+    ),
+}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class FollowedRegion:
+    """One detection on its way from patch to abnormality.
 
     Attributes:
-        num_images: of the dataset, by split.
-        num_regions: in the images of the split shown.
-        num_types: of cells.
-        detector: name of its experiment.
-        detector_steps: of training.
-        detector_ap50: on validation images.
-        crop_mode, patch_size: of the patches.
-        window: source pixels that a patch shows along each side, where that is fixed.
-        backbone: where its weights come from.
-        feature_dim: values per patch.
-        hidden_units: of each head.
-        head_patches: how many patches the heads were trained on.
-        trees: of the gradient boosting.
-        boosting_patches: how many patches it was trained on.
+        row: of the detection.
+        features: float [D].
+        predicted: its patch as the network gets it, what is known of its types, probabilities.
+        abnormal: probability that it holds an abnormal type.
+        truly_abnormal: whether it does, None where its labels leave that open.
     """
 
-    num_images: dict[str, int]
-    num_regions: int
-    num_types: int
-    detector: str | None
-    detector_steps: int | None
-    detector_ap50: float | None
-    crop_mode: str
-    patch_size: int
-    window: float | None
-    backbone: str
-    feature_dim: int | None
-    hidden_units: int | None
-    head_patches: int | None
-    trees: int | None
-    boosting_patches: int | None
+    row: int
+    features: np.ndarray
+    predicted: PredictedPatch
+    abnormal: float
+    truly_abnormal: bool | None
 
 
-def followed_image(sources: FigureSources) -> Drawn:
-    """Figure 2."""
+def make(sources: FigureSources) -> Drawn:
     sample, rule = sources.chosen
     image, manifest = sources.image(sample), sources.bundle.manifest
     analyzed = sources.chain.analyze(image)
+    followed = _follow(sources, image, analyzed) if len(analyzed) else None
     run = run_numbers(sources)
-    flow = workflow.Workflow(
-        name=sample.name,
-        image=image,
-        boxes=analyzed.boxes,
-        followed=_follow(sources, image, analyzed),
-        names=sources.names,
-        thresholds=np.array(manifest.thresholds),
-        abnormal_threshold=manifest.abnormal_threshold,
-        steps=(*_image_steps(run, sources, len(analyzed)), *_region_steps(run)),
-        objective=manifest.threshold_objective,
+    threshold = manifest.abnormal_threshold
+    window = f" of {run['window']:g} x {run['window']:g}" if run["window"] else ""
+    words = run | {
+        "image": sample.name,
+        "dataset": sources.source.dataset,
+        "split": sources.source.split,
+        "images": ", ".join(f"{split} {n:,}" for split, n in run["num_images"].items()),
+        "score_threshold": manifest.score_threshold,
+        "num_detected": len(analyzed),
+        "crop": run["crop_mode"].replace("_", " ") + window,
+    }
+    figure = draw(image, analyzed.boxes, followed, sources.thresholds, threshold, words)
+    text = (
+        f"Image {sample.name}, one of {sources.source} ({rule}). {_RULE if followed else ''}"
+        "Numbers are those of the run that made the bundle. In the patch, brown-grey is filled in; "
+        f"features are in reading order, light is large. {bars.LEGEND}. Threshold of abnormality: "
+        f"{threshold:g}; of the types: {sources.thresholds}."
     )
-    caption = workflow.caption(flow, sources.source, rule, dataclasses.asdict(run))
-    return workflow.draw(flow), caption
+    facts = sources.source.facts(image=sample.name, rule=rule, run=run)
+    return figure, Caption(2, "The chain from image to abnormality", text, facts)
 
 
-def choose_region(true_regions: tuple[Region, ...], detected_boxes: np.ndarray) -> tuple[int, int]:
-    """Which detection to follow: the one whose region tells most.
+def choose_region(true_regions: Sequence[Region], detected_boxes: np.ndarray) -> tuple[int, int]:
+    """Which detection to follow: the one whose region shows most.
 
     Args:
         true_regions: of the image.
@@ -88,8 +134,8 @@ def choose_region(true_regions: tuple[Region, ...], detected_boxes: np.ndarray) 
         labelled region, the one with the most types, of equals the one with the most cells, then
         the best score. Where there is none, the best score and -1.
     """
-    true_boxes = boxes.as_boxes([region.box for region in true_regions])
-    taken = detection.match_image(boxes.iou(detected_boxes, true_boxes), MIN_IOU)
+    true_boxes = box_lib.as_boxes([region.box for region in true_regions])
+    taken = detection.match_image(box_lib.iou(detected_boxes, true_boxes), MIN_IOU)
     pairs = [(row, int(place)) for row, place in enumerate(taken) if place >= 0]
     pairs = [pair for pair in pairs if is_scored(true_regions[pair[1]])]
 
@@ -100,112 +146,186 @@ def choose_region(true_regions: tuple[Region, ...], detected_boxes: np.ndarray) 
     return max(pairs, key=worth, default=(0, -1))
 
 
-def _follow(
-    sources: FigureSources, image: np.ndarray, analyzed: AnalyzedRegions
-) -> FollowedRegion | None:
-    """The region that the figure follows; None where nothing was detected."""
-    if not len(analyzed):
-        return None
-    true_regions = sources.regions_of(sources.chosen[0])
-    row, place = choose_region(true_regions, analyzed.boxes)
-    box = analyzed.boxes[row : row + 1]
-    nothing_known = Region(tuple(box[0].tolist()))
-    labels = sources.labels_of((true_regions[place] if place >= 0 else nothing_known,))[0]
+def _follow(sources: FigureSources, image: np.ndarray, found: AnalyzedRegions) -> FollowedRegion:
+    sample, _ = sources.chosen
+    true_regions = sources.regions_of(sample)
+    row, place = choose_region(true_regions, found.boxes)
+    box = found.boxes[row : row + 1]
+    region = true_regions[place] if place >= 0 else Region(tuple(box[0].tolist()))
+    labels = sources.labels_of([region])[0]
     of_abnormal = labels[sources.dataset.cell_types.abnormal]
+    known = (sample.name, region.num_cells, labels, found.probabilities[row])
     return FollowedRegion(
         row=row,
-        patch=sources.patch(image, box),
         features=sources.chain.features(image, box)[0],
-        labels=labels,
-        probabilities=analyzed.probabilities[row],
-        abnormal=float(analyzed.abnormal[row]),
+        predicted=PredictedPatch(sources.patch(image, box), *known),
+        abnormal=float(found.abnormal[row]),
         truly_abnormal=None if UNKNOWN in labels else PRESENT in of_abnormal,
     )
 
 
-def run_numbers(sources: FigureSources) -> RunNumbers:
-    """The numbers of dataset and bundle."""
+def run_numbers(sources: FigureSources) -> dict:
+    """The numbers of dataset and bundle, as plain values; None where the manifest has none.
+
+    Patches of the heads and of the gradient boosting are those that each was trained on.
+    """
     manifest = sources.bundle.manifest
-    counts = collections.Counter(sample.split for sample in sources.dataset)
     metrics, provenance = manifest.metrics, manifest.provenance
+    counts = collections.Counter(sample.split for sample in sources.dataset)
     head_patches = [sum(head.train_counts) for head in metrics.heads_validation[:1]]
     boosting = metrics.abnormality_validation
     boosting = {} if boosting is None else boosting.train_counts
-    known = [boosting[kind] for kind in ("normal", "abnormal") if kind in boosting]
-    return RunNumbers(
-        num_images={split: counts[split] for split in SPLITS if counts[split]},
-        num_regions=sum(len(found) for found in sources.regions),
-        num_types=len(sources.names),
-        detector=provenance.detector.experiment,
-        detector_steps=provenance.detector.step,
-        detector_ap50=metrics.detector_validation.get("AP50"),
-        crop_mode=manifest.crop.mode,
-        patch_size=manifest.crop.size,
-        window=manifest.crop.window,
-        backbone=pathlib.PurePath(manifest.backbone).name,  # a file's folder is nobody's business
-        feature_dim=provenance.features.settings.get("feature_dim"),
-        hidden_units=provenance.classifier.get("heads", {}).get("hidden_units"),
-        head_patches=sum(head_patches) or None,
-        trees=provenance.classifier.get("boosting", {}).get("n_estimators"),
-        boosting_patches=sum(known) or None,
+    return {
+        "num_images": {split: counts[split] for split in SPLITS if counts[split]},
+        "num_regions": sum(len(found) for found in sources.regions),
+        "num_types": len(sources.names),
+        "detector": provenance.detector.experiment,
+        "detector_steps": provenance.detector.step,
+        "detector_ap50": metrics.detector_validation.get("AP50"),
+        "crop_mode": manifest.crop.mode,
+        "patch_size": manifest.crop.size,
+        "window": manifest.crop.window,
+        "network": "ResNet-50",
+        "backbone": pathlib.PurePath(manifest.backbone).name,  # its folder is nobody's business
+        "feature_dim": provenance.features.settings.get("feature_dim"),
+        "hidden_units": provenance.classifier.get("heads", {}).get("hidden_units"),
+        "head_patches": sum(head_patches) or None,
+        "trees": provenance.classifier.get("boosting", {}).get("n_estimators"),
+        "boosting_patches": sum(boosting.get(kind, 0) for kind in ("normal", "abnormal")) or None,
+    }
+
+
+def _lines(templates: Sequence[str], words: dict, width: float) -> list[str]:
+    """The lines of a step, those of unknown values left out, in a column of that width."""
+    lines = []
+    for text in templates:
+        names = [name for _, name, _, _ in string.Formatter().parse(text) if name]
+        if all(words[name] not in (None, "") for name in names):
+            lines += style.wrap(text.format(**words), width)
+    return lines
+
+
+@style.applied()
+def draw(
+    image: np.ndarray,
+    boxes: np.ndarray,
+    followed: FollowedRegion | None,
+    thresholds: Thresholds,
+    abnormal_threshold: float,
+    words: dict,
+) -> Figure:
+    """Above, the image and its detections; below, one region from patch to abnormality.
+
+    Args:
+        image: uint8 [H, W, 3].
+        boxes: float32 [N, 4], its detections above the score threshold.
+        followed: one of them, None where there is none.
+        thresholds: of the types.
+        abnormal_threshold: above it a region is predicted to be abnormal.
+        words: the values in the lines of the steps.
+    """
+    height, width = image.shape[:2]
+    image_height = min(_IMAGE * height / width, _TALLEST_IMAGE)
+    upper, lower = (
+        [
+            _lines(texts, words, width)
+            for texts, (_, width) in zip(steps.values(), places, strict=True)
+        ]
+        for steps, places in ((_IMAGE_STEPS, _IMAGE_PLACES), (_REGION_STEPS, _REGION_PLACES))
     )
+    first = _TITLE + _text_height(upper)
+    second = first + image_height + _BETWEEN
+    panels = second + _TITLE + _text_height(lower)
+    page = style.Page(panels + max(_SIDE, bars.height(len(thresholds.names))) + 0.5)
+    _draw_texts(page, 1, _IMAGE_STEPS, upper, _IMAGE_PLACES, 0)
+    axes = _draw_images(page, image, boxes, followed, first, image_height)
+    if followed is None:
+        page.text(0, second, "nothing was detected in this image", style="italic")
+        return page.figure
+    _draw_texts(page, 3, _REGION_STEPS, lower, _REGION_PLACES, second)
+    _draw_region(page, followed, thresholds, panels)
+    _draw_abnormality(page, followed, abnormal_threshold, panels)
+    _draw_follow(page, boxes[followed.row], axes, second)
+    return page.figure
 
 
-def _image_steps(run: RunNumbers, sources: FigureSources, num_detected: int) -> list[Step]:
-    """Titles and lines of what is done with the image."""
-    source, threshold = sources.source, sources.bundle.manifest.score_threshold
-    by_split = ", ".join(f"{split} {images:,}" for split, images in run.num_images.items())
-    return [
-        _step(
-            "Smear",
-            f"image {sources.chosen[0].name} of the dataset {source.dataset}",
-            f"images: {by_split}",
-            f"{count(run.num_regions, 'true region')} in the {source.split} images",
-        ),
-        _step(
-            "Regions",
-            f"{count(num_detected, 'region')} with a score of {threshold:g} or more",
-            run.detector and f"Faster R-CNN ({run.detector})",
-            run.detector_steps and count(run.detector_steps, "training step"),
-            run.detector_ap50 and f"AP50 on validation images {run.detector_ap50:.3f}",
-        ),
-    ]
+def _draw_texts(page, number: int, titles, texts, places, top: float) -> None:
+    """Title and lines above each panel."""
+    for title, lines, (left, _) in zip(titles, texts, places, strict=True):
+        page.title(left, top + 0.5, f"{number}  {title}")
+        page.lines(left, top + _TITLE, lines)
+        number += 1
 
 
-def _region_steps(run: RunNumbers) -> list[Step]:
-    """Titles and lines of what is done with a region."""
-    heads, boosted = (
-        patches and f"trained on {count(patches, 'patch', 'patches')}"
-        for patches in (run.head_patches, run.boosting_patches)
+def _text_height(texts: Sequence[Sequence[str]]) -> float:
+    return max(map(len, texts)) * style.line_height() + 0.5
+
+
+def _draw_images(page: style.Page, image, boxes, followed, top: float, height: float) -> Axes:
+    """The image without frames and with them; the axes of the latter."""
+    for left, width in _IMAGE_PLACES:
+        axes = page.picture(image, left, top, width, height)
+    chosen = -1 if followed is None else followed.row
+    for row, box in enumerate(boxes):
+        if row != chosen:
+            _FRAME.draw(axes, box)
+    if chosen >= 0:
+        _CHOSEN.draw(axes, boxes[chosen])
+    middle = top + height / 2
+    page.arrow([(_IMAGE + 1.2, middle), (_IMAGE + _GAP - 1.2, middle)])
+    return axes
+
+
+def _draw_region(
+    page: style.Page, region: FollowedRegion, thresholds: Thresholds, top: float
+) -> None:
+    names, predicted = thresholds.names, region.predicted
+    (patch, _), (features, _), (types, width), _ = _REGION_PLACES
+    page.picture(predicted.patch, patch, top, _SIDE, _SIDE)
+    axes = page.bare_axes(features, top, _SIDE, _SIDE)
+    grid = feature_grid(region.features)
+    axes.imshow(grid, cmap="cividis", interpolation="nearest", aspect="auto")
+    bars.draw(
+        page, types, top, width, names, predicted.labels, thresholds.values, predicted.probabilities
     )
-    window = f" of {run.window:g} x {run.window:g}" if run.window else ""
-    return [
-        _step(
-            "Patch",
-            f"{run.patch_size} x {run.patch_size} pixels",
-            f"cut: {run.crop_mode.replace('_', ' ')}{window}",
-        ),
-        _step(
-            "Features",
-            "ResNet-50",
-            run.feature_dim and f"{count(run.feature_dim, 'value')} per patch",
-            run.backbone and f"weights: {run.backbone}",
-        ),
-        _step(
-            "Cell types",
-            f"{count(run.num_types, 'network')}, one per type",
-            run.hidden_units and f"{count(run.hidden_units, 'hidden unit')} each",
-            heads,
-        ),
-        _step(
-            "Verdict",
-            f"gradient boosting on the {run.num_types} probabilities",
-            run.trees and count(run.trees, "tree"),
-            boosted,
-        ),
-    ]
+    middle = top + _SIDE / 2
+    for (left, width), (target, _) in itertools.pairwise(_REGION_PLACES):
+        page.arrow([(left + width + 1.2, middle), (target - 1.2, middle)])
 
 
-def _step(title: str, *lines: str | float | None) -> Step:
-    """A step; a line whose number is not known is left out."""
-    return Step(title, tuple(line for line in lines if line))
+def _draw_follow(page: style.Page, box: np.ndarray, axes: Axes, second: float) -> None:
+    """The arrow from the framed region to its patch."""
+    _, xmin, ymax, xmax = box
+    x, y = page.millimetres(axes, (xmin + xmax) / 2, ymax)
+    turn = second - 4.5
+    places = [(x, y), (x, turn), (_SIDE / 2, turn), (_SIDE / 2, second - 0.8)]
+    page.arrow(places, _CHOSEN.colour)
+
+
+def _draw_abnormality(
+    page: style.Page, region: FollowedRegion, threshold: float, top: float
+) -> None:
+    left, _ = _REGION_PLACES[-1]
+    abnormal = region.abnormal > threshold
+    axes = page.share_axes(left, top, _SIDE, 5.0)
+    axes.set_ylim(-0.5, 0.5)
+    colour = style.VERMILION if abnormal else style.BLUE
+    axes.barh([0], [region.abnormal], 0.8, color=colour, edgecolor=style.GREY, linewidth=0.4)
+    axes.vlines(threshold, -0.5, 0.5, color=style.BLACK, linewidth=1.1)
+    page.title(left, top + 10.0, _in_words(abnormal), color=colour)
+    page.text(left, top + 14.5, f"probability {bars.written(region.abnormal)}")
+    if region.truly_abnormal is not None:
+        mark = style.RIGHT if region.truly_abnormal == abnormal else style.WRONG
+        text = f"true: {_in_words(region.truly_abnormal)} {mark}"
+        page.text(left, top + 14.5 + style.line_height(), text)
+
+
+def _in_words(abnormal: bool) -> str:
+    return "abnormal" if abnormal else "normal"
+
+
+def feature_grid(features: np.ndarray) -> np.ndarray:
+    """Features float [D] in reading order as the most nearly square grid that has D places."""
+    total = len(features)
+    rows = next(n for n in range(int(np.sqrt(total)), 0, -1) if total % n == 0)
+    return np.reshape(features, (rows, total // rows))

@@ -1,25 +1,19 @@
 """All figures of a tiny dataset folder, with a chain that answers what we say."""
 
 import dataclasses
-import json
 
 import numpy as np
 import pytest
 
-from rbc_tf.classification.calibration import Calibration
-from rbc_tf.core import boxes as box_lib
 from rbc_tf.core.cell_types import PAPER
-from rbc_tf.core.types import AnalyzedRegions, Detections, Region
+from rbc_tf.core.types import AnalyzedRegions, Detections
 from rbc_tf.data import dataset
-from rbc_tf.evaluation.cross_validation.predictions import Predictions
 from rbc_tf.features.crops import CropConfig
 from rbc_tf.figures import run as figures
 from rbc_tf.figures import sources as figure_sources
-from rbc_tf.figures import workflow as figure_workflow
 from rbc_tf.figures.drawing import style
-from rbc_tf.figures.sources import FigureSettings, cut, square_around
+from rbc_tf.figures.sources import FigureSettings
 from rbc_tf.inference import bundle as bundles
-from rbc_tf.manifest.manifest import Manifest
 from tests import builders
 
 _OVAL, _STOM = 0, 5
@@ -89,8 +83,7 @@ class _UNet:
 
 @pytest.fixture
 def settings(monkeypatch, tmp_path):
-    calibration = Calibration((1.0,) * 6, (0.5,) * 6)
-    manifest = Manifest(PAPER, CropConfig(size=32), calibration, backbone="/x/random.h5")
+    manifest = builders.manifest(crop=CropConfig(size=32), backbone="/x/random.h5")
     bundle = bundles.Bundle(tmp_path / "bundle", manifest, "sha")
     monkeypatch.setattr(figure_sources, "load_bundle", lambda path: bundle)
     monkeypatch.setattr(figure_sources, "Chain", _Chain)
@@ -106,22 +99,20 @@ def _predictions():
     a = np.where(labels == 1, 0.9, 0.1).astype(np.float32)
     b = a.copy()
     b[[0, 2], 0] = 0.2
-    return Predictions(
-        names=PAPER.names,
-        images=np.array(["a", "c", "a"]),
-        groups=np.array(["slide_a", "slide_c", "slide_a"]),
-        boxes=np.array([[10, 10, 31, 50], [10, 10, 31, 31], [35, 60, 56, 81]], np.float32),
-        labels=labels,
-        num_cells=np.array([2, 1, 1]),
-        complete=np.array([True, True, False]),
-        folds=np.array([0, 1, 0]),
-        probabilities={"A": a, "B": b},
-        abnormal=np.zeros(3),
+    return builders.predictions(
+        PAPER.names,
+        labels,
+        {"A": a, "B": b},
+        images=["a", "c", "a"],
+        boxes=[[10, 10, 31, 50], [10, 10, 31, 31], [35, 60, 56, 81]],
+        num_cells=[2, 1, 1],
+        complete=[True, True, False],
+        folds=[0, 1, 0],
     )
 
 
 def _captions(folder):
-    return json.loads((folder / "captions.json").read_text(encoding="utf-8"))
+    return builders.read_json(folder / "captions.json")
 
 
 def test_all_figures(root, settings, tmp_path):
@@ -202,17 +193,11 @@ def test_errors_are_told_before_any_figure(root, settings, tmp_path):
 
 def test_predictions_of_other_types(root, settings, tmp_path):
     found = _predictions()
-    fewer = Predictions(
+    fewer = dataclasses.replace(
+        found,
         names=("Oval",),
-        images=found.images,
-        groups=found.groups,
-        boxes=found.boxes,
         labels=found.labels[:, :1],
-        num_cells=found.num_cells,
-        complete=found.complete,
-        folds=found.folds,
         probabilities={model: p[:, :1] for model, p in found.probabilities.items()},
-        abnormal=found.abnormal,
     )
     fewer.save(tmp_path / "cv" / "predictions.npz")
     with pytest.raises(ValueError, match="must be of the dataset's types"):
@@ -224,36 +209,3 @@ def test_predictions_of_other_images(root, settings, tmp_path):
     found.save(tmp_path / "cv" / "predictions.npz")
     result = figures.make_figures(dataset.load_dataset(root), tmp_path / "out", settings, [6])
     assert "'elsewhere'" in result.left_out[6]
-
-
-def test_the_region_that_is_followed():
-    def region(xmin, types, num_cells, complete=True):
-        return Region((0, xmin, 10, xmin + 10), types, num_cells, len(types), complete)
-
-    truth = (
-        region(0, ("Oval",), 3),
-        region(10, ("Oval", "Stom"), 2),
-        region(20, ("Oval", "Elon"), 4),
-        region(30, ("Oval", "Elon", "Stom"), 5, complete=False),
-    )
-    found = box_lib.as_boxes([truth[n].box for n in (3, 0, 1, 2)])
-    # Of the complete ones with two types, the one with four cells: detection 3, region 2.
-    assert figure_workflow.choose_region(truth, found) == (3, 2)
-    assert figure_workflow.choose_region(truth, found[:3]) == (2, 1)
-    assert figure_workflow.choose_region(truth, found[:1]) == (0, -1)
-    assert figure_workflow.choose_region((), found) == (0, -1)
-
-
-def test_cutting_at_the_edge():
-    pixels = np.arange(12).reshape(3, 4)
-    np.testing.assert_array_equal(cut(pixels, (1, 2, 3, 4)), [[6, 7], [10, 11]])
-    np.testing.assert_array_equal(cut(pixels, (1.5, 2.2, 2.5, 3.1)), [[6, 7], [10, 11]])
-    np.testing.assert_array_equal(cut(pixels, (-1, 3, 1, 5), fill=-9), [[-9, -9], [3, -9]])
-    np.testing.assert_array_equal(cut(pixels, (5, 5, 6, 7), fill=0), [[0, 0]])
-    assert cut(np.zeros((3, 4, 3), np.uint8), (0, 0, 5, 2)).tolist()[4][1] == [255] * 3
-
-
-def test_squares_have_the_side_asked_for():
-    assert square_around((10, 20, 20, 40), 30) == (0, 15, 30, 45)
-    ymin, xmin, ymax, xmax = square_around((0, 0, 5, 8), 7)
-    assert (ymax - ymin, xmax - xmin) == (7, 7)

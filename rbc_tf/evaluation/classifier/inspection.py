@@ -23,7 +23,7 @@ from rbc_tf.evaluation.classifier.scores import ClassifiedRegions
 from rbc_tf.evaluation.classifier.validation_logs import VALIDATION
 from rbc_tf.features.cache import Fingerprint
 from rbc_tf.features.crops import CropConfig, cut_pictures
-from rbc_tf.figures.drawing.patches import PatchAnswer, type_list
+from rbc_tf.figures.drawing.predicted_patches import PredictedPatch, type_list
 from rbc_tf.metrics import hardness
 
 # Beside the runs of training and of `validation_logs`.
@@ -177,7 +177,7 @@ def _worst_pages(
 def _worst_patch(
     rows: FeatureTable, regions: ClassifiedRegions, row: int, patch: np.ndarray, loss: float
 ) -> WorstPatch:
-    answer = PatchAnswer(
+    answer = PredictedPatch(
         patch,
         str(rows.images[row]),
         int(rows.num_cells[row]),

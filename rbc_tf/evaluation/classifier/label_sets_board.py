@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from rbc_tf.core import text_table
 from rbc_tf.figures.drawing import style
-from rbc_tf.figures.drawing.patches import type_list
+from rbc_tf.figures.drawing.predicted_patches import type_list
 from rbc_tf.metrics.label_sets import LabelSetConfusion
 
 # Millimetres.
@@ -36,7 +36,7 @@ def write_label_sets(confusion: LabelSetConfusion, names: Sequence[str], part: s
     tf.summary.text("label_sets", text_table.markdown(table(confusion, names, part)), step=0)
 
 
-@style.styled
+@style.applied()
 def draw(confusion: LabelSetConfusion, names: Sequence[str], part: str) -> Figure:
     """Rows are true sets, columns named sets; colour is the share of a row, numbers regions."""
     labels = set_names(confusion.sets, names)

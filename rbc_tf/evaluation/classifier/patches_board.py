@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from rbc_tf.core import text_table
 from rbc_tf.core.types import PRESENT
-from rbc_tf.figures.drawing import patches, style
+from rbc_tf.figures.drawing import predicted_patches, style
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -21,7 +21,7 @@ class WorstPatch:
         loss: cross-entropy by which it was chosen.
     """
 
-    answer: patches.PatchAnswer
+    answer: predicted_patches.PredictedPatch
     box: tuple[float, float, float, float]
     loss: float
 
@@ -42,13 +42,13 @@ def write_worst_patches(
         thresholds: float [T], on the calibrated probabilities.
         what: says which patches these are.
     """
-    for start in range(0, len(worst), patches.MOST):
-        page = worst[start : start + patches.MOST]
-        figure = patches.draw([w.answer for w in page], names, thresholds)
+    for start in range(0, len(worst), predicted_patches.MOST):
+        page = worst[start : start + predicted_patches.MOST]
+        figure = predicted_patches.draw([w.answer for w in page], names, thresholds)
         places = f"{start + 1} to {start + len(page)}"
         losses = f"losses {page[0].loss:.2f} to {page[-1].loss:.2f}"
         tf.summary.image(
-            f"{tag}/{start // patches.MOST + 1}",
+            f"{tag}/{start // predicted_patches.MOST + 1}",
             style.pixels(figure)[None],
             step=0,
             description=f"{what}: {places}, {losses}",
@@ -62,8 +62,8 @@ def _table(worst, names, thresholds, what) -> text_table.Table:
     rows = []
     for place, patch in enumerate(worst, start=1):
         answer = patch.answer
-        true = patches.type_list(answer.labels == PRESENT, names)
-        named = patches.type_list(answer.named(thresholds), names)
+        true = predicted_patches.type_list(answer.labels == PRESENT, names)
+        named = predicted_patches.type_list(answer.predicted(thresholds), names)
         box = ", ".join(f"{edge:g}" for edge in patch.box)
         rows.append((str(place), answer.image, box, true, named, f"{patch.loss:.2f}"))
     header = ("", "image", "ymin, xmin, ymax, xmax", "true", "named", "loss")

@@ -21,7 +21,7 @@ class Source:
 
     Attributes:
         dataset: name of the dataset folder.
-        split: the images looked at, 'test' unless the user says otherwise.
+        split: the images looked at, 'test' unless the user chooses another.
         num_images: how many images that split has.
         seed: of every random choice.
     """
@@ -36,6 +36,10 @@ class Source:
             f"the {count(self.num_images, 'image')} of the split '{self.split}' of {self.dataset}"
         )
 
+    def facts(self, **more) -> dict:
+        """Plain values for a caption: these, and more."""
+        return dataclasses.asdict(self) | more
+
 
 @dataclasses.dataclass(frozen=True)
 class Caption:
@@ -45,6 +49,35 @@ class Caption:
     title: str
     text: str
     facts: dict
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Thresholds:
+    """Above which probability each type is predicted.
+
+    Attributes:
+        names: of the T types.
+        values: float [T].
+        objective: what they were chosen for on validation images; PLAIN where they were not.
+    """
+
+    names: tuple[str, ...]
+    values: np.ndarray
+    objective: str = PLAIN
+
+    def __str__(self) -> str:
+        """In words, one number where all are the same."""
+        if len(set(self.values)) == 1:
+            text = f"{self.values[0]:g} for every type"
+        else:
+            pairs = zip(self.names, self.values, strict=True)
+            text = ", ".join(f"{name} {value:.3g}" for name, value in pairs)
+        if self.objective == PLAIN:
+            return text
+        return f"{text}; chosen on validation images for {self.objective.replace('_', ' ')}"
+
+    def facts(self) -> dict[str, float]:
+        return dict(zip(self.names, map(float, self.values), strict=True))
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
@@ -58,25 +91,8 @@ def listing(words: Sequence[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
-def thresholds(names: Sequence[str], values: Sequence[float], objective: str = PLAIN) -> str:
-    """Thresholds of the types in words, one number where all are the same.
-
-    Args:
-        names: of the types.
-        values: one per type.
-        objective: what they were chosen for on validation images; PLAIN where they were not.
-    """
-    if len(set(values)) == 1:
-        text = f"{values[0]:g} for every type"
-    else:
-        text = ", ".join(f"{name} {value:.3g}" for name, value in zip(names, values, strict=True))
-    if objective == PLAIN:
-        return text
-    return f"{text}; chosen on validation images for {objective.replace('_', ' ')}"
-
-
-def write(folder: str | pathlib.Path, captions: Sequence[Caption]) -> None:
-    """Writes captions.json and captions.md, in the order of the figures.
+def write(folder: str | pathlib.Path, caption: Caption) -> None:
+    """Writes a caption into captions.json and captions.md, in the order of the figures.
 
     Captions that the folder already has of other figures stay, as their pictures do.
 
@@ -86,9 +102,8 @@ def write(folder: str | pathlib.Path, captions: Sequence[Caption]) -> None:
     folder = pathlib.Path(folder)
     path = folder / CAPTIONS_JSON
     known = _read(path) if path.exists() else {}
-    for caption in captions:
-        entry = {"title": caption.title, "text": caption.text, "facts": caption.facts}
-        known[str(caption.number)] = json.loads(json.dumps(entry, default=_plain))
+    entry = {"title": caption.title, "text": caption.text, "facts": caption.facts}
+    known[str(caption.number)] = json.loads(json.dumps(entry, default=_plain))
     known = {number: known[number] for number in sorted(known, key=int)}
     files.write_json(path, known)
     lines = [f"**Figure {n}. {entry['title']}.** {entry['text']}\n" for n, entry in known.items()]

@@ -2,9 +2,11 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from rbc_tf.figures.drawing import style
 
@@ -12,6 +14,8 @@ _ROW = 4.2  # millimetres
 _SAMPLE = 6.0  # width of a frame in the legend
 _SPACE = 6.0  # between entries
 _PAD = 0.6  # between a frame and a word in it
+_TALLEST = 215.0  # a picture over the width of a page, with room for legend and caption
+_STRIPES_ACROSS = 160  # stripes of the red mask over the width of an image
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +31,14 @@ class Frame:
         style.add_box(axes, box, self.colour, self.width, self.line)
 
 
+class Mark(NamedTuple):
+    """A frame around `box`, (ymin, xmin, ymax, xmax) in pixels, with a word in it, '' for none."""
+
+    frame: Frame
+    word: str
+    box: np.ndarray
+
+
 @dataclasses.dataclass(frozen=True)
 class Entry:
     """One entry of a legend: a frame, a word in it ('' for none), text; `mask` fills it."""
@@ -35,6 +47,63 @@ class Entry:
     word: str
     text: str
     mask: bool = False
+
+
+@style.applied()
+def framed_image(
+    image: np.ndarray,
+    marks: Sequence[Mark],
+    entries: Sequence[Entry],
+    red: np.ndarray | None = None,
+) -> Figure:
+    """An image over the width of the page with marks, and a legend below.
+
+    Args:
+        image: uint8 [H, W, 3].
+        marks: as for `draw_marks`.
+        entries: of the legend.
+        red: bool [H, W], the pixels below the red mask.
+    """
+    height, width = image.shape[:2]
+    picture_height = min(style.WIDTH * height / width, _TALLEST)
+    page = style.Page(picture_height + legend_height(entries))
+    axes = page.picture(image, 0, 0, style.WIDTH, picture_height)
+    if red is not None:
+        period = max(4, 2 * round(width / _STRIPES_ACROSS / 2))
+        axes.imshow(stripes(red, period), extent=(0, width, height, 0))
+    scale = style.millimetres_per_pixel(image.shape, style.WIDTH, picture_height)
+    draw_marks(axes, marks, scale)
+    draw(page, picture_height, entries)
+    return page.figure
+
+
+def draw_marks(axes: Axes, marks: Sequence[Mark], scale: float) -> None:
+    """Draws marks on a picture.
+
+    Args:
+        axes: those of `Page.picture`.
+        marks: the first lies on top, and its word takes the first free corner.
+        scale: millimetres per pixel, of `style.millimetres_per_pixel`.
+    """
+    for mark in reversed(marks):
+        mark.frame.draw(axes, mark.box)
+    marks = [mark for mark in marks if mark.word]
+    height = style.letter_height()
+    sizes = [
+        (height + 2 * _PAD, style.text_width(mark.word, bold=True) + 2 * _PAD) for mark in marks
+    ]
+    sizes = np.array(sizes).reshape(-1, 2) / scale
+    right, bottom = axes.get_xlim()[1], axes.get_ylim()[0]
+    boxes = np.array([mark.box for mark in marks]).reshape(-1, 4)
+    for mark, (y, x) in zip(marks, corner_places(boxes, sizes, (bottom, right)), strict=True):
+        axes.text(
+            x + _PAD / scale,
+            y + (_PAD + height) / scale,
+            mark.word,
+            color=mark.frame.colour,
+            fontweight="bold",
+            path_effects=style.rim(1.8),
+        )
 
 
 def corner_places(boxes: np.ndarray, sizes: np.ndarray, shape: Sequence[int]) -> np.ndarray:
@@ -58,35 +127,6 @@ def corner_places(boxes: np.ndarray, sizes: np.ndarray, shape: Sequence[int]) ->
         apart = (corners[:, None] >= earlier + sizes[:row]) | (corners[:, None] + size <= earlier)
         places[row] = corners[np.argmax(apart.any(axis=2).all(axis=1))]
     return places
-
-
-def write_words(
-    axes: Axes, boxes: np.ndarray, words: Sequence[str], colours: Sequence[str], scale: float
-) -> None:
-    """Writes a word into each box of a picture, '' for none.
-
-    Args:
-        axes: those of `Page.picture`.
-        boxes: float [N, 4], in pixels; the first are placed first.
-        words: one per box.
-        colours: one per box.
-        scale: millimetres per pixel, of `style.millimetres_per_pixel`.
-    """
-    height = style.letter_height()
-    sizes = [(height + 2 * _PAD, style.text_width(word, bold=True) + 2 * _PAD) for word in words]
-    sizes = np.array(sizes).reshape(-1, 2) / scale
-    right, bottom = axes.get_xlim()[1], axes.get_ylim()[0]
-    written = np.flatnonzero([bool(word) for word in words])
-    places = corner_places(np.asarray(boxes)[written], sizes[written], (bottom, right))
-    for row, (y, x) in zip(written, places, strict=True):
-        axes.text(
-            x + _PAD / scale,
-            y + (_PAD + height) / scale,
-            words[row],
-            color=colours[row],
-            fontweight="bold",
-            path_effects=style.rim(1.8),
-        )
 
 
 def stripes(mask: np.ndarray, period: int) -> np.ndarray:
@@ -117,7 +157,7 @@ def arrange(entries: Sequence[Entry]) -> list[list[tuple[float, Entry]]]:
     return rows
 
 
-def height(entries: Sequence[Entry]) -> float:
+def legend_height(entries: Sequence[Entry]) -> float:
     """Millimetres that a legend takes."""
     return len(arrange(entries)) * _ROW + 1.5
 
@@ -136,17 +176,10 @@ def _draw_entry(page: style.Page, left: float, top: float, entry: Entry) -> None
     sample.axis("off")
     box = (0.4, 0.4, _ROW - 1.2, _SAMPLE - 0.4)
     if entry.mask:
-        whole = np.ones((24, 48), bool)
         extent = (box[1], box[3], box[2], box[0])
-        sample.imshow(stripes(whole, 8), extent=extent, aspect="auto")
+        sample.imshow(stripes(np.ones((24, 48), bool), 8), extent=extent, aspect="auto")
     entry.frame.draw(sample, box)
     middle = top + (_ROW - 0.8) / 2
-    page.text_at(
-        left + _SAMPLE / 2,
-        middle,
-        entry.word,
-        ha="center",
-        color=entry.frame.colour,
-        fontweight="bold",
-    )
+    settings = {"ha": "center", "color": entry.frame.colour, "fontweight": "bold"}
+    page.text_at(left + _SAMPLE / 2, middle, entry.word, **settings)
     page.text_at(left + _SAMPLE + 1.5, middle, entry.text)

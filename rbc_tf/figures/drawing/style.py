@@ -8,7 +8,7 @@ import contextlib
 import functools
 import logging
 import pathlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import matplotlib
 import numpy as np
@@ -71,20 +71,9 @@ logging.getLogger("fontTools").setLevel(logging.WARNING)
 
 @contextlib.contextmanager
 def applied() -> Iterator[None]:
-    """The settings of the figures, whatever the user's own are."""
+    """The settings of the figures, whatever the user's own are; also a decorator."""
     with matplotlib.rc_context(_SETTINGS):
         yield
-
-
-def styled(draw: Callable) -> Callable:
-    """Makes a drawing function run under `applied`."""
-
-    @functools.wraps(draw)
-    def call(*arguments, **named):
-        with applied():
-            return draw(*arguments, **named)
-
-    return call
 
 
 class Page:
@@ -100,6 +89,13 @@ class Page:
         corner = self._place(left, top + height)
         return self.figure.add_axes((*corner, width / self._size[0], height / self._size[1]))
 
+    def bare_axes(self, left: float, top: float, width: float, height: float) -> Axes:
+        """Axes without numbers and ticks."""
+        axes = self.axes(left, top, width, height)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        return axes
+
     def picture(
         self, image: np.ndarray, left: float, top: float, width: float, height: float
     ) -> Axes:
@@ -107,32 +103,37 @@ class Page:
 
         Returns axes whose coordinates are the image's pixels, y downwards, (0, 0) the corner.
         """
-        axes = self.axes(left, top, width, height)
+        axes = self.bare_axes(left, top, width, height)
         extent = (0, image.shape[1], image.shape[0], 0)
         axes.imshow(image, extent=extent, cmap="gray", vmin=0, vmax=255)
-        axes.set_xticks([])
-        axes.set_yticks([])
         return axes
 
-    def text(self, left: float, top: float, text: str, fontsize: float = SMALL, **settings):
-        """Writes a line, the top of its capitals at `top`; `ha` says what `left` is."""
-        return self._write(
-            left, top + _CAPITAL * fontsize * _MM_PER_POINT, text, fontsize, settings
-        )
+    def share_axes(self, left: float, top: float, width: float, height: float) -> Axes:
+        """Axes for bars from 0 to 1, with a scale below."""
+        axes = self.bare_axes(left, top, width, height)
+        axes.set_xlim(0, 1)
+        axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+        axes.tick_params(pad=1.5)
+        return axes
 
-    def text_at(self, left: float, middle: float, text: str, fontsize: float = SMALL, **settings):
+    def text(self, left: float, top: float, text: str, fontsize: float = SMALL, **settings) -> None:
+        """Writes a line, the top of its capitals at `top`; `ha` says what `left` is."""
+        self._write(left, top + letter_height(fontsize), text, fontsize, settings)
+
+    def text_at(
+        self, left: float, middle: float, text: str, fontsize: float = SMALL, **settings
+    ) -> None:
         """Writes a line, the middle of its capitals at `middle`."""
-        below = _CAPITAL / 2 * fontsize * _MM_PER_POINT
-        return self._write(left, middle + below, text, fontsize, settings)
+        self._write(left, middle + letter_height(fontsize) / 2, text, fontsize, settings)
 
     def lines(self, left: float, top: float, lines: Sequence[str], **settings) -> None:
         """Writes lines one below the other."""
         for number, line in enumerate(lines):
             self.text(left, top + number * line_height(), line, **settings)
 
-    def _write(self, left, baseline, text, fontsize, settings):
+    def _write(self, left, baseline, text, fontsize, settings) -> None:
         settings = {"va": "baseline", "ha": "left", "fontsize": fontsize} | settings
-        return self.figure.text(*self._place(left, baseline), text, **settings)
+        self.figure.text(*self._place(left, baseline), text, **settings)
 
     def arrow(self, places: Sequence[tuple[float, float]], colour: str = BLACK) -> None:
         """An arrow along places, (left, top) each, its head at the last."""
@@ -148,6 +149,13 @@ class Page:
                 path_effects=rim(2.4),
             )
         )
+
+    def millimetres(self, axes: Axes, x: float, y: float) -> tuple[float, float]:
+        """Where a point of a picture's pixels lies on the page, (left, top)."""
+        axes.apply_aspect()  # as it will be drawn, the picture's proportions kept
+        shares = self.figure.transFigure.inverted().transform(axes.transData.transform((x, y)))
+        left, top = shares[0] * self._size[0], (1 - shares[1]) * self._size[1]
+        return left - _MARGIN, top - _MARGIN
 
     def _place(self, left: float, top: float) -> tuple[float, float]:
         """Millimetres within the margins as shares of the figure, upwards."""
@@ -202,13 +210,9 @@ def wrap(text: str, width: float, size: float = SMALL, bold: bool = False) -> li
         if lines[-1]:
             lines.append("")
         while text_width(word, size, bold) > width and len(word) > 1:
-            fits = next(
-                n
-                for n in range(len(word) - 1, 0, -1)
-                if n == 1 or text_width(word[:n], size, bold) <= width
-            )
-            lines[-1] = word[:fits]
-            lines.append("")
+            cuts = range(len(word) - 1, 0, -1)
+            fits = next((n for n in cuts if text_width(word[:n], size, bold) <= width), 1)
+            lines[-1:] = [word[:fits], ""]
             word = word[fits:]
         lines[-1] = word
     return lines

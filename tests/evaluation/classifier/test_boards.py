@@ -22,7 +22,7 @@ from rbc_tf.evaluation.classifier import (
 )
 from rbc_tf.evaluation.classifier import types_board as types_log
 from rbc_tf.evaluation.classifier.scores import ClassifiedRegions
-from rbc_tf.figures.drawing.patches import PatchAnswer
+from rbc_tf.figures.drawing.predicted_patches import PredictedPatch
 from rbc_tf.metrics.label_sets import confusion
 from tests import builders
 
@@ -87,14 +87,14 @@ def test_cells_have_the_colour_of_their_share():
     # Of the two true Oval one is right; all of the other rows is in one cell, or the row is empty.
     assert shares[0].max() == 0.5
     assert set(shares.sum(axis=1)) <= {0.0, 1.0}
-    numbers = [int(text.getbuilders.text_of()) for text in axes.texts]
+    numbers = [int(text.get_text()) for text in axes.texts]
     assert sum(numbers) == 4
 
 
 @pytest.mark.parametrize("count", [0, 1, 7])
 def test_worst_patches_come_in_pages_of_six(tmp_path, count):
     answers = [
-        PatchAnswer(
+        PredictedPatch(
             np.full((8, 8, 3), 200, np.uint8),
             f"smear{i}",
             1,
