@@ -75,6 +75,8 @@ _MAY_IMPORT = {
 
 _GARDEN_ONLY = {"official", "tf_keras", "orbit"}
 _FLEET_ONLY = {"apache_beam"}  # an optional extra
+# Extras behind `core.optional`, and what only tests need.
+_NOWHERE = {"tensorflow_serving", "selenium", "shapely", "hypothesis", "pytest"}
 
 
 def _imports(path):
@@ -124,6 +126,7 @@ def test_imports_go_one_way(path):
             assert name.split(".")[0] not in _GARDEN_ONLY, f"{path.name} imports {name}"
         if own != "inference/fleet":
             assert name.split(".")[0] not in _FLEET_ONLY, f"{path.name} imports {name}"
+        assert name.split(".")[0] not in _NOWHERE, f"{path.name} imports {name}"
 
 
 def test_every_folder_has_a_rule():

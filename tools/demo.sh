@@ -37,7 +37,7 @@ step "Detector as a SavedModel" \
 step "Features: ResNet-50 with random weights, since the demo downloads none" \
   "$PYTHON" tools/extract_features.py --dataset_dir="$run/smears" \
   --features_dir="$run/features" --weights=random --crop_mode=letterbox --patch_size=112
-step "One head per cell type, and gradient boosting for the verdict" \
+step "One head per cell type, and gradient boosting for abnormality" \
   "$PYTHON" tools/train_classifier.py --features_dir="$run/features" \
   --output_dir="$run/classifier" --params_override="$classifier_settings"
 step "The bundle" \
