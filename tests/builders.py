@@ -20,8 +20,7 @@ from rbc_tf.core.types import AnalyzedRegions, Detections, FeatureTable
 from rbc_tf.data import dataset
 from rbc_tf.evaluation.cross_validation.predictions import Predictions
 from rbc_tf.features import cache
-from rbc_tf.features.backbones import resnet50 as resnet
-from rbc_tf.features.backbones.backbone import Backbone
+from rbc_tf.features.backbone import Backbone
 from rbc_tf.features.crops import CropConfig
 from rbc_tf.inference import bundle as bundles
 from rbc_tf.manifest.manifest import Manifest
@@ -140,7 +139,7 @@ def pooling_backbone(kernel: np.ndarray, patch_size: int = 32) -> Backbone:
     values = keras.layers.Dense(np.shape(kernel)[1], use_bias=False)(inputs)
     model = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(values))
     model.set_weights([np.asarray(kernel)])
-    return Backbone(model, resnet.hash_of_weights(model))
+    return Backbone(model)
 
 
 def slides(count: int, groups: int) -> np.ndarray:

@@ -1,3 +1,4 @@
+import dataclasses
 import os
 import tempfile
 
@@ -16,7 +17,7 @@ hypothesis.settings.register_profile("rbc_tf", deadline=None)
 hypothesis.settings.load_profile("rbc_tf")
 
 
-def _tiny_network(patch_size, weights=None):
+def _tiny_network(patch_size):
     inputs = keras.Input((patch_size, patch_size, 3))
     values = keras.layers.Rescaling(1 / 64)(inputs)
     values = keras.layers.Conv2D(8, 5, strides=4, activation="relu")(values)
@@ -26,8 +27,9 @@ def _tiny_network(patch_size, weights=None):
 
 @pytest.fixture
 def tiny_resnet50(monkeypatch):
-    """Puts one normalised convolution, 8 features, in the place of ResNet-50; its builder."""
-    from rbc_tf.features.backbones import resnet50 as resnet
+    """Puts one normalised convolution, 8 features, in the place of ResNet-50; what describes it."""
+    from rbc_tf.features.backbones import resnet50
 
-    monkeypatch.setattr(resnet, "build_resnet50", _tiny_network)
-    return _tiny_network
+    spec = dataclasses.replace(resnet50.BACKBONE, build=_tiny_network, feature_dim=8)
+    monkeypatch.setattr(resnet50, "BACKBONE", spec)
+    return spec

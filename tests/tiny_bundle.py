@@ -14,8 +14,8 @@ from rbc_tf.classification.calibration import Calibration
 from rbc_tf.classification.classifier import Classifier
 from rbc_tf.classification.heads import HEADS_LAYER, HeadsConfig, build_heads
 from rbc_tf.core.cell_types import PAPER
-from rbc_tf.features.backbones import resnet50 as resnet
-from rbc_tf.features.backbones.backbone import Backbone
+from rbc_tf.features.backbone import Backbone
+from rbc_tf.features.backbones import resnet50
 from rbc_tf.features.crops import CropConfig
 from rbc_tf.inference import bundle as bundles
 from rbc_tf.manifest.manifest import Manifest
@@ -81,7 +81,7 @@ def _write_parts(folder):
         keras.layers.Rescaling(1 / 199)(patches)
     )
     network = keras.Model(patches, keras.layers.GlobalAveragePooling2D()(values))
-    Backbone(resnet.with_preprocessing(network), "").save(folder / "backbone.keras")
+    Backbone(resnet50.BACKBONE.with_preprocessing(network)).save(folder / "backbone.keras")
 
     heads = build_heads(PAPER.names, 8, HeadsConfig(hidden_units=4))
     layer = heads.get_layer(HEADS_LAYER)

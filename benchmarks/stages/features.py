@@ -14,8 +14,7 @@ from benchmarks.measurement import Measurement
 from benchmarks.settings import Settings
 from benchmarks.timing import Contender, compare
 from rbc_tf.data.synthetic import SmearConfig, render_smear
-from rbc_tf.features import crops
-from rbc_tf.features.backbones import backbone
+from rbc_tf.features import backbone, crops
 from rbc_tf.features.cache import FeatureCache
 from rbc_tf.features.extractor import FeatureExtractor
 from rbc_tf.graphs import frozen

@@ -1,4 +1,4 @@
-"""Cuts a patch for each labelled region of a dataset and keeps its ResNet-50 features.
+"""Cuts a patch for each labelled region of a dataset and keeps its features.
 
 rbc_tf extract-features --dataset_dir=chula --features_dir=features --weights=imagenet
 
@@ -14,6 +14,7 @@ from absl import flags
 
 from rbc_tf.cli import shared_flags
 from rbc_tf.data.regions import RegionConfig
+from rbc_tf.features import backbone_spec
 
 if typing.TYPE_CHECKING:
     from rbc_tf.features import crops
@@ -27,16 +28,25 @@ _FEATURES_DIR = flags.DEFINE_string("features_dir", None, "Folder for the featur
 _WEIGHTS = flags.DEFINE_string(
     "weights",
     None,
-    "'imagenet' (downloaded once), the path of a .h5 file of ResNet-50 weights without top or of "
-    "a .keras backbone, or 'random' (to try the software).",
+    "'imagenet' (downloaded once), the path of a .keras backbone or of a weights file of the "
+    "network (of resnet50: a .h5 file without top), or 'random' (to try the software).",
 )
-_CROP_MODE = flags.DEFINE_enum(
+_BACKBONE = flags.DEFINE_enum(
+    "backbone",
+    None,
+    backbone_spec.names(),
+    f"The network; left out, that of a .keras file, and {backbone_spec.DEFAULT} for other weights.",
+)
+# Which there are features.crops knows, which loads TensorFlow: flags and --help do without.
+_CROP_MODE = flags.DEFINE_string(
     "crop_mode",
     "stretch",
-    ("stretch", "letterbox", "fixed_scale"),
-    "stretch: as the paper; letterbox: keeps proportions; fixed_scale: keeps size as well.",
+    "stretch: as the paper; letterbox: keeps proportions; fixed_scale: keeps size as well; or "
+    "another of features.crops.MODES.",
 )
-_PATCH_SIZE = flags.DEFINE_integer("patch_size", 224, "Side of a patch in pixels.")
+_PATCH_SIZE = flags.DEFINE_integer(
+    "patch_size", None, "Side of a patch in pixels; left out, the backbone's own."
+)
 _CONTEXT = flags.DEFINE_float("context", 0.0, "Margin around a box, as a share of its sides.")
 _WINDOW = flags.DEFINE_float("window", None, "Side of the window in pixels, for fixed_scale.")
 _SUPERSAMPLE = flags.DEFINE_integer(
@@ -65,9 +75,12 @@ def _crop() -> "crops.CropConfig | None":
     given = (_CROP_MODE, _PATCH_SIZE, _CONTEXT, _WINDOW, _SUPERSAMPLE)
     if not any(flag.present for flag in given):
         return None
+    size = _PATCH_SIZE.value
+    if size is None:
+        size = backbone_spec.find(_BACKBONE.value or backbone_spec.DEFAULT).patch_size
     return crops.CropConfig(
         mode=_CROP_MODE.value,
-        size=_PATCH_SIZE.value,
+        size=size,
         context=_CONTEXT.value,
         window=_WINDOW.value,
         supersample=_SUPERSAMPLE.value,
@@ -79,6 +92,7 @@ def main() -> None:
 
     config = extract.ExtractionConfig(
         weights=_WEIGHTS.value,
+        backbone=_BACKBONE.value,
         crop=_crop(),
         regions=RegionConfig(connectivity=_CONNECTIVITY.value, min_area=_MIN_AREA.value),
         batch_size=_BATCH_SIZE.value,

@@ -1,4 +1,4 @@
-"""Trains ResNet-50 on the labelled patches of a dataset: better features than frozen ones.
+"""Trains a backbone on the labelled patches of a dataset: better features than frozen ones.
 
 rbc_tf finetune-backbone --dataset_dir=chula --output_dir=runs/backbone \\
     --weights=imagenet --crop_mode=fixed_scale --window=80 --patch_size=80
@@ -16,7 +16,7 @@ import typing
 
 from absl import flags
 
-from rbc_tf.features import patch_archive
+from rbc_tf.features import backbone_spec, patch_archive
 
 if typing.TYPE_CHECKING:
     from rbc_tf.features import finetuning
@@ -35,10 +35,13 @@ _REGIONS = flags.DEFINE_enum(
     "What it learns from. single_cell: fit for cross-validate, which compares training "
     "on single cells with training on all regions; all: for use.",
 )
+_BACKBONE = flags.DEFINE_enum(
+    "backbone", backbone_spec.DEFAULT, backbone_spec.names(), "The network that is trained."
+)
 _WEIGHTS = flags.DEFINE_string(
     "weights",
     "scratch",
-    "To begin with: 'imagenet', the path of a .h5 or .keras file, or 'scratch'.",
+    "To begin with: 'imagenet', a file as in extract-features, or 'scratch'.",
 )
 _CROP_MODE = flags.DEFINE_string("crop_mode", "stretch", "As in extract-features.")
 _PATCH_SIZE = flags.DEFINE_integer("patch_size", 80, "Side of a patch in pixels.")
@@ -77,12 +80,15 @@ def _cut(folder: pathlib.Path) -> None:
 
     if not _DATASET_DIR.value:
         raise ValueError("--dataset_dir must be given to cut patches. Received: none")
+    spec = backbone_spec.find(_BACKBONE.value)
+    spec.check_patch_size(_PATCH_SIZE.value)
     crop = crops.CropConfig(
         mode=_CROP_MODE.value,
         size=_PATCH_SIZE.value,
         context=_CONTEXT.value,
         window=_WINDOW.value,
         supersample=_SUPERSAMPLE.value,
+        fill=spec.fill,
     )
     for split in _SPLITS:
         archive = collect_patches.collect_patches(_DATASET_DIR.value, split, crop, _REGIONS.value)
@@ -91,20 +97,19 @@ def _cut(folder: pathlib.Path) -> None:
 
 
 def _train(folder: pathlib.Path, config: "finetuning.FinetuningConfig") -> None:
-    from rbc_tf.features import finetuning
-    from rbc_tf.features.backbones import backbone
-    from rbc_tf.features.backbones import resnet50 as resnet
+    from rbc_tf.features import backbone, finetuning
 
     train, validation = (
         patch_archive.PatchArchive.load(_archive_path(folder, split)) for split in _SPLITS
     )
-    start = None
+    start, name = None, _BACKBONE.value
     if _WEIGHTS.value != "scratch":
-        start = backbone.load_backbone(_WEIGHTS.value, train.patches.shape[1]).model
-    model, history = finetuning.finetune(train, validation, config, start, folder / "training")
+        size = train.patches.shape[1]
+        start = backbone.load_backbone(_WEIGHTS.value, size, name=name).model
+    work_dir = folder / "training"
+    model, history = finetuning.finetune(train, validation, config, start, work_dir, name)
     record = finetuning.make_record(train, validation, config, history)
-    trained = backbone.Backbone(model, resnet.hash_of_weights(model), record)
-    trained.save(folder / backbone.FILE)
+    backbone.Backbone(model, record, name).save(folder / backbone.FILE)
     best = record["best"]
     print(f"best epoch {best['epoch']} of {len(history)}: mean AUC {best['mean_auc']:.4f}")
     print(f"backbone: {folder / backbone.FILE}")

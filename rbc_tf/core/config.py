@@ -11,6 +11,10 @@ import yaml
 
 Config = TypeVar("Config")
 
+# Metadata of a field that came after files with its dataclass had been written: `to_dict` leaves it
+# out where it has its default, so that the fingerprints of such files stay valid.
+ADDED_LATER = {"added_later": True}
+
 # Settings that come with rbc_tf: in a clone these folders lie beside the package, else within it.
 FOLDERS = ("object_detection_configs", "classifier_configs")
 _PACKAGE = pathlib.Path(__file__).parents[1]
@@ -98,8 +102,12 @@ def load_layers(
 
 
 def to_dict(config) -> dict:
-    """The settings as plain values, for JSON, YAML and fingerprints."""
-    return dataclasses.asdict(config)
+    """The settings as plain values, for JSON, YAML and fingerprints; sequences are lists."""
+    return {
+        field.name: _plain(getattr(config, field.name))
+        for field in dataclasses.fields(config)
+        if not (field.metadata == ADDED_LATER and getattr(config, field.name) == field.default)
+    }
 
 
 def _mapping(text: str) -> dict:
@@ -117,6 +125,16 @@ def _merge(base: dict, more: dict) -> dict:
         both = isinstance(merged.get(key), dict) and isinstance(value, dict)
         merged[key] = _merge(merged[key], value) if both else value
     return merged
+
+
+def _plain(value):
+    if dataclasses.is_dataclass(value):
+        return to_dict(value)
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return value
 
 
 def _real(value):

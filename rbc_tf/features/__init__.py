@@ -1,1 +1,1 @@
-"""Patches, ResNet-50 features and their cache."""
+"""Patches, the networks that make features of them, and the cache of features."""

@@ -25,7 +25,8 @@ from rbc_tf.core import files
 from rbc_tf.core import fingerprint as fingerprints
 from rbc_tf.core.cell_types import CellTypes
 from rbc_tf.core.types import FeatureTable
-from rbc_tf.features.backbones.backbone import Backbone
+from rbc_tf.features import backbone_spec
+from rbc_tf.features.backbone import Backbone
 
 # Raise when files are laid out otherwise.
 FORMAT_VERSION = 1
@@ -60,9 +61,9 @@ class Fingerprint:
     Attributes:
         settings: plain JSON values; all of them must agree for features to be reused.
         images: entry of each image by its name.
-        weights: what the backbone's weights are called; told, not compared, as their hash is.
-        versions: of the software; told, not compared.
-        dataset: what the folder of the images is called; told, not compared.
+        weights: what the backbone's weights are called; not compared, as their hash is.
+        versions: of the software; not compared.
+        dataset: what the folder of the images is called; not compared.
     """
 
     settings: dict
@@ -77,6 +78,11 @@ class Fingerprint:
         images = {name: dataclasses.asdict(entry) for name, entry in self.images.items()}
         return fingerprints.Fingerprint({"settings": self.settings, "images": images}).sha256
 
+    @property
+    def backbone(self) -> str:
+        """Name of the network, as in `backbone_spec`."""
+        return self.settings.get("backbone", backbone_spec.UNNAMED)
+
     def save(self, path: pathlib.Path) -> None:
         files.write_json(path, dataclasses.asdict(self))
 
@@ -85,8 +91,8 @@ class Fingerprint:
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
             images = {name: ImageEntry(**entry) for name, entry in values["images"].items()}
-            told = values["weights"], values["versions"], values.get("dataset", "")
-            return cls(values["settings"], images, *told)
+            others = values["weights"], values["versions"], values.get("dataset", "")
+            return cls(values["settings"], images, *others)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise CacheError(
                 f"{path} must be the fingerprint of a feature cache: {error}"

@@ -1,12 +1,11 @@
 """From a dataset folder to an archive of patches to train a backbone on."""
 
-import dataclasses
 import pathlib
 
 import numpy as np
 from tqdm import tqdm
 
-from rbc_tf.core import boxes, files, image_io
+from rbc_tf.core import boxes, config, files, image_io
 from rbc_tf.core.types import Region, Sample
 from rbc_tf.data import dataset as dataset_lib
 from rbc_tf.data import examples
@@ -51,7 +50,7 @@ def collect_patches(
         )
     about = {
         "types": list(dataset.cell_types.names),
-        "crop": dataclasses.asdict(crop),
+        "crop": config.to_dict(crop),
         "regions": regions,
         "split": split,
         "image_hashes": hashes,

@@ -4,16 +4,10 @@ One TensorFlow function serves the feature cache, the analysis of new images and
 graph, so that a patch has the same values wherever it is made.
 
 Geometry. Coordinates are continuous: pixel k of the source covers [k, k + 1), its centre is
-k + 0.5; a box [ymin, ymax) is an interval of these coordinates. A patch looks at a *window* of
-the image:
-
-    stretch      the box, grown by `context` times its height above and below and by `context`
-                 times its width left and right. Both sides become `size`: the paper's way.
-    letterbox    the square around the grown box: its longer side, the same centre. Proportions
-                 are kept; what lies in the square but outside the grown box is filled.
-    fixed_scale  the square of `window` source pixels around the centre of the box, neighbours
-                 included. Proportions and absolute size are kept; a box larger than the window
-                 is cut off.
+k + 0.5; a box [ymin, ymax) is an interval of these coordinates. The box is grown by `context` times
+its height above and below and by `context` times its width left and right. A patch looks at a
+*window* of the image, which the mode derives from the grown box; what lies in the window but not in
+the part that the mode shows is filled. To add a mode, write one function (see `MODES`).
 
 Output pixel i of S looks at the source coordinate
 
@@ -24,22 +18,78 @@ exactly S x S pixels gives those pixels back). Regions are mostly smaller than a
 bilinear interpolation is right; where patches are smaller than regions, `supersample` = k takes
 the mean of k x k evenly spaced such samples per output pixel, against aliasing. Neighbouring
 pixels outside the box take part at its edge; at the edge of the image the last pixel is repeated.
-Samples outside the image are filled with the ImageNet mean colour: ResNet-50's preprocessing
-makes it 0, which is also what its convolutions pad with.
+Samples outside the image are filled with a colour that the backbone chooses: for ResNet-50 the
+ImageNet mean, which its preprocessing makes 0, and with 0 its convolutions pad too.
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
 from rbc_tf.core import boxes as box_lib
-from rbc_tf.features.backbones.resnet50 import IMAGENET_MEAN, SMALLEST_PATCH
+from rbc_tf.core import config as config_lib
+from rbc_tf.features import backbone_spec
 
 # Enters the fingerprint of the feature cache: raise it whenever the values of patches change.
 CROP_VERSION = 1
 
-MODES = ("stretch", "letterbox", "fixed_scale")
+_BACKBONE = backbone_spec.find(backbone_spec.DEFAULT)
+
+
+@dataclasses.dataclass(frozen=True)
+class Mode:
+    """A way to choose what a patch looks at.
+
+    Attributes:
+        look: grown boxes float32 [N, 4] and settings -> windows [N, 4], and the part of each that
+            is shown [N, 4]; None: all of it.
+        summary: what it keeps, for flags and documentation.
+        takes: the one of the settings 'context' and 'window' that means something to it.
+    """
+
+    look: Callable[[tf.Tensor, "CropConfig"], tuple[tf.Tensor, tf.Tensor | None]]
+    summary: str
+    takes: str
+
+
+# By name, in the order they are listed to the user. Each function below with `@_mode` adds itself.
+MODES: dict[str, Mode] = {}
+
+
+def _mode(summary: str, takes: str) -> Callable:
+    def add(look: Callable) -> Callable:
+        MODES[look.__name__.removeprefix("_")] = Mode(look, summary, takes)
+        return look
+
+    return add
+
+
+@_mode("as the paper, both sides become the patch's", takes="context")
+def _stretch(boxes, config):
+    """The grown box."""
+    return boxes, None
+
+
+@_mode("keeps proportions", takes="context")
+def _letterbox(boxes, config):
+    """The square around the grown box: its longer side, the same centre. The box alone is shown."""
+    half = tf.reduce_max(boxes[:, 2:] - boxes[:, :2], axis=1, keepdims=True) / 2
+    return _square(boxes, half), boxes
+
+
+@_mode("keeps size as well, neighbours included", takes="window")
+def _fixed_scale(boxes, config):
+    """`window` source pixels around the centre of the box; a box larger than that is cut off."""
+    return _square(boxes, tf.constant(config.window / 2, tf.float32)), None
+
+
+def describe_modes(takes: str | None = None) -> str:
+    """One line for users: the modes, or those that a setting means something to."""
+    if takes:
+        return ", ".join(name for name, mode in MODES.items() if mode.takes == takes)
+    return "; ".join(f"{name}: {mode.summary}" for name, mode in MODES.items())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,46 +97,53 @@ class CropConfig:
     """How patches are cut; see the module for the geometry.
 
     Attributes:
-        mode: 'stretch' (the paper's), 'letterbox' or 'fixed_scale'.
-        size: height and width of a patch in pixels, 32 or more; 224 in the paper.
+        mode: one of `MODES`; 'stretch' in the paper.
+        size: height and width of a patch in pixels; 224 in the paper.
         context: margin on each side of the box as a share of that side; 0 in the paper.
-        window: side of the window in source pixels; for 'fixed_scale', and for it alone.
+        window: side of the window in source pixels, for modes that take it and for them alone.
         supersample: samples per output pixel along each axis.
+        fill: RGB, 0 to 255, of what is not shown; the backbone's, which says it itself where
+            features are made.
     """
 
     mode: str = "stretch"
-    size: int = 224
+    size: int = _BACKBONE.patch_size
     context: float = 0.0
     window: float | None = None
     supersample: int = 1
+    fill: tuple[float, float, float] = dataclasses.field(
+        default=_BACKBONE.fill, metadata=config_lib.ADDED_LATER
+    )
 
     def __post_init__(self):
         if self.mode not in MODES:
             raise ValueError(f"`mode` must be one of {', '.join(MODES)}. Received: {self.mode!r}")
-        if self.size < SMALLEST_PATCH:
-            raise ValueError(f"`size` must be {SMALLEST_PATCH} or more. Received: {self.size}")
+        if self.size < 1:
+            raise ValueError(f"`size` must be 1 or more. Received: {self.size}")
         if not 0 <= self.context < float("inf"):
             raise ValueError(f"`context` must be 0 or more. Received: {self.context}")
         if not 1 <= self.supersample <= 16:
             raise ValueError(f"`supersample` must be 1 to 16. Received: {self.supersample}")
+        if not all(0 <= value <= 255 for value in self.fill):
+            raise ValueError(f"`fill` must be RGB in [0, 255]. Received: {self.fill}")
         self._check_window()
 
     def _check_window(self):
-        if self.mode != "fixed_scale":
+        if MODES[self.mode].takes != "window":
             if self.window is not None:
                 raise ValueError(
-                    f"`window` must be left out unless `mode` is fixed_scale. "
+                    f"`window` must be left out unless `mode` is {describe_modes('window')}. "
                     f"Received: {self.window} with mode {self.mode}"
                 )
             return
         if self.window is None or not 1 <= self.window < float("inf"):
             raise ValueError(
-                f"`window` must be 1 or more source pixels where `mode` is fixed_scale. "
+                f"`window` must be 1 or more source pixels where `mode` is {self.mode}. "
                 f"Received: {self.window}"
             )
         if self.context:
             raise ValueError(
-                f"`context` must be 0 where `mode` is fixed_scale: the window already says what "
+                f"`context` must be 0 where `mode` is {self.mode}: the window already says what "
                 f"is seen. Received: {self.context}"
             )
 
@@ -127,18 +184,17 @@ def cut_patches(image: tf.Tensor, boxes: tf.Tensor, config: CropConfig) -> tf.Te
     image = tf.convert_to_tensor(image)
     image.shape.assert_is_compatible_with([None, None, 3])
     boxes = tf.reshape(tf.cast(boxes, tf.float32), [-1, 4])
-    shown = _grow(boxes, config.context)
-    windows = _square(shown, config) if config.mode != "stretch" else shown
+    windows, shown = MODES[config.mode].look(_grow(boxes, config.context), config)
     ys, xs = _sample_places(windows, config.size * config.supersample)
     samples = _bilinear(image, ys, xs)
     keep = _inside(ys, 0.0, tf.shape(image)[0]), _inside(xs, 0.0, tf.shape(image)[1])
-    if config.mode == "letterbox":
+    if shown is not None:
         keep = (
             keep[0] & _inside(ys, shown[:, 0:1], shown[:, 2:3]),
             keep[1] & _inside(xs, shown[:, 1:2], shown[:, 3:4]),
         )
     keep = keep[0][:, :, None, None] & keep[1][:, None, :, None]
-    patches = tf.where(keep, samples, tf.constant(IMAGENET_MEAN, tf.float32))
+    patches = tf.where(keep, samples, tf.constant(config.fill, tf.float32))
     return _mean_of_samples(patches, config)
 
 
@@ -159,13 +215,9 @@ def _grow(boxes: tf.Tensor, context: float) -> tf.Tensor:
     return tf.concat([boxes[:, :2] - margin, boxes[:, 2:] + margin], axis=1)
 
 
-def _square(boxes: tf.Tensor, config: CropConfig) -> tf.Tensor:
-    """Squares around the centres of the boxes, as large as the mode asks for."""
+def _square(boxes: tf.Tensor, half: tf.Tensor) -> tf.Tensor:
+    """Squares around the centres of the boxes, `half` to each side."""
     centres = (boxes[:, :2] + boxes[:, 2:]) / 2
-    if config.mode == "fixed_scale":
-        half = tf.constant(config.window / 2, tf.float32)
-    else:
-        half = tf.reduce_max(boxes[:, 2:] - boxes[:, :2], axis=1, keepdims=True) / 2
     return tf.concat([centres - half, centres + half], axis=1)
 
 

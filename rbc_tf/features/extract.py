@@ -15,7 +15,8 @@ from rbc_tf.core.types import FeatureTable, Region, Sample
 from rbc_tf.data import dataset as dataset_lib
 from rbc_tf.data import examples as examples_lib
 from rbc_tf.data.regions import RegionConfig, find_regions
-from rbc_tf.features.backbones.backbone import Backbone, load_backbone
+from rbc_tf.features import backbone_spec
+from rbc_tf.features.backbone import Backbone, load_backbone
 from rbc_tf.features.cache import FORMAT_VERSION, FeatureCache, Fingerprint, ImageEntry
 from rbc_tf.features.crops import CROP_VERSION, CropConfig, check_boxes
 from rbc_tf.features.extractor import FeatureExtractor
@@ -28,8 +29,10 @@ class ExtractionConfig:
 
     Attributes:
         weights: 'imagenet', a path or 'random': see `backbone.load_backbone`.
-        crop: how patches are cut; None: as a fine-tuned backbone was trained, the paper's way
-            for others.
+        backbone: name of the network, one of `backbone_spec.names()`; None: that of a `.keras`
+            file, ResNet-50 for other weights.
+        crop: how patches are cut, but for the colour of the fill, which is the backbone's; None:
+            as a fine-tuned backbone was trained, the paper's way for others.
         regions: how regions are found in masks.
         batch_size: patches per run of the network; changes speed only.
         seed: of random weights; unused otherwise.
@@ -43,6 +46,7 @@ class ExtractionConfig:
     batch_size: int = 32
     seed: int = 0
     precision: str = frozen.FLOAT32
+    backbone: str | None = None
 
 
 class ExtractionError(ValueError):
@@ -95,20 +99,11 @@ def extract_features(
     """
     dataset = dataset_lib.load_dataset(dataset_dir)
     size = config.crop.size if config.crop else None
-    backbone = load_backbone(config.weights, size, config.seed)
+    backbone = load_backbone(config.weights, size, config.seed, config.backbone)
     crop = _choose_crop(config.crop, backbone)
     tasks, failures = _plan(dataset.samples, config.regions)
-    settings = {
-        "format_version": FORMAT_VERSION,
-        "crop_version": CROP_VERSION,
-        "crop": dataclasses.asdict(crop),
-        "regions": dataclasses.asdict(config.regions),
-        "weights_sha256": backbone.weights_sha256,
-        "feature_dim": backbone.feature_dim,
-    }
     extractor = FeatureExtractor(backbone, config.batch_size, config.precision)
-    if extractor.precision != frozen.FLOAT32:
-        settings["precision"] = extractor.precision
+    settings = _settings(backbone, crop, config.regions, extractor.precision)
     cache = FeatureCache(features_dir)
     entries = {task.sample.name: task.entry for task in tasks}
     # Of a path the name will do: features and bundles travel.
@@ -127,10 +122,30 @@ def extract_features(
     return cache.load()
 
 
+def _settings(backbone: Backbone, crop: CropConfig, regions: RegionConfig, precision: str) -> dict:
+    """All that features depend on beside images and boxes, as plain JSON values."""
+    settings = {
+        "format_version": FORMAT_VERSION,
+        "crop_version": CROP_VERSION,
+        "crop": config_lib.to_dict(crop),
+        "regions": config_lib.to_dict(regions),
+        "weights_sha256": backbone.weights_sha256,
+        "feature_dim": backbone.feature_dim,
+    }
+    # What could not be otherwise when the first caches were filled stands here only where it is
+    # otherwise: so those stay valid.
+    if backbone.name != backbone_spec.UNNAMED:
+        settings["backbone"] = backbone.name
+    if precision != frozen.FLOAT32:
+        settings["precision"] = precision
+    return settings
+
+
 def _choose_crop(asked: CropConfig | None, backbone: Backbone) -> CropConfig:
     """The settings asked for, or the backbone's own; those of a fine-tuned one must agree."""
+    asked = asked and dataclasses.replace(asked, fill=backbone.spec.fill)
     if "crop" not in backbone.record:
-        return asked or CropConfig(size=backbone.patch_size)
+        return asked or CropConfig(size=backbone.patch_size, fill=backbone.spec.fill)
     own = config_lib.from_dict(CropConfig, backbone.record["crop"])
     if asked not in (None, own):
         raise ValueError(

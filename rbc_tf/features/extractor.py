@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from rbc_tf.core import files
 from rbc_tf.features import crops
-from rbc_tf.features.backbones.backbone import Backbone, load_backbone
+from rbc_tf.features.backbone import Backbone, load_backbone
 from rbc_tf.graphs import frozen
 
 # Patches at a time, by default.

@@ -1,4 +1,4 @@
-"""Trains ResNet-50 on labelled patches, from given weights or from scratch: Keras alone.
+"""Trains a backbone on labelled patches, from given weights or from scratch: Keras alone.
 
 Not in the paper, whose ResNet-50 is frozen as ImageNet left it; cells look little like what
 ImageNet shows. The loop calls Keras and NumPy only and so runs on any backend of Keras
@@ -15,8 +15,10 @@ from absl import logging
 
 from rbc_tf.core import files
 from rbc_tf.core.fingerprint import Fingerprint
+from rbc_tf.features import backbone_spec
 from rbc_tf.features.augmentation import AugmentationConfig, augment
-from rbc_tf.features.backbones import resnet50 as resnet
+from rbc_tf.features.backbone import hash_of_weights
+from rbc_tf.features.backbone_spec import BackboneSpec
 from rbc_tf.features.masked_loss import masked_cross_entropy, positive_weights, score_logits
 from rbc_tf.features.patch_archive import PatchArchive
 
@@ -112,6 +114,7 @@ def finetune(
     config: FinetuningConfig,
     start: keras.Model | None,
     work_dir: str | pathlib.Path,
+    backbone: str = backbone_spec.DEFAULT,
 ) -> tuple[keras.Model, list[dict]]:
     """Trains, and gives the backbone of the epoch with the best mean AUC on validation patches.
 
@@ -121,24 +124,26 @@ def finetune(
         train, validation: patches cut alike, of different groups.
         start: a backbone to begin with (RGB patches -> features); None: from scratch.
         work_dir: for the state of the training, curves and history.
+        backbone: name of the network, one of `backbone_spec.names()`.
 
     Returns:
-        backbone, float32, RGB patches -> features [N, 2048]; and per epoch a mapping with
+        backbone, float32, RGB patches -> features [N, D]; and per epoch a mapping with
         `epoch`, `loss`, `validation_loss`, `mean_auc` and `auc` by type (None where validation
         patches lack the type).
 
     Raises:
         ValueError: the archives do not belong together, or `work_dir` holds another training.
     """
-    _check_archives(train, validation)
+    spec = backbone_spec.find(backbone)
+    _check_archives(train, validation, spec)
     work_dir = pathlib.Path(work_dir)
     work_dir.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(config.seed)
     size = train.patches.shape[1]
-    model = _training_model(size, train.labels.shape[1], config)
+    model = _training_model(spec, size, train.labels.shape[1], config)
     if start is not None:
         model.get_layer("backbone").set_weights(start.get_weights())
-    _check_state(work_dir, train, validation, config, start)
+    _check_state(work_dir, train, validation, config, start, backbone)
     history = _load_history(work_dir)
     batches = AugmentedBatches(train, config, first_epoch=len(history))
     weights = positive_weights(train.labels, config.largest_weight)
@@ -154,7 +159,7 @@ def finetune(
         keras.callbacks.BackupAndRestore(str(work_dir / _STATE), delete_checkpoint=False),
     ]
     model.fit(batches, epochs=config.epochs, callbacks=callbacks, verbose=0)
-    trained = resnet.with_preprocessing(resnet.build_resnet50(size))
+    trained = spec.with_preprocessing(spec.build(size))
     model.load_weights(work_dir / _BEST)
     trained.set_weights(model.get_layer("backbone").get_weights())
     return trained, history
@@ -222,15 +227,17 @@ def _mean_auc(entry: dict) -> float:
     return -1.0 if entry["mean_auc"] is None else entry["mean_auc"]
 
 
-def _training_model(size: int, num_types: int, config: FinetuningConfig) -> keras.Model:
+def _training_model(
+    spec: BackboneSpec, size: int, num_types: int, config: FinetuningConfig
+) -> keras.Model:
     before = keras.mixed_precision.dtype_policy()
     keras.mixed_precision.set_dtype_policy(config.precision)
     try:
-        network = resnet.build_resnet50(size)
+        network = spec.build(size)
         for layer in network.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.momentum = config.norm_momentum
-        backbone = resnet.with_preprocessing(network)
+        backbone = spec.with_preprocessing(network)
         # The backbone stays one layer, so that its weights can be taken out again.
         patches = keras.Input((size, size, 3))
         values = keras.layers.Dropout(config.dropout, seed=config.seed)(backbone(patches))
@@ -255,16 +262,18 @@ def _optimizer(config: FinetuningConfig, steps_per_epoch: int) -> keras.optimize
     return optimizer
 
 
-def _check_state(work_dir, train, validation, config, start) -> None:
+def _check_state(work_dir, train, validation, config, start, backbone: str) -> None:
     """Records in `work_dir` what is trained there; raises where that is something else."""
     values = {
         "config": dataclasses.asdict(config),
-        "start": resnet.hash_of_weights(start) if start is not None else None,
+        "start": hash_of_weights(start) if start is not None else None,
         "patches": [
             files.sha256_of_bytes(archive.patches.tobytes(), archive.labels.tobytes())
             for archive in (train, validation)
         ],
     }
+    if backbone != backbone_spec.UNNAMED:
+        values["backbone"] = backbone
     fingerprint = Fingerprint(values)
     for name in (_FINGERPRINT, _OLD_FINGERPRINT):
         if (work_dir / name).exists():
@@ -282,7 +291,14 @@ def _load_history(work_dir: pathlib.Path) -> list[dict]:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def _check_archives(train: PatchArchive, validation: PatchArchive) -> None:
+def _check_archives(train: PatchArchive, validation: PatchArchive, spec: BackboneSpec) -> None:
+    spec.check_patch_size(train.patches.shape[1])
+    fill = train.about["crop"].get("fill", backbone_spec.find(backbone_spec.UNNAMED).fill)
+    if list(fill) != list(spec.fill):
+        raise ValueError(
+            f"Patches for {spec.title} must be filled with {list(spec.fill)}. "
+            f"Received: {list(fill)}. Cut them again with this backbone"
+        )
     for key in ("types", "crop", "regions"):
         if train.about[key] != validation.about[key]:
             raise ValueError(

@@ -7,10 +7,10 @@ limit.
 
 import keras
 import numpy as np
-from sklearn import metrics
 
 from rbc_tf.core.types import ABSENT, PRESENT, UNKNOWN
 from rbc_tf.features.patch_archive import PatchArchive
+from rbc_tf.metrics.multilabel import known_auc
 
 
 def positive_weights(labels: np.ndarray, largest: float) -> np.ndarray:
@@ -45,13 +45,10 @@ def score_logits(logits: np.ndarray, archive: PatchArchive, weights: np.ndarray)
     )
     auc = {}
     for t, name in enumerate(archive.about["types"]):
-        known = labels[:, t] != UNKNOWN
-        present = labels[known, t] == PRESENT
-        mixed = present.any() and not present.all()
-        auc[name] = float(metrics.roc_auc_score(present, logits[known, t])) if mixed else None
-    told = [value for value in auc.values() if value is not None]
+        auc[name] = known_auc(labels[:, t], logits[:, t])
+    defined = [value for value in auc.values() if value is not None]
     return {
         "validation_loss": float(np.mean(keras.ops.convert_to_numpy(loss))),
-        "mean_auc": float(np.mean(told)) if told else None,
+        "mean_auc": float(np.mean(defined)) if defined else None,
         "auc": auc,
     }

@@ -7,7 +7,7 @@ import numpy as np
 
 from rbc_tf.core.types import FeatureTable
 from rbc_tf.features import cache
-from rbc_tf.features.backbones.backbone import read_record
+from rbc_tf.features.backbone import read_record
 
 _LISTED = 5
 
@@ -17,7 +17,7 @@ def check_unseen(features_dir: str | pathlib.Path, table: FeatureTable) -> None:
 
     One image that took part, in training or in choosing the epoch, rules out its whole group.
     Images are compared by content, so that renaming hides nothing. Backbones that were not
-    fine-tuned by rbc_tf have seen nothing of the dataset, as far as can be told.
+    fine-tuned by rbc_tf have seen nothing of the dataset, as far as is known.
 
     Args:
         features_dir: the feature cache.

@@ -185,7 +185,7 @@ def run_numbers(sources: FigureSources) -> dict:
         "crop_mode": manifest.crop.mode,
         "patch_size": manifest.crop.size,
         "window": manifest.crop.window,
-        "network": "ResNet-50",
+        "network": manifest.network.title,
         "backbone": pathlib.PurePath(manifest.backbone).name,  # its folder is nobody's business
         "feature_dim": provenance.features.settings.get("feature_dim"),
         "hidden_units": provenance.classifier.get("heads", {}).get("hidden_units"),

@@ -12,8 +12,8 @@ from rbc_tf.core.cell_types import CellTypes
 from rbc_tf.core.types import PRESENT, FeatureTable
 from rbc_tf.detection import record
 from rbc_tf.detection.record import DetectorRecord
-from rbc_tf.features import cache
-from rbc_tf.features.backbones.backbone import read_record
+from rbc_tf.features import backbone_spec, cache
+from rbc_tf.features.backbone import read_record
 from rbc_tf.features.crops import CropConfig
 from rbc_tf.inference import bundle as bundles
 from rbc_tf.manifest.manifest import Manifest
@@ -22,6 +22,7 @@ from rbc_tf.manifest.records import (
     DataRecord,
     FeaturesRecord,
     Metrics,
+    Network,
     Provenance,
     SplitCounts,
 )
@@ -81,6 +82,11 @@ def export_bundle(
         score_threshold=score_threshold,
         abnormal_threshold=PLAIN_THRESHOLD,
         backbone=fingerprint.weights,
+        network=Network(
+            fingerprint.backbone,
+            backbone_spec.find(fingerprint.backbone).title,
+            fingerprint.settings["feature_dim"],
+        ),
         metrics=_metrics(detector_record, classifier.record),
         provenance=Provenance(
             detector=detector_record,

@@ -3,7 +3,7 @@
     manifest.json      format version, hashes of all files, cell types, settings, metrics
     MODEL_CARD.md      the same for people: data, metrics, thresholds, intended use, limits
     detector/          SavedModel: image to boxes
-    backbone.keras     ResNet-50: patch to features
+    backbone.keras     patch to features
     classifier/        features to one probability per type, and of abnormality
 
 Nothing in it is a pickle: loading a bundle runs no code of whoever made it.

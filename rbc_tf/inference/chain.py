@@ -10,7 +10,7 @@ from rbc_tf.classification.classifier import Classifier
 from rbc_tf.core.types import AnalyzedRegions, Detections
 from rbc_tf.detection import tiling
 from rbc_tf.detection.predictor import DetectorPredictor
-from rbc_tf.features.backbones import backbone
+from rbc_tf.features import backbone
 from rbc_tf.features.extractor import FeatureExtractor
 from rbc_tf.graphs import frozen
 from rbc_tf.inference import bundle as bundles

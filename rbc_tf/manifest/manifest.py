@@ -9,7 +9,7 @@ from rbc_tf.core import score as score_lib
 from rbc_tf.core.cell_types import CellTypes
 from rbc_tf.features.crops import CropConfig
 from rbc_tf.manifest import earlier
-from rbc_tf.manifest.records import Metrics, Provenance
+from rbc_tf.manifest.records import Metrics, Network, Provenance
 
 FORMAT = "rbc_tf bundle"
 FORMAT_VERSION = 3
@@ -28,6 +28,7 @@ class Manifest:
         score_threshold: detections below are dropped.
         abnormal_threshold: abnormal probability above which a region is predicted abnormal.
         backbone: where the backbone's weights come from ('random' says so here).
+        network: which network makes the features.
         metrics: scores at the time of training, by part, and those on held-out images.
         provenance: config, seeds and input hashes of each part, and what data they come from.
         versions: of the packages that made it.
@@ -41,6 +42,7 @@ class Manifest:
     score_threshold: float = 0.5
     abnormal_threshold: float = 0.5
     backbone: str = ""
+    network: Network = Network()
     metrics: Metrics = dataclasses.field(default_factory=Metrics)
     provenance: Provenance = dataclasses.field(default_factory=Provenance)
     versions: dict = dataclasses.field(default_factory=files.versions)
@@ -89,6 +91,7 @@ def to_json(manifest: Manifest) -> dict:
         "score_threshold": manifest.score_threshold,
         "abnormal_threshold": manifest.abnormal_threshold,
         "backbone": manifest.backbone,
+        "network": config.to_dict(manifest.network),
         "metrics": _metrics_to_json(manifest.metrics),
         "provenance": {
             **config.to_dict(manifest.provenance),
@@ -123,6 +126,7 @@ def from_json(content: Mapping) -> Manifest:
         score_threshold=content["score_threshold"],
         abnormal_threshold=content["abnormal_threshold"],
         backbone=content["backbone"],
+        network=config.from_dict(Network, content.get("network", {}), ignore_unknown=True),
         metrics=_metrics_from_json(content["metrics"]),
         provenance=config.from_dict(Provenance, content["provenance"], ignore_unknown=True),
         versions=content["versions"],

@@ -174,6 +174,20 @@ class DataRecord:
 
 
 @dataclasses.dataclass(frozen=True)
+class Network:
+    """Which network makes the features; where nothing is written, what rbc_tf 0.1.0 had.
+
+    Attributes:
+        name, title: as in `features.backbone_spec`.
+        feature_dim: values per patch; None where not recorded.
+    """
+
+    name: str = "resnet50"
+    title: str = "ResNet-50"
+    feature_dim: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class BackboneRecord:
     """How a backbone was fine-tuned.
 

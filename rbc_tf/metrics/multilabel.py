@@ -100,3 +100,19 @@ def roc_auc(labels: np.ndarray, scores: np.ndarray) -> float | None:
     if len(np.unique(labels)) < 2:
         return None
     return float(metrics.roc_auc_score(labels, scores))
+
+
+def known_auc(labels: np.ndarray, scores: np.ndarray) -> float | None:
+    """`roc_auc` over the rows where labels int8 [N] are known."""
+    known = labels != UNKNOWN
+    return roc_auc(labels[known] == PRESENT, scores[known])
+
+
+def known_cross_entropy(labels: np.ndarray, logits: np.ndarray) -> float:
+    """Mean cross-entropy of logits [N] where labels int8 [N] are known; nan if none is."""
+    known = labels != UNKNOWN
+    if not known.any():
+        return float("nan")
+    logits = logits.astype(np.float64)
+    entropies = np.logaddexp(0, logits) - logits * (labels == PRESENT)
+    return float(np.where(known, entropies, 0).sum() / known.sum())

@@ -109,7 +109,7 @@ def _detector(manifest: Manifest) -> str:
 def _features(manifest: Manifest) -> str:
     record = manifest.provenance.backbone
     weights = manifest.backbone or NOT_RECORDED
-    text = f"ResNet-50, weights `{weights}`"
+    text = f"{manifest.network.title}, weights `{weights}`"
     if record is not None:
         patches = count(record.num_patches.get("train"), "patch", "patches")
         kind = (record.regions or NOT_RECORDED).replace("_", "-")

@@ -8,7 +8,7 @@ from benchmarks import plot, run, tables
 from benchmarks.measurement import Measurement
 from benchmarks.settings import Settings
 from benchmarks.stages import features
-from rbc_tf.features.backbones import resnet50 as resnet
+from rbc_tf.features.backbones import resnet50
 
 _ROWS = [
     Measurement("machine", "float32", 8, "row", (1.0,), gflop=100.0),
@@ -53,7 +53,7 @@ def test_plot_has_only_what_grows(tmp_path):
 
 def test_arithmetic_of_resnet_50():
     # He et al. 2015, table 1: 3.8e9 multiplications with additions in the convolutions.
-    assert features.gflop_per_patch(resnet.build_resnet50(224)) == pytest.approx(2 * 3.86, rel=0.01)
+    assert features.gflop_per_patch(resnet50.build(224)) == pytest.approx(2 * 3.86, rel=0.01)
 
 
 def test_run_keeps_what_earlier_runs_measured(tmp_path, monkeypatch):

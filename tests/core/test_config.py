@@ -62,3 +62,19 @@ def test_a_file_of_that_name_is_taken_before_the_shipped_one(tmp_path, monkeypat
 def test_other_names_are_answered_with_those_there_are(name):
     with pytest.raises(FileNotFoundError, match=rf"chula_r101.*Received: {name}.*demo_r18_fpn\?"):
         config.find(name)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Grown:
+    steps: int = 3
+    colour: tuple[float, float] = dataclasses.field(default=(1, 2), metadata=config.ADDED_LATER)
+    inner: _Settings = _Settings()
+
+
+def test_a_field_that_came_later_is_written_only_where_it_differs():
+    before = {"steps": 3, "inner": {"rate": 0.1, "steps": 3, "names": ["a"]}}
+    assert config.to_dict(_Grown()) == before
+    assert config.from_dict(_Grown, before) == _Grown()
+    grown = _Grown(colour=(5.0, 6.0))
+    assert config.to_dict(grown) == {**before, "colour": [5.0, 6.0]}
+    assert config.from_dict(_Grown, config.to_dict(grown)) == grown

@@ -29,7 +29,7 @@ REGIONS = [
 ]
 
 
-def load_mean_colour(weights, patch_size, seed):
+def load_mean_colour(weights, patch_size, seed, name):
     """Its features are known without the software."""
     return builders.pooling_backbone(np.eye(3) * (1 + seed), patch_size)
 
@@ -48,14 +48,18 @@ def write_regions(root, regions):
     files.write_csv(root / "regions.csv", REGIONS_HEADER, rows)
 
 
-@pytest.fixture
-def dataset(tmp_path):
+def write_dataset(root):
     return builders.write_dataset(
-        tmp_path / "dataset",
+        root,
         {name: builders.noise_image(50, 60, seed) for seed, name in enumerate("abc")},
         splits=[("a", "slide", "train"), ("b", "other", "test")],
         regions=REGIONS,
     )
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    return write_dataset(tmp_path / "dataset")
 
 
 @pytest.fixture
@@ -110,6 +114,27 @@ def test_records_can_be_read_by_others(dataset, features):
     assert [e.features.feature["image"].bytes_list.value[0] for e in examples] == [b"a", b"a"]
     assert list(examples[1].features.feature["box"].float_list.value) == [10.5, 20, 40, 50]
     assert len(examples[1].features.feature["features"].float_list.value) == 3
+
+
+def test_settings_are_those_of_the_first_version(dataset, features):
+    """Of ResNet-50 in float32 as rbc_tf 0.1.0 wrote them, so that its caches are not stale."""
+    table = extract_features(dataset, features, CONFIG)
+    settings = cache.load_fingerprint(features).settings
+    assert len(settings.pop("weights_sha256")) == 64
+    assert settings == {
+        "format_version": 1,
+        "crop_version": 1,
+        "crop": {
+            "mode": "stretch",
+            "size": 32,
+            "context": 0.0,
+            "window": None,
+            "supersample": 1,
+        },
+        "regions": {"connectivity": 8, "min_area": 30},
+        "feature_dim": table.features.shape[1],
+    }
+    assert cache.load_fingerprint(features).backbone == "resnet50"
 
 
 def test_second_run_reuses_everything(dataset, features, monkeypatch):

@@ -6,8 +6,7 @@ import pytest
 
 from rbc_tf.core.fingerprint import StaleError
 from rbc_tf.features import finetuning
-from rbc_tf.features.backbones import resnet50 as resnet
-from rbc_tf.features.backbones.backbone import Backbone, load_backbone
+from rbc_tf.features.backbone import Backbone, hash_of_weights, load_backbone
 from rbc_tf.features.crops import CropConfig
 from rbc_tf.features.finetuning import AugmentedBatches, FinetuningConfig, finetune, make_record
 from rbc_tf.features.patch_archive import ArchiveError, PatchArchive
@@ -126,8 +125,8 @@ def test_work_of_another_training_is_not_taken_up(train, validation, tmp_path):
         finetune(train, validation, dataclasses.replace(one, seed=1), None, tmp_path)
 
 
-def test_given_weights_are_where_it_begins(train, validation, tmp_path):
-    start = resnet.with_preprocessing(resnet.build_resnet50(32))
+def test_given_weights_are_where_it_begins(train, validation, tmp_path, tiny_resnet50):
+    start = tiny_resnet50.with_preprocessing(tiny_resnet50.build(32))
     still = dataclasses.replace(CONFIG, epochs=1, learning_rate=1e-12, weight_decay=0.0)
     model, _ = finetune(train, validation, still, start, tmp_path)
     learnt = slice(4)  # kernel, bias, gamma, beta; the averages after them follow the patches
@@ -137,9 +136,9 @@ def test_given_weights_are_where_it_begins(train, validation, tmp_path):
         np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-def test_normalisation_follows_as_fast_as_asked(train, validation, tmp_path):
+def test_normalisation_follows_as_fast_as_asked(train, validation, tmp_path, tiny_resnet50):
     # At a momentum of 0 the moving average is the mean of the last batch, whatever it began with.
-    start = resnet.with_preprocessing(resnet.build_resnet50(32))
+    start = tiny_resnet50.with_preprocessing(tiny_resnet50.build(32))
     weights = start.get_weights()
     weights[4] += 1e6  # kernel, bias, gamma, beta, moving mean, moving variance
     start.set_weights(weights)
@@ -166,7 +165,7 @@ def test_archives_that_do_not_belong_together_are_refused(train, validation, tmp
         finetune(train, dataclasses.replace(validation, about=about), CONFIG, None, tmp_path)
 
 
-def test_record_travels_in_the_file(train, validation, tmp_path):
+def test_record_travels_in_the_file(train, validation, tmp_path, tiny_resnet50):
     history = [
         {"epoch": 1, "mean_auc": 0.7},
         {"epoch": 2, "mean_auc": 0.9},
@@ -176,12 +175,12 @@ def test_record_travels_in_the_file(train, validation, tmp_path):
     assert record["best"]["epoch"] == 2
     assert record["images"]["validation2"] == "hash of validation2"
     assert len(record["images"]) == 6
-    model = resnet.with_preprocessing(resnet.build_resnet50(32))
-    Backbone(model, resnet.hash_of_weights(model), record).save(tmp_path / "b.keras")
+    model = tiny_resnet50.with_preprocessing(tiny_resnet50.build(32))
+    Backbone(model, record).save(tmp_path / "b.keras")
     loaded = load_backbone(str(tmp_path / "b.keras"))
     assert loaded.record["crop"] == CROP
     assert loaded.record["config"]["epochs"] == 4
-    assert loaded.weights_sha256 == resnet.hash_of_weights(model)
+    assert loaded.weights_sha256 == hash_of_weights(model)
     loaded.save(tmp_path / "again.keras")
     assert load_backbone(str(tmp_path / "again.keras"), 32).record == loaded.record
 

@@ -5,7 +5,7 @@ import pytest
 
 from rbc_tf.core import image_io
 from rbc_tf.features import cache
-from rbc_tf.features.backbones import backbone
+from rbc_tf.features import backbone
 from rbc_tf.features.collect_patches import collect_patches
 from rbc_tf.features.crops import CropConfig, cut_patches
 from rbc_tf.features.extract import ExtractionConfig, extract_features
@@ -50,7 +50,7 @@ def finetuned(dataset, folder, regions="single_cell"):
     archives = [collect_patches(dataset, split, CROP, regions) for split in ("train", "validation")]
     record = make_record(*archives, FinetuningConfig(), [{"epoch": 1, "mean_auc": 0.5}])
     plain = backbone.load_backbone("random", CROP.size)
-    backbone.Backbone(plain.model, plain.weights_sha256, record).save(folder / "fine.keras")
+    backbone.Backbone(plain.model, record).save(folder / "fine.keras")
     return str(folder / "fine.keras")
 
 

@@ -10,7 +10,7 @@ from rbc_tf.core.cell_types import PAPER
 from rbc_tf.features.crops import CropConfig
 from rbc_tf.inference import bundle as bundles
 from rbc_tf.manifest.manifest import Manifest
-from rbc_tf.manifest.records import Metrics
+from rbc_tf.manifest.records import Metrics, Network
 from tests import builders
 
 
@@ -30,6 +30,7 @@ def manifest():
         threshold_objective="f1",
         score_threshold=0.7,
         backbone="random",
+        network=Network("net", "Net 7", 9),
         metrics=Metrics(detector_validation={"AP50": 0.9}),
     )
 
@@ -56,7 +57,7 @@ def _calibration(**changes):
 def test_a_bundle_comes_back(folder, manifest):
     loaded = bundles.load_bundle(folder)
     assert loaded.manifest.created
-    for name in ("cell_types", "crop", "score_threshold", "backbone", "metrics"):
+    for name in ("cell_types", "crop", "score_threshold", "backbone", "network", "metrics"):
         assert getattr(loaded.manifest, name) == getattr(manifest, name)
     # To the last digit: a threshold lies halfway between two probabilities.
     assert loaded.manifest.calibration == manifest.calibration
@@ -82,6 +83,14 @@ def test_bundles_without_a_card_are_read(folder):
     del files["MODEL_CARD.md"]
     _edit(folder, files=files)
     assert bundles.load_bundle(folder).manifest.backbone == "random"
+
+
+def test_bundles_that_name_no_network_have_resnet50(folder):
+    """As rbc_tf 0.1.0 wrote them."""
+    content = json.loads((folder / bundles.MANIFEST).read_text())
+    del content["network"]
+    (folder / bundles.MANIFEST).write_text(json.dumps(content))
+    assert bundles.load_bundle(folder).manifest.network == Network("resnet50", "ResNet-50")
 
 
 def test_another_manifest_comes_with_another_card(folder):

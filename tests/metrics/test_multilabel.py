@@ -50,3 +50,21 @@ def test_wilson_against_published_values():
     assert intervals.wilson(0, 0) == (0.0, 1.0)
     with pytest.raises(ValueError, match="between"):
         intervals.wilson(3, 2)
+
+
+def test_cross_entropy_by_hand():
+    labels = np.array([[1, 0, -1], [0, -1, -1]], np.int8)
+    logits = np.array([[0.0, 0.0, 5.0], [np.log(3), 9.0, 5.0]])
+    # Type 0: -ln 0.5 and -ln(1 - 3/4), so (ln 2 + ln 4) / 2 = 1.5 ln 2.
+    # Type 1: the unknown row left out, ln 2. Type 2: nothing known.
+    found = [multilabel.known_cross_entropy(labels[:, t], logits[:, t]) for t in range(3)]
+    np.testing.assert_allclose(found, [1.5 * np.log(2), np.log(2), np.nan])
+
+
+def test_auc_leaves_unknown_rows_out():
+    scores = np.array([0.1, 0.4, 0.3, 0.9, 0.0])
+    assert multilabel.known_auc(np.array([0, 1, 1, -1, -1], np.int8), scores) == 1
+    # Pairs: 0.1 < 0.4, 0.1 > 0.0, 0.3 < 0.4, 0.3 > 0.0.
+    assert multilabel.known_auc(np.array([1, 0, 1, -1, 0], np.int8), scores) == pytest.approx(2 / 4)
+    assert multilabel.known_auc(np.array([1, 1, 1, -1, -1], np.int8), scores) is None
+    assert multilabel.known_auc(np.array([-1] * 5, np.int8), scores) is None

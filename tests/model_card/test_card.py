@@ -223,6 +223,13 @@ def test_random_weights_are_warned_of_on_top():
     assert "judging samples" not in _render(_full())
 
 
+def test_the_network_is_the_bundle_s_own():
+    assert "ResNet-50, weights" in _render(_full())  # a bundle of 0.1.0, which names none
+    text = _render(_full() | {"network": {"name": "net", "title": "Net 7", "feature_dim": 9}})
+    assert "Net 7, weights" in text
+    assert "ResNet" not in text
+
+
 def test_a_fine_tuned_backbone_says_on_what():
     manifest = _full() | {"backbone": "backbone.keras"}
     manifest["provenance"]["backbone"] = {

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from rbc_tf.classification.heads import load_heads
 from rbc_tf.classification.training import train_heads
+from rbc_tf.core import config as config_lib
 from rbc_tf.core import files, image_io
 from rbc_tf.core.fingerprint import Fingerprint
 from rbc_tf.core.types import PRESENT, FeatureTable, Sample
@@ -106,7 +107,7 @@ class _Jobs:
         tables = [self._single_cells(split) for split in _FIT_SPLITS]
         return {
             "config": dataclasses.asdict(self._config.cnn),
-            "crop": dataclasses.asdict(self._crop),
+            "crop": config_lib.to_dict(self._crop),
             "patches_sha256": files.sha256_of_json([self._rows(table) for table in tables]),
         }
 

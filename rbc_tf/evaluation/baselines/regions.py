@@ -19,7 +19,7 @@ from rbc_tf.evaluation.baselines.models import Models
 from rbc_tf.evaluation.baselines.scores import ComparedRegions
 from rbc_tf.evaluation.baselines.settings import BaselinesConfig
 from rbc_tf.evaluation.baselines.watershed import separate
-from rbc_tf.features.backbones.backbone import load_backbone
+from rbc_tf.features.backbone import load_backbone
 from rbc_tf.features.cache import BACKBONE_FILE
 from rbc_tf.features.crops import cut_patches
 from rbc_tf.features.extractor import FeatureExtractor

@@ -1,1 +1,1 @@
-"""The networks that make features of patches."""
+"""The networks that make features of patches: a module each, and nothing else here."""

@@ -1,19 +1,17 @@
-"""ResNet-50 in Keras alone, on whichever backend Keras runs.
+"""ResNet-50, the paper's (Features): pre-trained on ImageNet, 2048 values of a patch.
 
-Nothing here calls TensorFlow, so that a backbone can be trained where only another backend has the
-accelerator.
+The paper takes the output of the last convolution layer. The pooling is not named: global average
+here.
 """
-
-import hashlib
 
 import keras
 import numpy as np
 
-# RGB, 0 to 255: what the Keras application's preprocessing of ResNet-50 subtracts.
-IMAGENET_MEAN = (123.68, 116.779, 103.939)
+from rbc_tf.features.backbone_spec import BackboneSpec
 
-# ResNet-50 divides the sides by 32 on its way to the last convolution.
-SMALLEST_PATCH = 32
+# RGB, 0 to 255: what the Keras application's preprocessing of ResNet-50 subtracts. A patch is
+# filled with it because it becomes 0, which is also what the convolutions pad with.
+IMAGENET_MEAN = (123.68, 116.779, 103.939)
 
 
 @keras.saving.register_keras_serializable(package="rbc_tf")
@@ -31,30 +29,26 @@ class CaffePreprocessing(keras.layers.Layer):
         return input_shape
 
 
-def build_resnet50(patch_size: int, weights: str | None = None) -> keras.Model:
+def build(patch_size: int, weights: str | None = None) -> keras.Model:
     """Preprocessed BGR [N, size, size, 3] -> [N, 2048], the average of the last convolution."""
     return keras.applications.ResNet50(
         include_top=False, weights=weights, input_shape=(patch_size, patch_size, 3), pooling="avg"
     )
 
 
-def with_preprocessing(resnet: keras.Model) -> keras.Model:
-    """RGB patches, 0 to 255 -> features: the form in which backbones are saved and used."""
-    patches = keras.Input(resnet.input_shape[1:], name="patches")
-    # Half precision, where a policy asks for it, begins after this: pixels need their 8 bits.
-    preprocessed = CaffePreprocessing(name="preprocessing", dtype="float32")(patches)
-    features = resnet(preprocessed)
-    return keras.Model(patches, features, name="backbone")
+def build_imagenet(patch_size: int) -> keras.Model:
+    """`build` with the weights that Keras downloads."""
+    return build(patch_size, "imagenet")
 
 
-def randomise(resnet: keras.Model, seed: int) -> None:
+def randomise(network: keras.Model, seed: int) -> None:
     """He-normal kernels from a generator of our own: no global random state is touched.
 
     The first normalisation divides by the spread of pixel values, and the last one of each
     residual branch scales it by 1/4, so that features are about as large as trained ones.
     """
     generator = np.random.default_rng(seed)
-    for layer in resnet.layers:
+    for layer in network.layers:
         if isinstance(layer, keras.layers.Conv2D):
             kernel, bias = layer.get_weights()
             spread = np.sqrt(2 / np.prod(kernel.shape[:3]))
@@ -66,11 +60,19 @@ def randomise(resnet: keras.Model, seed: int) -> None:
             layer.gamma.assign(np.full(layer.gamma.shape, 0.25))
 
 
-def hash_of_weights(model: keras.Model) -> str:
-    """sha256 over shapes, dtypes and values of all weights in the order of the model."""
-    digest = hashlib.sha256()
-    for variable in model.weights:
-        value = np.ascontiguousarray(keras.ops.convert_to_numpy(variable))
-        digest.update(f"{value.shape}{value.dtype}".encode())
-        digest.update(value)
-    return digest.hexdigest()
+BACKBONE = BackboneSpec(
+    name="resnet50",
+    title="ResNet-50",
+    source="He et al., 'Deep Residual Learning for Image Recognition', CVPR 2016; Keras's weights",
+    feature_dim=2048,
+    patch_size=224,
+    smallest_patch=32,  # the sides are divided by 32 on the way to the last convolution
+    fill=IMAGENET_MEAN,
+    preprocessing=CaffePreprocessing,
+    build=build,
+    randomise=randomise,
+    readers={".h5": lambda network, path: network.load_weights(path)},
+    weights_file="the weights of a Keras ResNet50 without its top, such as "
+    "`resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5`",
+    build_imagenet=build_imagenet,
+)
