@@ -46,17 +46,16 @@ step "$PYTHON" tools/evaluate_detector.py --detector_dir="$run/detector_export" 
 
 # Backbones: three ways to cut patches, each for four passes; the best is trained for longer, under
 # strongly varied light and stain.
-short='{epochs: 4, precision: mixed_bfloat16}'
-long='{epochs: 16, precision: mixed_bfloat16,
-  augmentation: {stain: 0.25, light: 25.0, contrast: 0.35}}'
+short=classifier_configs/chula_short_backbone.yaml
+long=classifier_configs/chula_long_backbone.yaml
 finetune() {
   step "$PYTHON" tools/finetune_backbone.py --dataset_dir="$run/data" --patch_size=64 "$@"
 }
-finetune --output_dir="$run/backbone_stretch" --crop_mode=stretch --params_override="$short"
-finetune --output_dir="$run/backbone_letterbox" --crop_mode=letterbox --params_override="$short"
+finetune --output_dir="$run/backbone_stretch" --crop_mode=stretch --config_file="$short"
+finetune --output_dir="$run/backbone_letterbox" --crop_mode=letterbox --config_file="$short"
 finetune --output_dir="$run/backbone_fixed_scale" --crop_mode=fixed_scale --window=80 \
-  --params_override="$short"
-finetune --output_dir="$run/backbone" --crop_mode=letterbox --params_override="$long"
+  --config_file="$short"
+finetune --output_dir="$run/backbone" --crop_mode=letterbox --config_file="$long"
 
 # Features, and the heads that serve best on validation images.
 for name in stretch letterbox fixed_scale; do
@@ -68,7 +67,7 @@ step "$PYTHON" tools/extract_features.py --dataset_dir="$run/data" \
 step "$PYTHON" tools/extract_features.py --dataset_dir="$run/data" \
   --features_dir="$run/features" --weights="$run/backbone/backbone.keras"
 of_128='hidden_units: 128, learning_rate: 3e-4, batch_size: 64, l2: 1e-3, max_epochs: 30, patience: 6'
-chosen="{$of_128, standardise: true}"
+chosen=classifier_configs/chula_heads.yaml
 step "$PYTHON" tools/compare_features.py --features_dir="$run/features_random" \
   --features_dir="$run/features_stretch" --features_dir="$run/features_letterbox" \
   --features_dir="$run/features_fixed_scale" --features_dir="$run/features" \
@@ -85,11 +84,11 @@ step "$PYTHON" tools/compare_features.py --features_dir="$run/features" \
 # Table 1. The images that the backbone knows teach too, and are never scored.
 step "$PYTHON" tools/cross_validate.py --features_dir="$run/features" --splits=test \
   --teaching_splits=train,validation --output_dir="$run/table1" \
-  --params_override="{heads: $chosen, folds: {num_folds: 3}}"
+  --config_file="$chosen" --params_override='{folds: {num_folds: 3}}'
 
 # One classifier with its calibration, the bundle and the whole chain.
 step "$PYTHON" tools/train_classifier.py --features_dir="$run/features" \
-  --output_dir="$run/classifier" --params_override="{heads: $chosen}"
+  --output_dir="$run/classifier" --config_file="$chosen"
 step "$PYTHON" tools/evaluate_classifier.py --features_dir="$run/features" \
   --classifier_dir="$run/classifier" --output_dir="$run/classifier_scores"
 step "$PYTHON" tools/export_bundle.py --detector_dir="$run/detector_export" \
@@ -100,7 +99,7 @@ step "$PYTHON" tools/evaluate.py --bundle_dir="$run/bundle" --dataset_dir="$run/
 # Baselines, on the same images.
 step "$PYTHON" tools/compare_baselines.py --dataset_dir="$run/data" \
   --features_dir="$run/features" --output_dir="$run/baselines" \
-  --params_override="{heads: $chosen}"
+  --config_file="$chosen"
 
 # The paper's figures.
 step "$PYTHON" tools/make_figures.py --dataset_dir="$run/data" --bundle_dir="$run/bundle" \

@@ -6,9 +6,6 @@ cd "$(dirname "$0")/.."
 PYTHON="${PYTHON:-python}"
 run="${1:-demo_run}"
 config=object_detection_configs/demo_r18_fpn.yaml
-# The paper's learning rate of 1e-5 wants hundreds of epochs; random features want scaling.
-classifier_settings='{heads: {learning_rate: 3e-4, l2: 1e-3, batch_size: 64, max_epochs: 40,
-  patience: 6, standardise: true}, folds: {num_folds: 3}}'
 
 step() {
   printf '\n== %s\n' "$1"
@@ -39,7 +36,7 @@ step "Features: ResNet-50 with random weights, since the demo downloads none" \
   --features_dir="$run/features" --weights=random --crop_mode=letterbox --patch_size=112
 step "One head per cell type, and gradient boosting for abnormality" \
   "$PYTHON" tools/train_classifier.py --features_dir="$run/features" \
-  --output_dir="$run/classifier" --params_override="$classifier_settings"
+  --output_dir="$run/classifier" --config_file=classifier_configs/demo_heads.yaml
 step "The bundle" \
   "$PYTHON" tools/export_bundle.py --detector_dir="$run/detector/export" \
   --features_dir="$run/features" --classifier_dir="$run/classifier" --output_dir="$run/bundle"

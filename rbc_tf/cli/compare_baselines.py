@@ -12,7 +12,12 @@ REQUIRED = ("dataset_dir", "features_dir", "output_dir")
 _DATASET_DIR = flags.DEFINE_string("dataset_dir", None, "Dataset folder, with splits and masks.")
 _FEATURES_DIR = flags.DEFINE_string("features_dir", None, "Folder of extract-features.")
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder for models and results.")
-_PARAMS_OVERRIDE = flags.DEFINE_string("params_override", "", "Settings as YAML.")
+_CONFIG_FILE = flags.DEFINE_multi_string(
+    "config_file", [], "YAML of settings; may be repeated, later ones win."
+)
+_PARAMS_OVERRIDE = flags.DEFINE_string(
+    "params_override", "", "Settings as YAML; they win over files."
+)
 _OVERWRITE = flags.DEFINE_bool(
     "overwrite", False, "Replace models in the output folder that were made of something else."
 )
@@ -28,7 +33,7 @@ def main() -> None:
         _DATASET_DIR.value,
         _FEATURES_DIR.value,
         _OUTPUT_DIR.value,
-        config_lib.load_layers(BaselinesConfig, params_override=_PARAMS_OVERRIDE.value),
+        config_lib.load_layers(BaselinesConfig, _CONFIG_FILE.value, _PARAMS_OVERRIDE.value),
         _OVERWRITE.value,
     )
     print(baselines_table.console(scores))

@@ -6,8 +6,12 @@ rbc_tf compare-features --features_dir=random --features_dir=finetuned \\
 
 import dataclasses
 import pathlib
+import typing
 
 from absl import flags
+
+if typing.TYPE_CHECKING:
+    from rbc_tf.classification.heads import HeadsConfig
 
 REQUIRED = ("output_dir",)
 
@@ -15,13 +19,14 @@ _FEATURES_DIR = flags.DEFINE_multi_string(
     "features_dir", [], "Folder of extract-features; repeatable."
 )
 _HEADS = flags.DEFINE_multi_string(
-    "heads", ["paper={}"], "NAME=SETTINGS of the heads, as YAML; repeatable."
+    "heads",
+    ["paper={}"],
+    "NAME=SETTINGS of the heads, as YAML, or NAME=FILE of classifier settings; repeatable.",
 )
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder for the tables.")
 
 
 def main() -> None:
-    from rbc_tf.classification.heads import HeadsConfig
     from rbc_tf.core import config as config_lib
     from rbc_tf.core import files, text_table
     from rbc_tf.evaluation.features import run as feature_comparison
@@ -30,10 +35,7 @@ def main() -> None:
 
     if not _FEATURES_DIR.value:
         raise ValueError("--features_dir must be given once or more. Received: none")
-    heads = {
-        name: config_lib.load_layers(HeadsConfig, params_override=values)
-        for name, values in map(_named, _HEADS.value)
-    }
+    heads = {name: _settings(values) for name, values in map(_named, _HEADS.value)}
     scores = feature_comparison.compare_features(_FEATURES_DIR.value, heads)
     best = features.best_of(scores)
     table = feature_table.feature_table(scores, best)
@@ -60,3 +62,13 @@ def _named(setting: str) -> tuple[str, str]:
     if not (name and separator):
         raise ValueError(f"--heads must be NAME=SETTINGS. Received: {setting!r}")
     return name, values
+
+
+def _settings(values: str) -> "HeadsConfig":
+    from rbc_tf.classification.fit import ClassifierConfig
+    from rbc_tf.classification.heads import HeadsConfig
+    from rbc_tf.core import config
+
+    if values.endswith((".yaml", ".yml")):
+        return config.load_layers(ClassifierConfig, [values]).heads
+    return config.load_layers(HeadsConfig, params_override=values)
