@@ -1,1 +1,1 @@
-"""One head per cell type, and the verdict on abnormality."""
+"""One head per cell type, and one model of abnormality."""

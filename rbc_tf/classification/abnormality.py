@@ -209,7 +209,7 @@ def abnormality_labels(labels: np.ndarray, abnormal: Sequence[bool]) -> np.ndarr
 def fit_abnormality(
     probabilities: np.ndarray, labels: np.ndarray, cell_types: CellTypes, config: BoostingConfig
 ) -> AbnormalityModel:
-    """Learns from probabilities [N, T] of networks that did not learn from these patches.
+    """Learns from probabilities [N, T] of heads that did not learn from these patches.
 
     Patches of which it is unknown whether they hold an abnormal cell are left out. Where all
     others are of one class there is nothing to tell apart: the model then has no tree and always

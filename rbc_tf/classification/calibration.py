@@ -1,6 +1,6 @@
-"""Temperatures and thresholds: from the outputs of the networks to probabilities and labels.
+"""Temperatures and thresholds: from the outputs of the heads to probabilities and labels.
 
-Not in the paper, which takes every output as it is and says a type is present above 0.5. Two
+Not in the paper, which takes every output as it is, and a type as present above 0.5. Two
 things are learnt from validation patches, for each type by itself:
 
 A *temperature* T (Guo et al., "On Calibration of Modern Neural Networks", ICML 2017) turns an
@@ -11,12 +11,12 @@ A *threshold* on that probability, by one of three objectives:
 
     exact_match   the share of patches of which every type is right, the paper's headline figure
     f1            the F1 score of each type: for users who look for rare types, which hardly
-                  count in exact match. A type that the network cannot tell is then said to be
-                  present nearly everywhere, which is what F1 rewards (Lipton et al., "Optimal
+                  count in exact match. A type that its head cannot tell is then predicted
+                  nearly everywhere, which is what F1 rewards (Lipton et al., "Optimal
                   Thresholding of Classifiers to Maximize F1 Measure", ECML 2014)
     plain         0.5, the paper's
 
-Which of them are used is for `held_calibration` to say.
+Which of them are used `held_out_calibration` decides.
 """
 
 import dataclasses
@@ -81,7 +81,7 @@ class Calibration:
             )
 
     def apply(self, outputs: np.ndarray) -> np.ndarray:
-        """float32 [N, T], calibrated probabilities of outputs of the networks, [N, T] in [0, 1].
+        """float32 [N, T], calibrated probabilities of outputs of the heads, [N, T] in [0, 1].
 
         What is above 0.5 stays above, and everything else at or below.
         """
@@ -103,7 +103,7 @@ def fit_temperatures(outputs: np.ndarray, labels: np.ndarray) -> tuple[float, ..
     A type keeps 1 where no patch has it, or none lacks it (see `has_both_classes`).
 
     Args:
-        outputs: float [N, T] of the networks for patches that they did not learn from.
+        outputs: float [N, T] of the heads for patches that they did not learn from.
         labels: int8 [N, T]; unknown ones count for nothing.
     """
     fitted = has_both_classes(labels)
@@ -121,7 +121,7 @@ def fit_thresholds(
     A type keeps 0.5 where no patch that counts has it, or none lacks it.
 
     Args:
-        probabilities: float [N, T], calibrated, for patches that the networks did not learn from.
+        probabilities: float [N, T], calibrated, for patches that the heads did not learn from.
         labels: int8 [N, T]; see `rows_for_thresholds` for which count.
         objective: one of OBJECTIVES.
     """

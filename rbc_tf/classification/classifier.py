@@ -27,7 +27,7 @@ class ClassifierError(ValueError):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Classifier:
-    """The networks, what is made of their outputs, and what all was made of.
+    """The heads, what is made of their outputs, and what all was made of.
 
     Attributes:
         cell_types: what the probabilities are of, in order.
@@ -44,18 +44,18 @@ class Classifier:
     record: dict
 
     def predict(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """What is said of patches, from their features [N, D].
+        """Predictions for patches, from their features [N, D].
 
         Returns:
             float32 [N, T], *calibrated* probabilities of the types, and float64 [N], probability
             of any abnormal type. The gradient boosting behind the latter gets the outputs of the
-            networks as they are, which it has learnt from, not the calibrated probabilities.
+            heads as they are, which it has learnt from, not the calibrated probabilities.
         """
         outputs = self.outputs(features)
         return self.calibration.apply(outputs), self.abnormality.predict(outputs)
 
     def outputs(self, features: np.ndarray) -> np.ndarray:
-        """float32 [N, T], the outputs of the networks before calibration, from features [N, D]."""
+        """float32 [N, T], the outputs of the heads before calibration, from features [N, D]."""
         return predict(self.heads, features)
 
     def save(self, folder: str | pathlib.Path) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from absl import logging
-from sklearn import metrics
 
 from rbc_tf.classification.abnormality import (
     AbnormalityModel,
@@ -22,9 +21,9 @@ from rbc_tf.classification.calibration import (
     rows_for_thresholds,
 )
 from rbc_tf.classification.classifier import RECORD_FILE, Classifier, load_record
+from rbc_tf.classification.folds import FoldsConfig, draw_folds, out_of_fold_probabilities
 from rbc_tf.classification.heads import HeadsConfig, predict
-from rbc_tf.classification.held_calibration import HeldCalibration, fit_held_calibration
-from rbc_tf.classification.out_of_fold import FoldsConfig, draw_folds, out_of_fold_probabilities
+from rbc_tf.classification.held_out_calibration import FittedCalibration, fit_calibration
 from rbc_tf.classification.training import train_heads
 from rbc_tf.core import files
 from rbc_tf.core.cell_types import CellTypes
@@ -32,6 +31,7 @@ from rbc_tf.core.fingerprint import Fingerprint
 from rbc_tf.core.types import ABSENT, PRESENT, UNKNOWN, FeatureTable
 from rbc_tf.features import cache
 from rbc_tf.metrics.calibration import expected_calibration_error
+from rbc_tf.metrics.multilabel import known_auc
 
 # Folder for curves in that of the classifier.
 LOGS = "tensorboard"
@@ -39,7 +39,7 @@ LOGS = "tensorboard"
 
 @dataclasses.dataclass(frozen=True)
 class ClassifierConfig:
-    """All settings of a classifier: networks, inner folds, gradient boosting, thresholds."""
+    """All settings of a classifier: heads, inner folds, gradient boosting, thresholds."""
 
     heads: HeadsConfig = dataclasses.field(default_factory=HeadsConfig)
     folds: FoldsConfig = dataclasses.field(default_factory=FoldsConfig)
@@ -54,9 +54,9 @@ def train_classifier(
     config: ClassifierConfig,
     log_dir: str | pathlib.Path | None = None,
 ) -> Classifier:
-    """Trains networks and gradient boosting; scores nothing but on `validation`.
+    """Trains heads and gradient boosting; scores nothing but on `validation`.
 
-    The networks learn from `train` and stop by `validation`, on which temperatures and thresholds
+    The heads learn from `train` and stop by `validation`, on which temperatures and thresholds
     are chosen then; the gradient boosting learns from out-of-fold outputs for `train`. No group
     may be in both.
     """
@@ -64,17 +64,17 @@ def train_classifier(
     names = cell_types.names
     folds = draw_folds(train, config.folds)  # first, since it can refuse
     trained = train_heads(train, validation, names, config.heads, log_dir)
-    held_out = out_of_fold_probabilities(train, names, config.heads, folds)
-    abnormality = fit_abnormality(held_out, train.labels, cell_types, config.boosting)
+    out_of_fold = out_of_fold_probabilities(train, names, config.heads, folds)
+    abnormality = fit_abnormality(out_of_fold, train.labels, cell_types, config.boosting)
     outputs = predict(trained.model, validation.features)
-    held = fit_held_calibration(outputs, validation.labels, validation.groups, config.calibration)
+    fitted = fit_calibration(outputs, validation.labels, validation.groups, config.calibration)
     record = {
         "config": dataclasses.asdict(config),
         "heads": [dataclasses.asdict(report) for report in trained.reports],
         "calibration": {
             "objective": config.calibration.objective,
             "types": _calibration_reports(
-                held, outputs, validation.labels, names, config.calibration.objective
+                fitted, outputs, validation.labels, names, config.calibration.objective
             ),
         },
         "abnormality": _abnormality_report(
@@ -85,7 +85,7 @@ def train_classifier(
         ),
         "versions": files.versions(),
     }
-    return Classifier(cell_types, trained.model, held.calibration, abnormality, record)
+    return Classifier(cell_types, trained.model, fitted.calibration, abnormality, record)
 
 
 def fit_classifier(
@@ -157,7 +157,7 @@ def _hash_of_labels(table: FeatureTable, cell_types: CellTypes) -> str:
 
 
 def _calibration_reports(
-    held: HeldCalibration,
+    fitted: FittedCalibration,
     outputs: np.ndarray,
     labels: np.ndarray,
     names: Sequence[str],
@@ -166,18 +166,18 @@ def _calibration_reports(
     """Per type: on what temperature and threshold were chosen, and what the former does there.
 
     `threshold_patches` counts the patches that thresholds are chosen on; `temperature_held` and
-    `threshold_held` say whether what was tuned did better on groups left out, and so is used.
+    `threshold_held` (their names in files) say whether what was tuned did better on held-out groups, and so is used.
     `ece` is the expected calibration error over patches of which the type is known; None where
     there is none.
     """
     rows = rows_for_thresholds(labels, objective)
-    fitted, threshold_fitted = has_both_classes(labels), has_both_classes(labels[rows])
-    probabilities = held.calibration.apply(outputs)
+    both, both_in_rows = has_both_classes(labels), has_both_classes(labels[rows])
+    probabilities = fitted.calibration.apply(outputs)
     reports = []
     for t, name in enumerate(names):
         known = labels[:, t] != UNKNOWN
         truth = labels[known, t]
-        if not fitted[t]:
+        if not both[t]:
             logging.warning(
                 "Validation does not have patches with and without cell type %s: its temperature "
                 "stays 1 and its threshold 0.5.",
@@ -188,10 +188,10 @@ def _calibration_reports(
                 "name": name,
                 "present": int((truth == PRESENT).sum()),
                 "absent": int((truth == ABSENT).sum()),
-                "temperature_fitted": bool(fitted[t]),
-                "threshold_fitted": bool(threshold_fitted[t]) and objective != PLAIN,
-                "temperature_held": held.temperature_held[t],
-                "threshold_held": held.threshold_held[t],
+                "temperature_fitted": bool(both[t]),
+                "threshold_fitted": bool(both_in_rows[t]) and objective != PLAIN,
+                "temperature_held": fitted.temperature_used[t],
+                "threshold_held": fitted.threshold_used[t],
                 "threshold_patches": int((known & rows).sum()),
                 "ece_before": _ece(outputs[known, t], truth),
                 "ece_after": _ece(probabilities[known, t], truth),
@@ -210,19 +210,13 @@ def _abnormality_report(
     validation: np.ndarray,
     validation_probabilities: np.ndarray,
 ) -> dict:
-    known = validation != UNKNOWN
-    truth = validation[known] == PRESENT
-    auc = None
-    if truth.any() and not truth.all():
-        auc = float(metrics.roc_auc_score(truth, validation_probabilities[known]))
-
     def counts(labels):
-        named = {"abnormal": PRESENT, "normal": ABSENT, "unknown": UNKNOWN}
-        return {name: int((labels == value).sum()) for name, value in named.items()}
+        classes = {"abnormal": PRESENT, "normal": ABSENT, "unknown": UNKNOWN}
+        return {name: int((labels == value).sum()) for name, value in classes.items()}
 
     return {
         "constant": not len(model.roots),
         "train_counts": counts(train),
         "validation_counts": counts(validation),
-        "validation_auc": auc,
+        "validation_auc": known_auc(validation, validation_probabilities),
     }

@@ -1,8 +1,8 @@
-"""One binary network per cell type (the paper: Six networks), all computed at once.
+"""The heads: one binary network per cell type (the paper: Six networks), all computed at once.
 
-Each network is 2048 -> 512 ReLU -> 1, with an output in [0, 1]. The paper writes "softmax"; over
+Each head is D features -> 512 ReLU -> 1, with an output in [0, 1]. The paper writes "softmax"; over
 one unit that is always 1, so the output is the sigmoid of one logit, which equals a two-way softmax
-with one logit fixed at 0. The networks share no weight: laying their weights side by side makes one
+with one logit fixed at 0. The heads share no weight: laying their weights side by side makes one
 matrix product of six, and changes no result.
 """
 
@@ -22,18 +22,18 @@ HEADS_LAYER = "heads"
 
 @dataclasses.dataclass(frozen=True)
 class HeadsConfig:
-    """How the networks look and how they are trained.
+    """How the heads look and how they are trained.
 
     Of the paper: `hidden_units`, `learning_rate`, Adam, cross-entropy with L2. It is silent on the
     others.
 
     Attributes:
-        hidden_units: size of the hidden layer of each network.
+        hidden_units: size of the hidden layer of each head.
         l2: the loss has `l2` times the sum of the squared kernel weights added.
         learning_rate: of Adam.
         batch_size: patches per step.
-        max_epochs: the most epochs a network is trained.
-        patience: a network stops after so many epochs without a lower validation loss.
+        max_epochs: the most epochs a head is trained.
+        patience: a head stops after so many epochs without a lower validation loss.
         seed: of initial weights and of the order of patches.
         standardise: scale each feature to mean 0 and variance 1 over the training patches, by
             constants kept in the model. Not in the paper; for features of an odd scale.
@@ -65,7 +65,7 @@ class IndependentHeads(keras.layers.Layer):
     """T networks D -> hidden ReLU -> 1 side by side: float32 [N, D] -> logits float32 [N, T].
 
     Attributes:
-        names: T names of what the networks tell, in the order of the logits.
+        names: T names of the cell types, in the order of the logits.
         hidden_kernel, hidden_bias: [D, T, hidden] and [T, hidden].
         output_kernel, output_bias: [T, hidden] and [T].
     """
@@ -95,7 +95,7 @@ class IndependentHeads(keras.layers.Layer):
     def initialise(self, seed: int) -> None:
         """Glorot-uniform kernels, biases 0, as Keras' Dense.
 
-        The weights of a network depend on the seed and on its own name, never on its
+        The weights of a head depend on the seed and on its own name, never on its
         neighbours: trained alone it starts from the same place.
         """
         dim, _, hidden = self.hidden_kernel.shape
@@ -119,11 +119,11 @@ def build_heads(
     config: HeadsConfig,
     training_features: np.ndarray | None = None,
 ) -> keras.Model:
-    """The untrained networks as one model: features [N, D] -> probabilities [N, T].
+    """The untrained heads as one model: features [N, D] -> probabilities [N, T].
 
     Args:
         names: of the cell types, in order, each once.
-        feature_dim: D, 2048 in the paper.
+        feature_dim: D.
         config: sizes, seed and whether features are standardised.
         training_features: float32 [N, D]; the rows to standardise by, where that is asked for.
     """
@@ -158,7 +158,7 @@ def load_heads(path: str | pathlib.Path) -> keras.Model:
 
 
 def head_names(model: keras.Model) -> tuple[str, ...]:
-    """Names of what a model of `build_heads` tells, in the order of its probabilities."""
+    """The cell types of a model of `build_heads`, in the order of its probabilities."""
     return model.get_layer(HEADS_LAYER).names
 
 

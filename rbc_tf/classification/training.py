@@ -1,11 +1,11 @@
-"""Training the networks, one per cell type, each to its own end and several at a time.
+"""Training the heads, one network per cell type, each to its own end and several at a time.
 
-They share no weight, and every network sees the same batches, keeps the weights of its own best
-epoch and stops by its own patience. Each is trained by itself (`network_steps` says why), and
-beside others only where there are more cores than one keeps busy.
+They share no weight, and every head sees the same batches, keeps the weights of its own best epoch
+and stops by its own patience. Each is trained by itself (`head_training` says why), and beside
+others only where there are more cores than one keeps busy.
 
 Features fit in memory by design: 2048 of 100,000 patches take 820 MB, and once more as the tensor
-that all networks of a training read. State of a network (12 MB in the paper) exists only while it
+that all heads of a training read. State of a head (12 MB in the paper) exists only while it
 is in training, its best weights (4 MB) from then on.
 
 Labels that are unknown are left out of the loss of their type (patches of which not all cells are
@@ -26,11 +26,10 @@ from absl import logging
 from tqdm import tqdm
 
 from rbc_tf.classification.curves import Curves
-from rbc_tf.classification.head_scores import aucs
+from rbc_tf.classification.head_training import Epoch, TrainedHead, num_blocks, train_head
 from rbc_tf.classification.heads import HEADS_LAYER, HeadsConfig, build_heads
-from rbc_tf.classification.network_steps import num_blocks
-from rbc_tf.classification.network_training import Epoch, TrainedNetwork, train_network
 from rbc_tf.core.types import ABSENT, PRESENT, UNKNOWN, FeatureTable
+from rbc_tf.metrics.multilabel import known_auc
 
 # What became of a head.
 TRAINED = "trained"
@@ -43,11 +42,11 @@ _NEVER = -10.0
 
 @dataclasses.dataclass(frozen=True)
 class HeadReport:
-    """How one network was trained.
+    """How one head was trained.
 
     Attributes:
         name: the cell type.
-        status: 'trained'; 'never_present' (no patch to train on has the type: the network is set
+        status: 'trained'; 'never_present' (no patch to train on has the type: the head is set
             to answer a probability near 0 always); 'not_validated' (no validation patch says
             whether it has the type: trained for `max_epochs`, last weights kept).
         epoch: the epoch, from 1, whose weights are kept; 0 where it was not trained.
@@ -67,7 +66,7 @@ class HeadReport:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TrainedHeads:
-    """The model (features [N, D] -> probabilities [N, T]) and a report per network."""
+    """The model (features [N, D] -> probabilities [N, T]) and a report per head."""
 
     model: keras.Model
     reports: tuple[HeadReport, ...]
@@ -92,7 +91,7 @@ def train_heads(
     config: HeadsConfig,
     log_dir: str | pathlib.Path | None = None,
 ) -> TrainedHeads:
-    """Trains one network per cell type; the same result for the same inputs on the same machine.
+    """Trains one head per cell type; the same result for the same inputs on the same machine.
 
     Args:
         train: what to learn from.
@@ -117,32 +116,32 @@ def train_heads(
     _warn(names, train, validation)
     layer = model.get_layer(HEADS_LAYER)
     initial = [weight.numpy() for weight in _weights(layer)]
-    # The axis of the networks is the second of the hidden kernels and the first of all others.
+    # The axis of the heads is the second of the hidden kernels and the first of all others.
     initial[0] = initial[0].swapaxes(0, 1)
     inputs = keras.Model(model.input, layer.input)  # standardised where asked for
     features = inputs(train.features), inputs(validation.features)
 
-    def train_one(head: int, tell: Callable[[Epoch], None]) -> TrainedNetwork | None:
+    def train_one(head: int, on_epoch: Callable[[Epoch], None]) -> TrainedHead | None:
         labels = train.labels[:, head]
         if not (labels == PRESENT).any():
             return None
         weights = [np.array(weight[head], order="C") for weight in initial]
         stopping = validation.labels[:, head]
-        return train_network(weights, features[0], labels, features[1], stopping, config, tell)
+        return train_head(weights, features[0], labels, features[1], stopping, config, on_epoch)
 
     with _Progress(train, validation, names, config.max_epochs, Curves(log_dir)) as progress:
         at_once = max(1, (os.cpu_count() or 1) // num_blocks(initial[0][0]))
-        networks = _train_side_by_side(train_one, len(names), at_once, progress)
-    _assign(layer, networks)
+        heads = _train_side_by_side(train_one, len(names), at_once, progress)
+    _assign(layer, heads)
     reports = (
-        _report(name, network, train.labels[:, [head]], validation.labels[:, [head]])
-        for head, (name, network) in enumerate(zip(names, networks, strict=True))
+        _report(name, head, train.labels[:, t], validation.labels[:, t])
+        for t, (name, head) in enumerate(zip(names, heads, strict=True))
     )
     return TrainedHeads(model, tuple(reports))
 
 
 class _Progress:
-    """Bar and curves of networks that are trained in several threads."""
+    """Bar and curves of heads that are trained in several threads."""
 
     def __init__(self, train, validation, names, max_epochs: int, curves: Curves):
         self._labels = train.labels, validation.labels
@@ -158,10 +157,10 @@ class _Progress:
         self._bar.close()
 
     def stop(self) -> None:
-        """Lets all networks end after the epoch that they are in."""
+        """Lets all heads end after the epoch that they are in."""
         self._stopped = True
 
-    def tell(self, head: int, epoch: Epoch) -> None:
+    def on_epoch(self, head: int, epoch: Epoch) -> None:
         if self._stopped:
             raise futures.CancelledError
         train, validation = (labels[:, head] for labels in self._labels)
@@ -175,30 +174,30 @@ class _Progress:
             )
 
     def finish(self, epochs: int) -> None:
-        """A network ended after some epochs: the others that it might have had do not come."""
+        """A head ended after some epochs: the others that it might have had do not come."""
         with self._lock:
             self._bar.total -= self._max_epochs - epochs
             self._bar.refresh()
 
 
 def _train_side_by_side(
-    train_one: Callable, num_networks: int, at_once: int, progress: _Progress
-) -> list[TrainedNetwork | None]:
-    def run(head: int) -> TrainedNetwork | None:
+    train_one: Callable, num_heads: int, at_once: int, progress: _Progress
+) -> list[TrainedHead | None]:
+    def run(head: int) -> TrainedHead | None:
         last = 0
 
-        def tell(epoch: Epoch) -> None:
+        def on_epoch(epoch: Epoch) -> None:
             nonlocal last
             last = epoch.number
-            progress.tell(head, epoch)
+            progress.on_epoch(head, epoch)
 
-        network = train_one(head, tell)
+        trained = train_one(head, on_epoch)
         progress.finish(last)
-        return network
+        return trained
 
-    with futures.ThreadPoolExecutor(min(num_networks, at_once)) as pool:
+    with futures.ThreadPoolExecutor(min(num_heads, at_once)) as pool:
         try:
-            return list(pool.map(run, range(num_networks)))
+            return list(pool.map(run, range(num_heads)))
         except BaseException:
             progress.stop()
             raise
@@ -208,31 +207,30 @@ def _weights(layer) -> list:
     return [layer.hidden_kernel, layer.hidden_bias, layer.output_kernel, layer.output_bias]
 
 
-def _assign(layer, networks: Sequence[TrainedNetwork | None]) -> None:
-    """Puts the weights in place; a network that never saw its type answers 'no'."""
+def _assign(layer, heads: Sequence[TrainedHead | None]) -> None:
+    """Puts the weights in place; a head that never saw its type answers 'no'."""
     for index, weight in enumerate(_weights(layer)):
         axis = 1 if index == 0 else 0
         shape = np.delete(weight.shape, axis)
-        values = [np.zeros(shape) if n is None else n.weights[index] for n in networks]
+        values = [np.zeros(shape) if h is None else h.weights[index] for h in heads]
         weight.assign(np.stack(values, axis=axis))
-    never = [network is None for network in networks]
+    never = [head is None for head in heads]
     layer.output_bias.assign(np.where(never, _NEVER, layer.output_bias.numpy()))
 
 
 def _report(
-    name: str, network: TrainedNetwork | None, train: np.ndarray, validation: np.ndarray
+    name: str, head: TrainedHead | None, train: np.ndarray, validation: np.ndarray
 ) -> HeadReport:
-    """Of the network of labels int8 [N, 1] and [M, 1]."""
+    """Of the head of labels int8 [N] and [M]."""
     counts = {"train_counts": _counts(train), "validation_counts": _counts(validation)}
-    if network is None:
+    if head is None:
         return HeadReport(name=name, status=NEVER_PRESENT, epoch=0, **counts)
-    (auc,) = aucs(validation, network.validation_logits[:, None]) if network.epoch else (np.nan,)
     return HeadReport(
         name=name,
         status=TRAINED if (validation != UNKNOWN).any() else NOT_VALIDATED,
-        epoch=network.epoch,
-        validation_loss=_number_or_none(network.validation_loss),
-        validation_auc=_number_or_none(auc),
+        epoch=head.epoch,
+        validation_loss=_number_or_none(head.validation_loss),
+        validation_auc=known_auc(validation, head.validation_logits) if head.epoch else None,
         **counts,
     )
 

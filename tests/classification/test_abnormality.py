@@ -123,7 +123,7 @@ def test_impossible_probabilities_are_refused(values):
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "message"),
     [
         ("left", [0, -1, -1, -1], "node 0"),  # its own child
         ("right", [2, 0, -1, -1], "node 1"),  # back to the root: a cycle
@@ -155,10 +155,10 @@ def test_impossible_probabilities_are_refused(values):
         ("names", "ab", "names"),
     ],
 )
-def test_malformed_files_are_refused(tmp_path, name, value, told):
+def test_malformed_files_are_refused(tmp_path, name, value, message):
     path = tmp_path / "abnormality.json"
     path.write_text(json.dumps({"format_version": 1, **STUMP, name: value}))
-    with pytest.raises(ValueError, match=f"abnormality.json holds no abnormality model.*{told}"):
+    with pytest.raises(ValueError, match=f"abnormality.json holds no abnormality model.*{message}"):
         abnormality.load(path)
 
 

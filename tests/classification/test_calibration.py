@@ -38,7 +38,7 @@ def _fit(outputs, labels, objective=EXACT_MATCH):
 
 
 def _random(seed, count=60, types=3, unknown=0.0):
-    """Outputs that tell something of the labels, with ties where the seed is odd."""
+    """Outputs that depend on the labels, with ties where the seed is odd."""
     rng = np.random.default_rng(seed)
     labels = (rng.random((count, types)) < [0.6, 0.3, 0.1][:types]).astype(np.int8)
     logits = 2 * labels - 1.5 + rng.normal(0, 1.5, labels.shape)
@@ -164,7 +164,7 @@ def test_f1_is_the_highest_there_is(seed):
 
 
 def test_exact_match_by_hand():
-    # Type 0 is told apart at 0.5. Type 1 never rises above 0.5, so at 0.5 only the two patches
+    # Type 0 is right at 0.5. Type 1 never rises above 0.5, so at 0.5 only the two patches
     # without it are right; between 0.2 and 0.4 all four are.
     outputs = [[0.9, 0.4], [0.1, 0.4], [0.8, 0.1], [0.3, 0.2]]
     labels = [[1, 1], [0, 1], [1, 0], [0, 0]]
@@ -225,7 +225,7 @@ def test_thresholds_are_repeated_exactly():
 
 
 @pytest.mark.parametrize(
-    ("temperatures", "thresholds", "told"),
+    ("temperatures", "thresholds", "message"),
     [
         ((0.0,), (0.5,), "temperature must be above 0"),
         ((math.inf,), (0.5,), "temperature"),
@@ -237,8 +237,8 @@ def test_thresholds_are_repeated_exactly():
         ((1.0,), (0.5, 0.5), "one value per type"),
     ],
 )
-def test_impossible_numbers_are_refused(temperatures, thresholds, told):
-    with pytest.raises(ValueError, match=told):
+def test_impossible_numbers_are_refused(temperatures, thresholds, message):
+    with pytest.raises(ValueError, match=message):
         Calibration(temperatures, thresholds)
 
 

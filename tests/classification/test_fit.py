@@ -5,14 +5,15 @@ import shutil
 import numpy as np
 import pytest
 
-from rbc_tf.classification import fit, out_of_fold
+from rbc_tf.classification import fit
+from rbc_tf.classification import folds as folds_lib
 from rbc_tf.classification.abnormality import BoostingConfig
 from rbc_tf.classification.calibration import CalibrationConfig
 from rbc_tf.classification.classifier import Classifier, ClassifierError
 from rbc_tf.classification.fit import ClassifierConfig, fit_classifier
+from rbc_tf.classification.folds import FoldsConfig, draw_folds
 from rbc_tf.classification.heads import HeadsConfig
-from rbc_tf.classification.held_calibration import fit_held_calibration
-from rbc_tf.classification.out_of_fold import FoldsConfig, draw_folds
+from rbc_tf.classification.held_out_calibration import fit_calibration
 from rbc_tf.core import config as config_lib
 from rbc_tf.core.cell_types import CellType, CellTypes
 from rbc_tf.core.fingerprint import StaleError
@@ -128,9 +129,9 @@ def test_rows_are_predicted_by_heads_that_saw_nothing_of_their_group(monkeypatch
     def predict(model, features):
         return np.full((len(features), 2), model, np.float32)
 
-    monkeypatch.setattr(out_of_fold, "train_heads", train)
-    monkeypatch.setattr(out_of_fold, "predict", predict)
-    found = out_of_fold.out_of_fold_probabilities(table, TYPES.names, HEADS, folds)
+    monkeypatch.setattr(folds_lib, "train_heads", train)
+    monkeypatch.setattr(folds_lib, "predict", predict)
+    found = folds_lib.out_of_fold_probabilities(table, TYPES.names, HEADS, folds)
     assert len(seen) == 3
     for model, (learnt, stopped_by) in enumerate(seen, start=1):
         predicted = set(table.groups[found[:, 0] == model])
@@ -148,7 +149,7 @@ def test_out_of_fold_probabilities_are_worse_than_those_of_seen_patches():
     table = dataclasses.replace(table, labels=labels.astype(np.int8))
     config = dataclasses.replace(HEADS, hidden_units=64, max_epochs=30, patience=30)
     folds = draw_folds(table, FoldsConfig(3))
-    found = out_of_fold.out_of_fold_probabilities(table, TYPES.names, config, folds)
+    found = folds_lib.out_of_fold_probabilities(table, TYPES.names, config, folds)
     assert abs(((found > 0.5) == table.labels).mean() - 0.5) < 0.15
 
 
@@ -190,8 +191,8 @@ def test_calibration_is_that_of_the_validation_outputs(finished):
     table = make_table()
     validation = table.select(table.splits == "validation")
     outputs = classifier.outputs(validation.features)
-    held = fit_held_calibration(outputs, validation.labels, validation.groups, CalibrationConfig())
-    expected = held.calibration
+    fitted = fit_calibration(outputs, validation.labels, validation.groups, CalibrationConfig())
+    expected = fitted.calibration
     assert classifier.calibration == expected
     assert max(abs(np.log(expected.temperatures))) > 0.01  # or the next lines would say nothing
 
@@ -210,8 +211,8 @@ def test_calibration_is_that_of_the_validation_outputs(finished):
     assert report["present"] + report["absent"] == report["threshold_patches"] == len(truth)
     assert report["temperature_fitted"]
     assert report["threshold_fitted"]
-    assert report["temperature_held"] == held.temperature_held[1]
-    assert report["threshold_held"] == held.threshold_held[1]
+    assert report["temperature_held"] == fitted.temperature_used[1]
+    assert report["threshold_held"] == fitted.threshold_used[1]
     assert report["ece_before"] == expected_calibration_error(outputs[:, 1], truth)
     assert report["ece_after"] == expected_calibration_error(probabilities[:, 1], truth)
 
@@ -236,7 +237,7 @@ def test_finished_classifier_is_not_trained_again(finished, monkeypatch):
     np.testing.assert_array_equal(first.predict(features)[0], second.predict(features)[0])
 
 
-def test_classifier_made_otherwise_is_told(features_dir, output_dir):
+def test_classifier_made_otherwise_is_named(features_dir, output_dir):
     fit_classifier(features_dir, output_dir, CONFIG)
     other = dataclasses.replace(CONFIG, boosting=BoostingConfig(n_estimators=6))
     with pytest.raises(StaleError, match=r"boosting\.n_estimators was 5, is now 6"):
@@ -262,7 +263,7 @@ def test_the_same_inputs_give_the_same_classifier(features_dir, tmp_path):
 
 
 @pytest.mark.parametrize("missing", ["train", "validation", "both"])
-def test_missing_splits_are_told(tmp_path, output_dir, missing):
+def test_missing_splits_are_named(tmp_path, output_dir, missing):
     table = make_table()
     table.splits[(table.splits == missing) | (missing == "both")] = ""
     features_dir = builders.write_features(tmp_path / "features", table, TYPES)
@@ -278,26 +279,26 @@ def test_group_on_both_sides_is_refused():
 
 
 @pytest.mark.parametrize("damage", ["heads.keras", "abnormality.json", "classifier.json"])
-def test_damaged_classifier_is_told(finished, output_dir, damage):
+def test_damaged_classifier_is_named(finished, output_dir, damage):
     shutil.copytree(finished[1], output_dir)
     (output_dir / damage).write_bytes(b"nonsense")
     with pytest.raises(ClassifierError, match="holds no finished classifier"):
         Classifier.load(output_dir)
 
 
-def test_classifier_of_an_earlier_version_is_told(finished, output_dir, changed):
+def test_classifier_of_an_earlier_version_is_named(finished, output_dir, changed):
     changed(format_version=1)
-    told = r"format version 2 is required\. Received: 1; train it again"
-    with pytest.raises(ClassifierError, match=told):
+    message = r"format version 2 is required\. Received: 1; train it again"
+    with pytest.raises(ClassifierError, match=message):
         Classifier.load(output_dir)
-    with pytest.raises(ClassifierError, match=told):
+    with pytest.raises(ClassifierError, match=message):
         fit_classifier(finished[0], output_dir, CONFIG)
 
 
 @pytest.mark.parametrize(
     "changes", [{"thresholds": [0.5]}, {"temperatures": [1, -1]}, {"temperatures": 1}]
 )
-def test_damaged_calibration_is_told(output_dir, changed, changes):
+def test_damaged_calibration_is_named(output_dir, changed, changes):
     changed(**changes)
     with pytest.raises(ClassifierError, match="holds no finished classifier"):
         Classifier.load(output_dir)
@@ -317,7 +318,7 @@ def test_settings_from_files_and_override(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("heads: {learning_rat: 1}", "learning_rat"),
         ("head: {}", "head"),
@@ -328,10 +329,10 @@ def test_settings_from_files_and_override(tmp_path):
         ("heads: {", "params_override"),
     ],
 )
-def test_unknown_settings_are_refused(text, told, tmp_path):
+def test_unknown_settings_are_refused(text, message, tmp_path):
     with pytest.raises(ValueError, match="params_override") as raised:
         config_lib.load_layers(ClassifierConfig, params_override=text)
-    assert told in str(raised.value)
+    assert message in str(raised.value)
     (tmp_path / "own.yaml").write_text(text)
     with pytest.raises(ValueError, match=r"own\.yaml"):
         config_lib.load_layers(ClassifierConfig, [tmp_path / "own.yaml"])

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from rbc_tf.classification import summaries
+from rbc_tf.classification import curves
 from rbc_tf.core import text_table
 from rbc_tf.evaluation.classifier.scores import ClassifiedRegions
 from rbc_tf.metrics.type_scores import TypeScores, score_type
@@ -32,7 +32,7 @@ def write_types(
         scores = score_type(labels, probabilities, threshold)
         rows.append(_row(name, scores, threshold))
         description = _description(scores, threshold, part)
-        summaries.write_pr_curve(f"types/{name}", labels, probabilities, 0, description)
+        curves.write_pr_curve(f"types/{name}", labels, probabilities, 0, description)
     table = text_table.Table(
         f"Types, {part} patches",
         _HEADER,

@@ -4,8 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from rbc_tf.classification.group_folds import spread_evenly
-from rbc_tf.classification.out_of_fold import ALWAYS_LEARNT, FoldsConfig, draw_folds
+from rbc_tf.classification.folds import NOT_HELD_OUT, FoldsConfig, draw_folds, stratified_folds
 from rbc_tf.core.types import PRESENT, FeatureTable
 from rbc_tf.evaluation.cross_validation.predictions import MODEL_A, MODEL_A_EQUAL, MODEL_B
 
@@ -68,7 +67,7 @@ def draw_outer_folds(table: FeatureTable, config: OuterFoldsConfig) -> np.ndarra
             f"{config.num_folds} folds by {config.folds_by} require that many. "
             f"Received: {len(np.unique(units))}"
         )
-    return spread_evenly(table, units, config.num_folds, config.seed)
+    return stratified_folds(table, units, config.num_folds, config.seed)
 
 
 def split_outer_fold(table: FeatureTable, folds: np.ndarray, fold: int, inner: FoldsConfig) -> Part:
@@ -94,7 +93,7 @@ def split_outer_fold(table: FeatureTable, folds: np.ndarray, fold: int, inner: F
 
 
 def draw_inner_folds(rest: FeatureTable, folds: np.ndarray, inner: FoldsConfig) -> np.ndarray:
-    """int [n], an inner fold of each row; `ALWAYS_LEARNT` for rows of fold TEACHING.
+    """int [n], an inner fold of each row; `NOT_HELD_OUT` for rows of fold TEACHING.
 
     Args:
         rest: the rows to learn from.
@@ -105,7 +104,7 @@ def draw_inner_folds(rest: FeatureTable, folds: np.ndarray, inner: FoldsConfig) 
         ValueError: fewer than three groups are not of fold TEACHING.
     """
     scored = folds != TEACHING
-    inner_folds = np.full(len(rest), ALWAYS_LEARNT)
+    inner_folds = np.full(len(rest), NOT_HELD_OUT)
     inner_folds[scored] = draw_folds(rest.select(scored), inner)
     return inner_folds
 

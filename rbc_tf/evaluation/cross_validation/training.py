@@ -11,8 +11,8 @@ from absl import logging
 
 from rbc_tf.classification.abnormality import fit_abnormality
 from rbc_tf.classification.fit import ClassifierConfig
+from rbc_tf.classification.folds import NOT_HELD_OUT, out_of_fold_probabilities
 from rbc_tf.classification.heads import predict
-from rbc_tf.classification.out_of_fold import ALWAYS_LEARNT, out_of_fold_probabilities
 from rbc_tf.classification.training import train_heads
 from rbc_tf.core import files
 from rbc_tf.core.cell_types import CellTypes
@@ -202,7 +202,7 @@ class _Runs:
             inner = draw_inner_folds(rest, self._folds[learnt], config.folds)
             names = self._cell_types.names
             unseen = out_of_fold_probabilities(rest, names, config.heads, inner)
-            told = inner != ALWAYS_LEARNT
+            told = inner != NOT_HELD_OUT
             model = fit_abnormality(
                 unseen[told], rest.labels[told], self._cell_types, config.boosting
             )

@@ -3,15 +3,18 @@
 What `Chain.analyze` does step by step, by the same functions wherever those are TensorFlow's.
 """
 
+import numpy as np
 import tensorflow as tf
 
-from rbc_tf.classification import graph as classification_graph
+from rbc_tf.classification.abnormality import AbnormalityModel
+from rbc_tf.classification.calibration import ABOVE_HALF, HIGHEST_OUTPUT, LOWEST_OUTPUT, Calibration
 from rbc_tf.detection import graph as detection_graph
 from rbc_tf.features import crops
 from rbc_tf.features.extractor import BATCH_SIZE
 from rbc_tf.inference.chain import Parts
 from rbc_tf.inference.serving import decoding
 from rbc_tf.manifest.manifest import Manifest
+from rbc_tf.metrics.multilabel import PLAIN_THRESHOLD
 
 BYTES_SIGNATURE, TENSOR_SIGNATURE = "serving_default", "image_tensor"
 BYTES_INPUT, TENSOR_INPUT = "image_bytes", "image_tensor"
@@ -125,9 +128,9 @@ class ServedChain(tf.Module):
     def _classify(self, image: tf.Tensor, boxes: tf.Tensor) -> dict[str, tf.Tensor]:
         outputs = self._classifier.heads(self._features(image, boxes), training=False)
         calibration = self._classifier.calibration
-        probabilities = classification_graph.calibrated(calibration, outputs)
+        probabilities = calibrated_probabilities(calibration, outputs)
         thresholds = tf.constant(calibration.thresholds, tf.float64)
-        abnormal = classification_graph.abnormal_probability(self._classifier.abnormality, outputs)
+        abnormal = abnormal_probability(self._classifier.abnormality, outputs)
         return {
             "probabilities": probabilities,
             "labels": tf.cast(probabilities, tf.float64) > thresholds,
@@ -155,3 +158,36 @@ class ServedChain(tf.Module):
             lambda number, _: number < num_batches, add, (0, parts), parallel_iterations=1
         )
         return parts.concat()
+
+
+def calibrated_probabilities(calibration: Calibration, outputs: tf.Tensor) -> tf.Tensor:
+    """float32 [N, T], calibrated probabilities of outputs float32 [N, T] of the heads.
+
+    As `Calibration.apply`.
+    """
+    temperatures = np.array(calibration.temperatures)
+    clipped = tf.clip_by_value(
+        tf.cast(outputs, tf.float64), np.float64(LOWEST_OUTPUT), np.float64(HIGHEST_OUTPUT)
+    )
+    logits = tf.math.log(clipped) - tf.math.log1p(-clipped)
+    scaled = tf.cast(tf.sigmoid(logits / temperatures), tf.float32)
+    probabilities = tf.where(temperatures == 1, outputs, scaled)
+    return tf.where(outputs > PLAIN_THRESHOLD, tf.maximum(probabilities, ABOVE_HALF), probabilities)
+
+
+def abnormal_probability(model: AbnormalityModel, outputs: tf.Tensor) -> tf.Tensor:
+    """float64 [N], the probability of any abnormal type, of outputs float32 [N, T] of the heads.
+
+    As `AbnormalityModel.predict`. All patches go down all trees at once, one level at each step;
+    who has reached a leaf stays.
+    """
+    rows = tf.shape(outputs)[0]
+    nodes = tf.tile(tf.constant(model.roots)[None], [rows, 1])
+    for _ in range(model.depth):
+        seen = tf.gather(outputs, tf.gather(model.feature, nodes), axis=1, batch_dims=1)
+        goes_left = tf.cast(seen, tf.float64) <= tf.gather(model.threshold, nodes)
+        left, right = tf.gather(model.left, nodes), tf.gather(model.right, nodes)
+        is_leaf = left < 0
+        nodes = tf.where(is_leaf, nodes, tf.where(goes_left, left, right))
+    total = tf.reduce_sum(tf.gather(model.value, nodes), axis=1)
+    return tf.sigmoid(model.baseline + model.learning_rate * total)

@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from rbc_tf.classification import fit
 from rbc_tf.classification.abnormality import BoostingConfig
+from rbc_tf.classification.folds import FoldsConfig
 from rbc_tf.classification.heads import HeadsConfig
-from rbc_tf.classification.out_of_fold import FoldsConfig
 from rbc_tf.core import image_io
 from rbc_tf.evaluation.classifier import inspection, validation_logs
 from rbc_tf.features import cache, extract

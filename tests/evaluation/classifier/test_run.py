@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from rbc_tf.classification.fit import ClassifierConfig, train_classifier
+from rbc_tf.classification.folds import FoldsConfig
 from rbc_tf.classification.heads import HeadsConfig
-from rbc_tf.classification.out_of_fold import FoldsConfig
 from rbc_tf.core.cell_types import CellTypes
 from rbc_tf.evaluation.classifier import run as classifier_scores
 from rbc_tf.features import cache

@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from rbc_tf.classification.out_of_fold import FoldsConfig
+from rbc_tf.classification.folds import FoldsConfig
 from rbc_tf.evaluation.cross_validation.outer_folds import (
     OuterFoldsConfig,
     draw_outer_folds,

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rbc_tf.classification import out_of_fold
+from rbc_tf.classification import folds as folds_lib
 from rbc_tf.classification.abnormality import BoostingConfig
 from rbc_tf.classification.fit import ClassifierConfig
+from rbc_tf.classification.folds import FoldsConfig
 from rbc_tf.classification.heads import HeadsConfig
-from rbc_tf.classification.out_of_fold import FoldsConfig
 from rbc_tf.core.cell_types import PAPER, CellTypes
 from rbc_tf.evaluation.cross_validation import training as cross_validation
 from rbc_tf.evaluation.cross_validation.outer_folds import OuterFoldsConfig
@@ -196,7 +196,7 @@ def test_rows_of_teaching_splits_teach_every_model_and_are_not_scored(
         return train_heads(train, stopping, names, config)
 
     monkeypatch.setattr(cross_validation, "train_heads", noted)
-    monkeypatch.setattr(out_of_fold, "train_heads", noted)
+    monkeypatch.setattr(folds_lib, "train_heads", noted)
     config = dataclasses.replace(CONFIG, splits=("train",), teaching_splits=("test",))
     printed = make_table1(features_dir, tmp_path / "out", config, FEW)
     assert "learns from the split test, of which nothing is scored" in " ".join(printed.split())

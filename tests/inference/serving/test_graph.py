@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.ensemble import GradientBoostingClassifier
 
-from rbc_tf.classification import abnormality, graph
+from rbc_tf.classification import abnormality
 from rbc_tf.classification.calibration import Calibration
+from rbc_tf.inference.serving import graph
 
 _NAMES = ("a", "b", "c")
 
@@ -26,7 +27,7 @@ def test_calibration(outputs, temperature):
     # The second type keeps its temperature of 1, which must leave outputs as they are.
     outputs = np.repeat(np.array(outputs, np.float32)[:, None], 2, axis=1)
     calibration = Calibration((temperature, 1.0), (0.5, 0.5))
-    found = graph.calibrated(calibration, tf.constant(outputs)).numpy()
+    found = graph.calibrated_probabilities(calibration, tf.constant(outputs)).numpy()
     np.testing.assert_allclose(found, calibration.apply(outputs), atol=1e-7)
     np.testing.assert_array_equal(found[:, 1], outputs[:, 1])
     np.testing.assert_array_equal(found[:, 0] > 0.5, outputs[:, 0] > 0.5)

@@ -1,19 +1,24 @@
-"""The arithmetic of one network of one cell type: an epoch of Adam, and logits.
+"""Training one head, the network of one cell type, to its end: its best epoch by its own patience.
 
-A network of the paper has a million weights and learns from 32 patches a step: passing over its
-weights and Adam's moments takes as long as the matrix products. So everything is done for one
-network at a time, whose 12 MB stay in a processor's last cache from step to step; many side by side
-do not. And the large kernel is held in blocks of rows, each small enough that a core still has its
+A head of the paper has a million weights and learns from 32 patches a step: passing over its
+weights and Adam's moments takes as long as the matrix products. So everything is done for one head
+at a time, whose 12 MB stay in a processor's last cache from step to step; many side by side do not.
+And the large kernel is held in blocks of rows, each small enough that a core still has its
 gradient at hand when Adam takes it, and enough of them to keep some cores busy.
 
-The compiled functions take all state as arguments: they are traced once for networks and folds of
-all sorts, and keep none of them alive.
+The compiled functions take all state as arguments: they are traced once for heads and folds of all
+sorts, and keep none of them alive.
 """
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
+
+from rbc_tf.classification.heads import HeadsConfig
+from rbc_tf.core.types import PRESENT, UNKNOWN
+from rbc_tf.metrics.multilabel import known_cross_entropy
 
 # Adam's other constants, the defaults of Keras and of its authors.
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-7
@@ -36,8 +41,8 @@ def num_blocks(kernel: np.ndarray) -> int:
     return max(1, min(len(kernel), kernel.nbytes // _BLOCK_BYTES))
 
 
-class NetworkState:
-    """Weights and Adam's moments of a network D -> hidden -> 1, and its steps so far.
+class HeadState:
+    """Weights and Adam's moments of a head D -> hidden -> 1, and its steps so far.
 
     Weights come and go as arrays float32: hidden kernel [D, hidden], hidden bias [hidden], output
     kernel [hidden] and output bias [].
@@ -91,6 +96,83 @@ class NetworkState:
         """float32 [N] for features float32 [N, D]."""
         blocks = [block[0] for block in self._blocks]
         return _logits(blocks, [weight[0] for weight in self._others], features).numpy()
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Epoch:
+    """What an epoch, numbered from 1, left behind.
+
+    Attributes:
+        number: 1 and up.
+        rows, train_logits: int [N] and float32 [N], the training rows in the order they were
+            learnt, and the logit of each before its batch was learnt.
+        validation_logits: float32 [M].
+    """
+
+    number: int
+    rows: np.ndarray
+    train_logits: np.ndarray
+    validation_logits: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TrainedHead:
+    """Weights of the epoch that is kept, as `HeadState` gives them.
+
+    Attributes:
+        weights: of that epoch.
+        epoch: its number, from 1; 0 where no loss was ever finite: the initial weights.
+        validation_loss: cross-entropy there; NaN where nothing is known.
+        validation_logits: float32 [M] there.
+    """
+
+    weights: list[np.ndarray]
+    epoch: int
+    validation_loss: float
+    validation_logits: np.ndarray
+
+
+def train_head(
+    weights: Sequence[np.ndarray],
+    features: tf.Tensor,
+    labels: np.ndarray,
+    validation_features: tf.Tensor,
+    validation_labels: np.ndarray,
+    config: HeadsConfig,
+    on_epoch: Callable[[Epoch], None],
+) -> TrainedHead:
+    """Trains from initial weights.
+
+    The order of rows depends on the seed and the number of the epoch alone: all heads see the
+    same batches.
+
+    Args:
+        weights: as `HeadState` takes them.
+        features, validation_features: float32 [N, D] and [M, D].
+        labels, validation_labels: int8 [N] and [M]; where nothing is known of the latter, the
+            head is trained for `max_epochs` and its last weights are kept.
+        config: settings.
+        on_epoch: called after each epoch; training ends with what it raises.
+    """
+    state = HeadState(weights)
+    present, known = (
+        tf.constant(values, tf.float32) for values in (labels == PRESENT, labels != UNKNOWN)
+    )
+    validated = (validation_labels != UNKNOWN).any()
+    best = TrainedHead(list(weights), 0, np.inf, np.full(len(validation_labels), np.nan))
+    for number in range(1, config.max_epochs + 1):
+        rows = np.random.default_rng([config.seed, number]).permutation(len(labels))
+        train_logits = state.run_epoch(
+            features, present, known, rows, config.batch_size, config.learning_rate, config.l2
+        )
+        logits = state.logits(validation_features)
+        loss = known_cross_entropy(validation_labels, logits)
+        if loss < best.validation_loss or not validated:
+            best = TrainedHead(state.weights(), number, loss, logits)
+        on_epoch(Epoch(number, rows, train_logits, logits))
+        if number - best.epoch >= config.patience:
+            break
+    return best
 
 
 def _learnt(weight: np.ndarray) -> Learnt:

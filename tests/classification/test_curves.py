@@ -1,7 +1,7 @@
 import numpy as np
 import tensorflow as tf
 
-from rbc_tf.classification import summaries
+from rbc_tf.classification import curves
 from tests import builders
 
 
@@ -14,7 +14,7 @@ def _written(folder):
 
 def _write(folder, labels, probabilities):
     with tf.summary.create_file_writer(str(folder)).as_default():
-        summaries.write_pr_curve("types/Oval", np.array(labels, np.int8), probabilities, 7, "*why*")
+        curves.write_pr_curve("types/Oval", np.array(labels, np.int8), probabilities, 7, "*why*")
 
 
 def test_curve_counts_known_patches_at_each_threshold(tmp_path):

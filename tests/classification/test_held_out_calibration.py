@@ -11,7 +11,7 @@ from rbc_tf.classification.calibration import (
     CalibrationConfig,
     fit_temperatures,
 )
-from rbc_tf.classification.held_calibration import fit_held_calibration
+from rbc_tf.classification.held_out_calibration import fit_calibration
 
 
 def _fit(parts, objective=EXACT_MATCH):
@@ -21,7 +21,7 @@ def _fit(parts, objective=EXACT_MATCH):
     groups = np.repeat([f"slide{g}" for g in range(len(parts))], [len(o) for o, _ in parts])
     config = CalibrationConfig(objective)
     return (
-        fit_held_calibration(outputs, labels, groups, config),
+        fit_calibration(outputs, labels, groups, config),
         fit_temperatures(outputs, labels),
     )
 
@@ -38,18 +38,18 @@ _TIMID = (_column([0.6] * 4 + [0.4] * 4), _column([1] * 4 + [0] * 4))
 
 
 def test_a_temperature_that_all_groups_want_is_used():
-    held, tuned = _fit([_OVERCONFIDENT] * 3)
-    assert held.temperature_held == (True,)
-    assert held.calibration.temperatures == pytest.approx((2,), abs=1e-4)
-    assert held.calibration.temperatures == tuned
+    fitted, tuned = _fit([_OVERCONFIDENT] * 3)
+    assert fitted.temperature_used == (True,)
+    assert fitted.calibration.temperatures == pytest.approx((2,), abs=1e-4)
+    assert fitted.calibration.temperatures == tuned
 
 
 def test_a_temperature_that_groups_contradict_is_not_used():
-    held, tuned = _fit([_OVERCONFIDENT, _TIMID])
+    fitted, tuned = _fit([_OVERCONFIDENT, _TIMID])
     # Tuned on the first, 0.6 becomes sigmoid(logit(0.6) / 2) = 0.55: worse. Tuned on the second
     # (0.1, the lowest), 0.9 becomes 1 - 3e-10, which is wrong once in four: far worse.
-    assert held.temperature_held == (False,)
-    assert held.calibration.temperatures == (1.0,)
+    assert fitted.temperature_used == (False,)
+    assert fitted.calibration.temperatures == (1.0,)
     assert tuned[0] != pytest.approx(1, abs=0.01)
 
 
@@ -60,10 +60,10 @@ _HIGH = (_column([0.1, 0.2, 0.6, 0.65, 0.8]), _column([0, 0, 0, 0, 1]))
 
 @pytest.mark.parametrize("objective", [EXACT_MATCH, F1])
 def test_a_threshold_that_all_groups_want_is_used(objective):
-    held, _ = _fit([_LOW] * 4, objective)
-    assert held.threshold_held == (True,)
-    assert held.calibration.thresholds[0] < 0.5
-    above = held.calibration.apply(_LOW[0]) > held.calibration.thresholds
+    fitted, _ = _fit([_LOW] * 4, objective)
+    assert fitted.threshold_used == (True,)
+    assert fitted.calibration.thresholds[0] < 0.5
+    above = fitted.calibration.apply(_LOW[0]) > fitted.calibration.thresholds
     np.testing.assert_array_equal(above, _LOW[1] == 1)
 
 
@@ -71,9 +71,9 @@ def test_a_threshold_that_all_groups_want_is_used(objective):
 def test_a_threshold_that_groups_contradict_is_not_used(objective):
     # 0.5 has two of five wrong in either. Tuned on the first (0.3), the second has the same two
     # wrong; tuned on the second (above 0.65), the first still has 0.4 and 0.45 wrong: no better.
-    held, _ = _fit([_LOW, _HIGH], objective)
-    assert held.threshold_held == (False,)
-    assert held.calibration.thresholds == (0.5,)
+    fitted, _ = _fit([_LOW, _HIGH], objective)
+    assert fitted.threshold_used == (False,)
+    assert fitted.calibration.thresholds == (0.5,)
 
 
 def test_thresholds_for_f1_are_kept_type_by_type_and_those_for_exact_match_together():
@@ -81,27 +81,27 @@ def test_thresholds_for_f1_are_kept_type_by_type_and_those_for_exact_match_toget
         (np.hstack([_LOW[0], outputs]), np.hstack([_LOW[1], labels]))
         for outputs, labels in (_LOW, _HIGH, _LOW, _HIGH)
     ]
-    held, _ = _fit(parts, F1)
-    assert held.threshold_held[0]
-    assert held.calibration.thresholds[0] < 0.5
-    held, _ = _fit(parts, EXACT_MATCH)
-    assert len(set(held.threshold_held)) == 1
+    fitted, _ = _fit(parts, F1)
+    assert fitted.threshold_used[0]
+    assert fitted.calibration.thresholds[0] < 0.5
+    fitted, _ = _fit(parts, EXACT_MATCH)
+    assert len(set(fitted.threshold_used)) == 1
 
 
 def test_a_plain_objective_leaves_thresholds_alone():
-    held, _ = _fit([_LOW] * 3, PLAIN)
-    assert held.threshold_held == (False,)
-    assert held.calibration.thresholds == (0.5,)
+    fitted, _ = _fit([_LOW] * 3, PLAIN)
+    assert fitted.threshold_used == (False,)
+    assert fitted.calibration.thresholds == (0.5,)
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
 @pytest.mark.parametrize("parts", [[], [_LOW]])
 def test_of_one_group_or_none_nothing_is_tuned(parts, objective):
     parts = parts or [(np.zeros((0, 1)), np.zeros((0, 1)))]
-    held, _ = _fit(parts, objective)
-    assert held.calibration.temperatures == (1.0,)
-    assert held.calibration.thresholds == (0.5,)
-    assert held.temperature_held == held.threshold_held == (False,)
+    fitted, _ = _fit(parts, objective)
+    assert fitted.calibration.temperatures == (1.0,)
+    assert fitted.calibration.thresholds == (0.5,)
+    assert fitted.temperature_used == fitted.threshold_used == (False,)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -111,8 +111,8 @@ def test_unknown_labels_and_many_groups(seed):
     for _ in range(9):
         labels = rng.integers(-1, 2, (12, 3)).astype(np.int8)
         parts.append((rng.random((12, 3)), labels))
-    held, tuned = _fit(parts)
+    fitted, tuned = _fit(parts)
     for t in range(3):
-        expected = tuned[t] if held.temperature_held[t] else 1.0
-        assert held.calibration.temperatures[t] == expected
-        assert held.threshold_held[t] or held.calibration.thresholds[t] == 0.5
+        expected = tuned[t] if fitted.temperature_used[t] else 1.0
+        assert fitted.calibration.temperatures[t] == expected
+        assert fitted.threshold_used[t] or fitted.calibration.thresholds[t] == 0.5
