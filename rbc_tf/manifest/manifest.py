@@ -42,7 +42,7 @@ class Manifest:
     score_threshold: float = 0.5
     abnormal_threshold: float = 0.5
     backbone: str = ""
-    network: Network = Network()
+    network: Network = dataclasses.field(default_factory=Network)
     metrics: Metrics = dataclasses.field(default_factory=Metrics)
     provenance: Provenance = dataclasses.field(default_factory=Provenance)
     versions: dict = dataclasses.field(default_factory=files.versions)
