@@ -59,7 +59,6 @@ def test_precisions():
         ),
         ("export_saved_model", "large_images", export.REFUSE, export.LARGE_IMAGES),
         ("export_saved_model", "thresholds", "bundle", ("bundle", PLAIN)),
-        ("extract_features", "crop_mode", _CROP.mode, crops.MODES),
         ("train_detector", "mode", "train_and_eval", train.MODES),
     ],
 )
@@ -70,7 +69,6 @@ def test_choices(command, flag, default, choices):
 @pytest.mark.parametrize(
     ("command", "flag", "default"),
     [
-        ("extract_features", "patch_size", _CROP.size),
         ("extract_features", "context", _CROP.context),
         ("extract_features", "window", _CROP.window),
         ("extract_features", "supersample", _CROP.supersample),
