@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from rbc_tf.core import image_io
-from rbc_tf.features import cache
-from rbc_tf.features import backbone
+from rbc_tf.features import backbone, cache
 from rbc_tf.features.collect_patches import collect_patches
 from rbc_tf.features.crops import CropConfig, cut_patches
 from rbc_tf.features.extract import ExtractionConfig, extract_features
