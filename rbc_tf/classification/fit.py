@@ -25,7 +25,7 @@ from rbc_tf.classification.folds import FoldsConfig, draw_folds, out_of_fold_pro
 from rbc_tf.classification.heads import HeadsConfig, predict
 from rbc_tf.classification.held_out_calibration import FittedCalibration, fit_calibration
 from rbc_tf.classification.training import train_heads
-from rbc_tf.core import files
+from rbc_tf.core import files, unseen
 from rbc_tf.core.cell_types import CellTypes
 from rbc_tf.core.fingerprint import Fingerprint
 from rbc_tf.core.types import ABSENT, PRESENT, UNKNOWN, FeatureTable
@@ -60,7 +60,7 @@ def train_classifier(
     are chosen then; the gradient boosting learns from out-of-fold outputs for `train`. No group
     may be in both.
     """
-    _check_groups(train, validation)
+    unseen.check_apart("group", train.groups.tolist(), validation.groups.tolist())
     names = cell_types.names
     folds = draw_folds(train, config.folds)  # first, since it can refuse
     trained = train_heads(train, validation, names, config.heads, log_dir)
@@ -124,7 +124,10 @@ def fit_classifier(
     train, validation = _split(table, "train"), _split(table, "validation")
     shutil.rmtree(output_dir / LOGS, ignore_errors=True)  # curves of an earlier training
     classifier = train_classifier(train, validation, cell_types, config, output_dir / LOGS)
-    classifier = dataclasses.replace(classifier, record={**classifier.record, **inputs})
+    used = np.unique(np.concatenate([train.images, validation.images])).tolist()
+    learnt = sorted({fingerprint.images[name].sha256 for name in used})
+    record = {**classifier.record, **inputs, "learnt_images": learnt}
+    classifier = dataclasses.replace(classifier, record=record)
     classifier.save(output_dir)
     return classifier
 
@@ -139,15 +142,6 @@ def _split(table: FeatureTable, split: str) -> FeatureTable:
             "features"
         )
     return table.select(rows)
-
-
-def _check_groups(train: FeatureTable, validation: FeatureTable) -> None:
-    shared = sorted(set(train.groups.tolist()) & set(validation.groups.tolist()))
-    if shared:
-        raise ValueError(
-            "No group may be in the training and in the validation part: what was photographed "
-            f"together must be on one side. Received: {shared[:5]} in both"
-        )
 
 
 def _hash_of_labels(table: FeatureTable, cell_types: CellTypes) -> str:

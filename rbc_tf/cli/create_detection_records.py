@@ -25,14 +25,14 @@ _MIN_AREA = flags.DEFINE_integer(
 def main() -> None:
     from rbc_tf.data import dataset, detection_records
 
-    summary = detection_records.write_detection_records(
+    info = detection_records.write_detection_records(
         dataset.load_dataset(_DATASET_DIR.value),
         _OUTPUT_DIR.value,
         _NUM_SHARDS.value,
         regions.RegionConfig(_CONNECTIVITY.value, _MIN_AREA.value),
     )
-    for split, counts in summary["splits"].items():
+    for split, counts in info.splits.items():
         print(
-            f"{split}: {counts['num_images']} images, {counts['num_boxes']} regions, "
-            f"at most {counts['max_boxes']} in one image"
+            f"{split}: {counts.num_images} images, {counts.num_boxes} regions, "
+            f"at most {counts.max_boxes} in one image"
         )

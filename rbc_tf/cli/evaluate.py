@@ -33,13 +33,15 @@ def main() -> None:
     from rbc_tf.core import files
     from rbc_tf.evaluation.bundle import record as held_out
     from rbc_tf.evaluation.bundle import run as evaluate
-    from rbc_tf.evaluation.bundle import tables
+    from rbc_tf.evaluation.bundle import seen, tables
     from rbc_tf.inference import bundle, chain
 
     loaded = dataset.load_dataset(_DATASET_DIR.value)
     scored = bundle.load_bundle(_BUNDLE_DIR.value)
+    # Before minutes of work.
+    notes = seen.notes(scored, loaded, _SPLIT.value)
     if _RECORD.value:
-        held_out.check_unseen(scored, loaded, _SPLIT.value)  # before minutes of work
+        seen.check_held_out(scored, loaded, _SPLIT.value)
     parts = chain.Chain(scored, precision=flags.FLAGS.precision)
     scores = evaluate.evaluate(
         parts,
@@ -54,3 +56,5 @@ def main() -> None:
         print(f"model card: {recorded.path / bundle.MODEL_CARD}")
     print(f"{loaded.root}, {_SPLIT.value} images:")
     print(tables.chain_scores_table(scores, loaded.cell_types))
+    for note in notes:
+        print(f"note: {note}")

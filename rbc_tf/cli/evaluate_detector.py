@@ -41,6 +41,8 @@ def main() -> int:
     outcome = evaluate_detector(source, _OUTPUT_DIR.value, scoring, _OVERWRITE.value)
     print(text_table.console(tables.table(outcome.scores, source.title)))
     print(f"results: {_OUTPUT_DIR.value}")
+    for note in outcome.notes:
+        print(f"note: {note}")
     for reason in outcome.failed.values():
         print(f"not scored: {reason}")
     return 1 if outcome.failed else 0

@@ -2,11 +2,13 @@
 
     RECORDS_DIR/{train,validation,test}-00000-of-00010    shards
     RECORDS_DIR/label_map.pbtxt                           one class, `region`, id 1
-    RECORDS_DIR/records.json                              counts, and what made them
+    RECORDS_DIR/records.json                              counts, hashes, and what made them
 
 The same files train Model Garden and the older TF Object Detection API.
 """
 
+import dataclasses
+import json
 import pathlib
 from collections.abc import Sequence
 
@@ -20,11 +22,56 @@ from rbc_tf.core.types import Region, Sample
 from rbc_tf.data import regions
 from rbc_tf.data.dataset import SPLITS, Dataset
 
-_RECORD = "records.json"
+FILE = "records.json"
 
 CLASS_NAME = "region"
 CLASS_ID = 1
 LABEL_MAP = f"item {{\n  id: {CLASS_ID}\n  name: '{CLASS_NAME}'\n}}\n"
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitRecord:
+    """The images of one split.
+
+    Attributes:
+        num_images, num_boxes: how many there are.
+        max_boxes: number of boxes of the image with most.
+        num_shards: files that they lie in; None where not recorded.
+        images: sha256 of the files of the images as they lie in the dataset folder, sorted; None
+            where that is not recorded, as by version 0.1.0.
+    """
+
+    num_images: int
+    num_boxes: int
+    max_boxes: int
+    num_shards: int | None = None
+    images: tuple[str, ...] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class RecordsInfo:
+    """What records.json holds: the splits by name, and what made them."""
+
+    splits: dict[str, SplitRecord]
+    region_config: dict = dataclasses.field(default_factory=dict)
+    versions: dict = dataclasses.field(default_factory=dict)
+
+
+def load_info(records_dir: str | pathlib.Path) -> RecordsInfo:
+    """What a folder of records says of itself.
+
+    Raises:
+        FileNotFoundError: the folder holds no records.json.
+        ValueError: it is damaged.
+    """
+    path = pathlib.Path(records_dir) / FILE
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise ValueError(f"a mapping is required. Received: {content!r}")
+        return config.from_dict(RecordsInfo, content, ignore_unknown=True)
+    except ValueError as error:
+        raise ValueError(f"{path} must be the record of detection records: {error}") from error
 
 
 def write_detection_records(
@@ -32,12 +79,11 @@ def write_detection_records(
     output_dir: str | pathlib.Path,
     num_shards: int = 10,
     region_config: regions.RegionConfig = regions.RegionConfig(),
-) -> dict:
+) -> RecordsInfo:
     """Writes the records of every split that has images; earlier records are replaced.
 
     Returns:
-        What records.json holds: {"splits": {split: {num_images, num_boxes, max_boxes,
-        num_shards}}, ...}.
+        What records.json holds.
 
     Raises:
         ValueError: no image is assigned to a split, `num_shards` is below 1, or `output_dir`
@@ -46,21 +92,18 @@ def write_detection_records(
     if num_shards < 1:
         raise ValueError(f"`num_shards` must be at least 1. Received: {num_shards}")
     dataset.in_split("train")
-    summary = {
-        "splits": {},
-        "region_config": config.to_dict(region_config),
-        "versions": files.versions(),
-    }
-    with files.atomic_folder(output_dir, marker=_RECORD) as folder:
+    splits = {}
+    with files.atomic_folder(output_dir, marker=FILE) as folder:
         for split in SPLITS:
             members = [(i, s) for i, s in enumerate(dataset.samples) if s.split == split]
             if members:
-                summary["splits"][split] = _write_split(
+                splits[split] = _write_split(
                     folder, split, members, min(num_shards, len(members)), region_config
                 )
         (folder / "label_map.pbtxt").write_text(LABEL_MAP)
-        files.write_json(folder / _RECORD, summary)
-    return summary
+        info = RecordsInfo(splits, config.to_dict(region_config), files.versions())
+        files.write_json(folder / FILE, dataclasses.asdict(info))
+    return info
 
 
 def make_example(sample: Sample, source_id: int, found: Sequence[Region]) -> tf.train.Example:
@@ -88,7 +131,7 @@ def make_example(sample: Sample, source_id: int, found: Sequence[Region]) -> tf.
     return tf.train.Example(features=tf.train.Features(feature=feature))
 
 
-def _write_split(folder, split, members, num_shards, region_config) -> dict:
+def _write_split(folder, split, members, num_shards, region_config) -> SplitRecord:
     paths = [folder / f"{split}-{n:05d}-of-{num_shards:05d}" for n in range(num_shards)]
     writers = [tf.io.TFRecordWriter(str(path)) for path in paths]
     counts = []
@@ -99,12 +142,15 @@ def _write_split(folder, split, members, num_shards, region_config) -> dict:
         counts.append(len(found))
     for writer in writers:
         writer.close()
-    return {
-        "num_images": len(counts),
-        "num_boxes": int(np.sum(counts)),
-        "max_boxes": int(np.max(counts)),
-        "num_shards": num_shards,
-    }
+    # Of the files, not of what the records hold: that is another file where it is no JPEG.
+    hashes = sorted(files.sha256_of_file(sample.image_path) for _, sample in members)
+    return SplitRecord(
+        num_images=len(counts),
+        num_boxes=int(np.sum(counts)),
+        max_boxes=int(np.max(counts)),
+        num_shards=num_shards,
+        images=tuple(hashes),
+    )
 
 
 def _encoded_image(path: pathlib.Path) -> tuple[bytes, bytes, int, int]:

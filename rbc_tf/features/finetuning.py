@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from absl import logging
 
-from rbc_tf.core import files
+from rbc_tf.core import files, unseen
 from rbc_tf.core.fingerprint import Fingerprint
 from rbc_tf.features import backbone_spec
 from rbc_tf.features.augmentation import AugmentationConfig, augment
@@ -305,9 +305,6 @@ def _check_archives(train: PatchArchive, validation: PatchArchive, spec: Backbon
                 f"Training and validation patches must have the same {key}. "
                 f"Received: {train.about[key]} and {validation.about[key]}"
             )
-    hashes = (set(archive.about["image_hashes"].values()) for archive in (train, validation))
-    shared = set.intersection(*hashes)
-    if shared:
-        raise ValueError(
-            f"No image may be in training and validation patches. Received: {len(shared)} in both"
-        )
+    unseen.check_apart(
+        "image", *(archive.about["image_hashes"].values() for archive in (train, validation))
+    )

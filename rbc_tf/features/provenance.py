@@ -1,90 +1,60 @@
-"""What a fine-tuned backbone has seen must not be what its features are scored on."""
+"""Which images the backbone of a feature cache has seen, for the guard in `core.unseen`."""
 
 import pathlib
 from collections.abc import Mapping
 
-import numpy as np
-
+from rbc_tf.core import unseen
 from rbc_tf.core.types import FeatureTable
+from rbc_tf.core.unseen import Images, Seen
 from rbc_tf.features import cache
 from rbc_tf.features.backbone import read_record
 
-_LISTED = 5
+
+def seen_by(record: Mapping) -> Seen:
+    """What a backbone has seen, by its record (`Backbone.record`).
+
+    One that was not fine-tuned by rbc_tf, whose record is {}, has seen nothing of the dataset, as
+    far as is known.
+    """
+    if not record:
+        return Seen(unseen.BACKBONE, frozenset())
+    return Seen(unseen.BACKBONE, frozenset(record["images"].values()), record["regions"])
+
+
+def images_of(table: FeatureTable, fingerprint: cache.Fingerprint) -> Images:
+    """The images of all rows of a feature cache: all that have labelled regions."""
+    group = dict(zip(table.images.tolist(), table.groups.tolist(), strict=True))
+    return Images({name: fingerprint.images[name].sha256 for name in group}, group)
 
 
 def check_unseen(features_dir: str | pathlib.Path, table: FeatureTable) -> None:
     """Refuses rows of groups that the backbone of a feature cache was fine-tuned on.
-
-    One image that took part, in training or in choosing the epoch, rules out its whole group.
-    Images are compared by content, so that renaming hides nothing. Backbones that were not
-    fine-tuned by rbc_tf have seen nothing of the dataset, as far as is known.
 
     Args:
         features_dir: the feature cache.
         table: rows of it that are to be scored.
 
     Raises:
-        ValueError: names such groups.
-        CacheError: the folder has no backbone.
+        SeenError: names such groups.
+        CacheError: the folder has no backbone, or no finished features.
     """
-    record = _record(features_dir)
-    if not record:
-        return
-    seen = set(record["images"].values())
-    entries = cache.load_fingerprint(features_dir).images
-    used = [name for name in np.unique(table.images).tolist() if entries[name].sha256 in seen]
-    groups = np.unique(table.groups[np.isin(table.images, used)]).tolist()
-    if groups:
-        more = f" and {len(groups) - _LISTED} more" if len(groups) > _LISTED else ""
-        raise ValueError(
-            f"{features_dir}: only groups that the backbone has not seen can be scored. "
-            f"Received: {', '.join(groups[:_LISTED])}{more}, with {len(used)} images that it was "
-            "fine-tuned on. Choose other splits, or fine-tune on others"
-        )
-
-
-def check_images_unseen(record: dict, hashes: Mapping[str, str]) -> None:
-    """Refuses images that a backbone was fine-tuned on, for scoring without a feature cache.
-
-    Args:
-        record: of the backbone (`Backbone.record`); {} for one that was not fine-tuned.
-        hashes: sha256 of the files of the images that are to be scored, by name.
-
-    Raises:
-        ValueError: names such images.
-    """
-    seen = set(record["images"].values()) if record else set()
-    used = sorted(name for name, sha256 in hashes.items() if sha256 in seen)
-    if used:
-        more = f" and {len(used) - _LISTED} more" if len(used) > _LISTED else ""
-        raise ValueError(
-            "Only images that the backbone has not seen can be scored. Received: "
-            f"{', '.join(used[:_LISTED])}{more}, which it was fine-tuned on"
-        )
+    seen = backbone_seen(features_dir)
+    if seen.images:
+        rows = cache.FeatureCache(features_dir).load_rows()
+        images = images_of(rows, cache.load_fingerprint(features_dir))
+        unseen.check([seen], images, set(table.images.tolist()), str(features_dir))
 
 
 def check_single_cell(features_dir: str | pathlib.Path) -> None:
-    """Refuses features of a backbone that was fine-tuned on multi-cell regions.
-
-    Where training on single cells alone is compared with training on all regions (Models B and
-    A of the paper), B must not inherit through its features what A alone may learn from.
-
-    Raises:
-        ValueError: it was.
-    """
-    record = _record(features_dir)
-    if record and record["regions"] != "single_cell":
-        raise ValueError(
-            f"{features_dir}: the backbone must be fine-tuned on single-cell regions alone to "
-            "compare models trained on single cells and on all regions. Received: one fine-tuned "
-            f"on {record['regions']} regions. Fine-tune with --regions=single_cell"
-        )
+    """Refuses features of a backbone that was fine-tuned on multi-cell regions; see `unseen`."""
+    unseen.check_single_cell(backbone_seen(features_dir), str(features_dir))
 
 
-def _record(features_dir: str | pathlib.Path) -> dict:
+def backbone_seen(features_dir: str | pathlib.Path) -> Seen:
+    """What the backbone of a feature cache has seen; raises CacheError where it is missing."""
     path = pathlib.Path(features_dir) / cache.BACKBONE_FILE
     if not path.is_file():
         raise cache.CacheError(
             f"{path} is missing: what the features were made with must be known to score them"
         )
-    return read_record(path)
+    return seen_by(read_record(path))

@@ -1,5 +1,6 @@
 """From the folders that training leaves to a bundle."""
 
+import dataclasses
 import pathlib
 from collections.abc import Mapping
 
@@ -10,6 +11,7 @@ from rbc_tf.classification.classifier import Classifier
 from rbc_tf.core import config
 from rbc_tf.core.cell_types import CellTypes
 from rbc_tf.core.types import PRESENT, FeatureTable
+from rbc_tf.core.unseen import SEEN_SPLITS
 from rbc_tf.detection import record
 from rbc_tf.detection.record import DetectorRecord
 from rbc_tf.features import backbone_spec, cache
@@ -27,9 +29,6 @@ from rbc_tf.manifest.records import (
     SplitCounts,
 )
 from rbc_tf.metrics.multilabel import PLAIN_THRESHOLD
-
-# The splits that a classifier learns from or is tuned on.
-_LEARNT_FROM = ("train", "validation")
 
 # Which thresholds a bundle gets: those that training chose on validation, or 0.5 for every type.
 TUNED = "tuned"
@@ -91,7 +90,7 @@ def export_bundle(
         provenance=Provenance(
             detector=detector_record,
             features=FeaturesRecord(fingerprint.sha256, fingerprint.settings),
-            data=describe_data(features_dir, classifier.cell_types, data_description),
+            data=_data(features_dir, classifier, data_description),
             backbone=describe_backbone(features_dir),
             classifier=classifier.record["config"],
         ),
@@ -104,19 +103,26 @@ def export_bundle(
     return bundles.write_bundle(output_dir, parts, manifest)
 
 
+def _data(features_dir: pathlib.Path, classifier: Classifier, description: str) -> DataRecord:
+    """As `describe_data`; splits may have changed since the classifier was trained."""
+    found = describe_data(features_dir, classifier.cell_types, description)
+    learnt = classifier.record.get("learnt_images")  # not recorded by version 0.1.0
+    return found if learnt is None else dataclasses.replace(found, learnt_images=tuple(learnt))
+
+
 def describe_data(
     features_dir: str | pathlib.Path, cell_types: CellTypes, description: str
 ) -> DataRecord:
     """Counts by split, and which images were learnt from; of images with labelled regions only."""
     fingerprint = cache.load_fingerprint(features_dir)
     rows = cache.FeatureCache(features_dir).load_rows()
-    learnt = np.unique(rows.images[np.isin(rows.splits, _LEARNT_FROM)]).tolist()
+    learnt = np.unique(rows.images[np.isin(rows.splits, SEEN_SPLITS)]).tolist()
     return DataRecord(
         dataset=fingerprint.dataset,
         description=description,
         splits={
             split: _counts(rows.select(rows.splits == split), cell_types)
-            for split in (*_LEARNT_FROM, "test")
+            for split in (*SEEN_SPLITS, "test")
             if (rows.splits == split).any()
         },
         learnt_images=tuple(sorted(fingerprint.images[name].sha256 for name in learnt)),

@@ -92,6 +92,8 @@ class HeldOutScores:
         images, groups: how many.
         images_sha256: hash of the hashes of their files: those of the same images replace these.
         scored: UTC time, ISO 8601.
+        unseen_by: parts that are known to have seen none of these images; version 0.1.0 knew it
+            of all but the detector.
         scores: of a `stage` each: 'detector', 'classifier' (on true boxes) or 'chain'.
     """
 
@@ -101,6 +103,7 @@ class HeldOutScores:
     groups: int
     images_sha256: str = ""
     scored: str = ""
+    unseen_by: tuple[str, ...] = ("backbone", "classifier")
     scores: tuple[Score, ...] = ()
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from rbc_tf.core.score import one
 from rbc_tf.detection.record import DetectorRecord
 from rbc_tf.manifest.manifest import Manifest
-from rbc_tf.manifest.records import DataRecord, HeadRecord, SplitCounts
+from rbc_tf.manifest.records import DataRecord, HeadRecord, HeldOutScores, SplitCounts
 from rbc_tf.model_card.words import NOT_RECORDED, count, section
 
 
@@ -33,12 +33,23 @@ def evaluation(manifest: Manifest) -> str:
             f"\n\n**Held out:** split '{entry.split}' of `{entry.dataset}`, "
             f"{count(entry.images, 'image')} in {count(entry.groups, 'group')} with "
             f"{count(num_true, 'region')}, {complete:,} of them completely labelled; scored "
-            f"{entry.scored}. By the hashes of their files, none taught the classifier or its "
-            "features. That the detector has not seen them rests on the use of the same splits."
+            f"{entry.scored}. {_unseen(entry)}"
         )
     if not held_out:
         text += "\n\n**Held out:** no scores are recorded (`rbc_tf evaluate --record`)."
     return text
+
+
+def _unseen(entry: HeldOutScores) -> str:
+    if "detector" in entry.unseen_by:
+        return (
+            "By the hashes of their files, the detector, the features and the classifier have "
+            "learnt from none of them nor from others of their groups."
+        )
+    return (
+        "By the hashes of their files, the classifier and its features have learnt from none of "
+        "them. That the detector has not seen them rests on the use of the same splits."
+    )
 
 
 def _source(data: DataRecord | None) -> str:

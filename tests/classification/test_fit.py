@@ -237,7 +237,16 @@ def test_finished_classifier_is_not_trained_again(finished, monkeypatch):
     np.testing.assert_array_equal(first.predict(features)[0], second.predict(features)[0])
 
 
-def test_classifier_made_otherwise_is_named(features_dir, output_dir):
+def test_the_images_learnt_from_are_recorded(finished):
+    table = make_table()
+    seen = np.isin(table.splits, ("train", "validation"))
+    expected = {f"hash of {name}" for name in table.images[seen].tolist()}
+    learnt = Classifier.load(finished[1]).record["learnt_images"]
+    assert set(learnt) == expected
+    assert learnt == sorted(learnt)
+
+
+def test_another_classifier_is_refused(features_dir, output_dir):
     fit_classifier(features_dir, output_dir, CONFIG)
     other = dataclasses.replace(CONFIG, boosting=BoostingConfig(n_estimators=6))
     with pytest.raises(StaleError, match=r"boosting\.n_estimators was 5, is now 6"):

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rbc_tf.core import image_io
+from rbc_tf.core import files, image_io
 from rbc_tf.data import dataset, detection_records
+from rbc_tf.data.detection_records import SplitRecord
 
 # Field names and types that the TF Object Detection API's decoder reads.
 _FIELDS = {
@@ -58,11 +59,14 @@ def _read(paths):
 def test_records_hold_images_and_boxes(folder, tmp_path):
     loaded = dataset.load_dataset(folder)
     out = tmp_path / "records"
-    summary = detection_records.write_detection_records(loaded, out, num_shards=3)
-    train = {"num_images": 4, "num_boxes": 6, "max_boxes": 3, "num_shards": 3}
-    test = {"num_images": 1, "num_boxes": 4, "max_boxes": 4, "num_shards": 1}
-    assert summary["splits"] == {"train": train, "test": test}
-    assert json.loads((out / "records.json").read_text()) == summary
+    info = detection_records.write_detection_records(loaded, out, num_shards=3)
+    hashes = {s.name: files.sha256_of_file(s.image_path) for s in loaded}
+    in_training = tuple(sorted(hashes[f"s{number}"] for number in range(4)))
+    assert info.splits == {
+        "train": SplitRecord(4, 6, 3, num_shards=3, images=in_training),
+        "test": SplitRecord(1, 4, 4, num_shards=1, images=(hashes["s4"],)),
+    }
+    assert detection_records.load_info(out) == info
     assert "id: 1" in (out / "label_map.pbtxt").read_text()
     assert sorted(path.name for path in out.glob("train*")) == [
         f"train-{n:05d}-of-00003" for n in range(3)
@@ -96,3 +100,19 @@ def test_splits_are_required(folder, tmp_path):
     assert not (tmp_path / "records").exists()
     with pytest.raises(ValueError, match="num_shards"):
         detection_records.write_detection_records(loaded, tmp_path / "records", num_shards=0)
+
+
+def test_records_of_0_1_0_do_not_say_which_images(tmp_path):
+    train = {"num_images": 28, "num_boxes": 1156, "max_boxes": 54, "num_shards": 4}
+    content = {"splits": {"train": train}, "region_config": {"min_area": 30}, "versions": {}}
+    (tmp_path / "records.json").write_text(json.dumps(content))
+    info = detection_records.load_info(tmp_path)
+    assert info.splits == {"train": SplitRecord(28, 1156, 54, 4)}
+    assert info.splits["train"].images is None
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"splits": {"train": {"num_images": 5}}}'])
+def test_a_damaged_record_is_named(tmp_path, content):
+    (tmp_path / "records.json").write_text(content)
+    with pytest.raises(ValueError, match=r"records\.json must be the record"):
+        detection_records.load_info(tmp_path)

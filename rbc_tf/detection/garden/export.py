@@ -1,6 +1,5 @@
 """The detector as a SavedModel that needs neither Model Garden nor tf_keras."""
 
-import dataclasses
 import os
 from collections.abc import Sequence
 
@@ -12,7 +11,7 @@ from official.vision.serving import detection
 
 from rbc_tf.core import files
 from rbc_tf.detection import record
-from rbc_tf.detection.garden import checkpoints, configs, parameters, records, training_images
+from rbc_tf.detection.garden import checkpoints, configs, parameters, training_images
 
 INPUT_TYPES = ("image_tensor", "image_bytes", "tf_example")
 
@@ -112,20 +111,6 @@ def _record(
         input_image_size=tuple(size),
         max_num_detections=params.task.model.detection_generator.max_num_detections,
         **training_images.sizes(params.task.records_dir),
-        records=_used_splits(params),
+        records=training_images.used_splits(params, checkpoint),
         versions=files.versions(),
     )
-
-
-def _used_splits(params: configs.Experiment) -> dict[str, record.UsedSplit]:
-    """Images and boxes of the splits trained and validated on; {} where the records are gone."""
-    try:
-        sizes = records.read_split_sizes(params.task.records_dir)
-    except FileNotFoundError:
-        return {}
-    used = {"train": "train", "validation": params.task.evaluation_split}
-    return {
-        role: record.UsedSplit(split, **dataclasses.asdict(sizes[split]))
-        for role, split in used.items()
-        if split in sizes
-    }

@@ -1,13 +1,13 @@
-"""What records.json says of a folder of TFRecords, and the settings that follow from it."""
+"""The settings of a run that follow from its folder of TFRecords."""
 
-import dataclasses
-import json
 import math
 import operator
 import pathlib
 
 from absl import logging
 
+from rbc_tf.data import detection_records
+from rbc_tf.data.detection_records import SplitRecord
 from rbc_tf.detection.garden import configs, schedule, workers
 
 # Settings that bound how many regions of an image are learnt from, found or scored.
@@ -19,39 +19,19 @@ _LIMITS = (
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class SplitSize:
-    """How many images and boxes a split has, and how many boxes its fullest image."""
-
-    num_images: int
-    num_boxes: int
-    max_boxes: int
-
-
-def read_split_sizes(records_dir: str | pathlib.Path) -> dict[str, SplitSize]:
-    """Sizes of the splits by name.
+def load_splits(records_dir: str | pathlib.Path) -> dict[str, SplitRecord]:
+    """The splits of a folder of TFRecords by name.
 
     Raises:
         FileNotFoundError: the folder holds no records.json.
-        ValueError: records.json lacks a size.
+        ValueError: records.json is damaged.
     """
-    path = pathlib.Path(records_dir) / "records.json"
-    if not records_dir or not path.is_file():
+    if not records_dir or not (pathlib.Path(records_dir) / detection_records.FILE).is_file():
         raise FileNotFoundError(
             "task.records_dir must be a folder of TFRecords with its records.json. "
             f"Received: {str(records_dir)!r}"
         )
-    fields = [field.name for field in dataclasses.fields(SplitSize)]
-    try:
-        splits = json.loads(path.read_text(encoding="utf-8"))["splits"]
-        return {
-            name: SplitSize(**{field: int(size[field]) for field in fields})
-            for name, size in splits.items()
-        }
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{path} must give {', '.join(fields)} of each split: {error!r}"
-        ) from error
+    return detection_records.load_info(records_dir).splits
 
 
 def apply(params: configs.Experiment, splits: tuple[str, ...]) -> None:
@@ -69,7 +49,7 @@ def apply(params: configs.Experiment, splits: tuple[str, ...]) -> None:
             keep, not exactly one of epochs and steps is set, an input path is, or there are
             fewer training images than workers.
     """
-    sizes = read_split_sizes(params.task.records_dir)
+    sizes = load_splits(params.task.records_dir)
     for split in splits:
         _check_split(params, split, sizes)
     _set_input_path(params.task.train_data, params.task.records_dir, "train")
@@ -81,7 +61,7 @@ def apply(params: configs.Experiment, splits: tuple[str, ...]) -> None:
         _set_train_steps(params, sizes["train"])
 
 
-def _check_split(params: configs.Experiment, split: str, sizes: dict[str, SplitSize]) -> None:
+def _check_split(params: configs.Experiment, split: str, sizes: dict[str, SplitRecord]) -> None:
     size = sizes.get(split)
     if size is None or size.num_images == 0:
         known = {name: value.num_images for name, value in sizes.items()}
@@ -94,12 +74,12 @@ def _check_split(params: configs.Experiment, split: str, sizes: dict[str, SplitS
         if size.max_boxes > limit:
             raise ValueError(
                 f"An image of split {split!r} holds {size.max_boxes} regions, and {name} is "
-                f"{limit}: the rest would be dropped without a word. Set {name} to "
+                f"{limit}: the rest would be dropped silently. Set {name} to "
                 f"{size.max_boxes} or more."
             )
 
 
-def _check_workers(params: configs.Experiment, train: SplitSize) -> None:
+def _check_workers(params: configs.Experiment, train: SplitRecord) -> None:
     num_workers = len(workers.cluster(params.runtime).addresses)
     if train.num_images < num_workers:
         raise ValueError(
@@ -117,7 +97,7 @@ def _set_input_path(data, records_dir: str, split: str) -> None:
     data.input_path = str(pathlib.Path(records_dir) / f"{split}-?????-of-?????")
 
 
-def _set_train_steps(params: configs.Experiment, train: SplitSize) -> None:
+def _set_train_steps(params: configs.Experiment, train: SplitRecord) -> None:
     trainer = params.trainer
     if bool(trainer.train_epochs) == bool(trainer.train_steps):
         raise ValueError(

@@ -44,7 +44,7 @@ class RegionDetection(maskrcnn.MaskRCNNTask):
             return batches
         # The network cannot take a batch of no image, so a device without one gets some again;
         # the evaluator counts them once.
-        sizes = records.read_split_sizes(self.task_config.records_dir)
+        sizes = records.load_splits(self.task_config.records_dir)
         num_images = sizes[self.task_config.evaluation_split].num_images
         num_batches = math.ceil(num_images / (params.global_batch_size // here))
         return batches.repeat().take(math.ceil(num_batches / here) * here)

@@ -22,6 +22,7 @@ from rbc_tf.detection.garden import (
     records,
     runner,
     task,  # noqa: F401 (registers the task)
+    training_images,
     workers,
 )
 
@@ -85,7 +86,7 @@ def evaluate(
     scores = {name: float(logs[name]) for name in _SCORES}
     report = {
         "split": split,
-        "num_images": records.read_split_sizes(params.task.records_dir)[split].num_images,
+        "num_images": records.load_splits(params.task.records_dir)[split].num_images,
         "checkpoint": os.path.basename(checkpoint_path),
         "step": checkpoints.step(checkpoint_path),
         **scores,
@@ -117,7 +118,8 @@ def _train(params: configs.Experiment, mode: str, model_dir: str) -> dict[str, f
     evaluates = mode == "train_and_eval"
     # As given, before steps are derived from epochs: what repeats the run.
     given = copy.deepcopy(params)
-    records.apply(params, ("train", params.task.evaluation_split) if evaluates else ("train",))
+    splits = ("train", params.task.evaluation_split) if evaluates else ("train",)
+    records.apply(params, splits)
     if tf.train.latest_checkpoint(model_dir) is None:
         # Before minutes are spent on building the model.
         backbone.checkpoint(params.task)
@@ -135,6 +137,7 @@ def _train(params: configs.Experiment, mode: str, model_dir: str) -> dict[str, f
         if members.is_chief:
             workers.forget(given.runtime)
             train_utils.serialize_config(given, model_dir)
+            training_images.note(params, splits, model_dir)
         return _run(params, strategy, evaluates, model_dir, output_dir)
 
 

@@ -1,9 +1,23 @@
-"""What size a detector's training images and their regions have: tiling needs it later."""
+"""Which images a detector is trained and validated on, and how large they are.
 
+    MODEL_DIR/images.json    the images of a run, from its first start on
+
+Tiling needs the sizes later; the images must not be scored.
+"""
+
+import dataclasses
+import json
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
+
+from rbc_tf.core import config, files
+from rbc_tf.detection.garden import configs, records
+from rbc_tf.detection.record import UsedSplit
+
+_FILE = "images.json"
 
 _FIELDS = {
     "image/height": tf.io.FixedLenFeature([], tf.int64),
@@ -43,3 +57,78 @@ def sizes(records_dir: str | pathlib.Path) -> dict[str, tuple[int, int]]:
         "training_image_size": tuple(np.median(images, axis=0).astype(int).tolist()),
         "largest_training_region": tuple(largest.astype(int).tolist()),
     }
+
+
+def note(params: configs.Experiment, splits: Sequence[str], model_dir: str) -> None:
+    """Records in the folder of a run which images it uses, before it uses them.
+
+    A run that goes on with other records has seen the images of all its starts; one that was
+    started by version 0.1.0 has seen more than can be told.
+
+    Args:
+        params: of the run.
+        splits: of the records that it reads.
+        model_dir: its folder.
+    """
+    known = records.load_splits(params.task.records_dir)
+    used = {
+        role: _used(split, known[split])
+        for role, split in _roles(params).items()
+        if split in splits
+    }
+    earlier = _load(pathlib.Path(model_dir))
+    if earlier is None and tf.train.latest_checkpoint(model_dir) is not None:
+        used = {role: dataclasses.replace(split, images=None) for role, split in used.items()}
+    for role, split in (earlier or {}).items():
+        used[role] = _both(split, used[role]) if role in used else split
+    content = {role: dataclasses.asdict(split) for role, split in used.items()}
+    files.write_json(pathlib.Path(model_dir) / _FILE, content)
+
+
+def used_splits(params: configs.Experiment, checkpoint: str) -> dict[str, UsedSplit]:
+    """What a checkpoint was trained and validated on, as `DetectorRecord` holds it.
+
+    Of a run of version 0.1.0, which did not record it, the numbers that the records now hold
+    without the images, as these may have changed; {} where the records are gone.
+    """
+    folder = pathlib.Path(checkpoint).parent
+    for run_dir in (folder, folder.parent):  # the best checkpoint lies in a folder of its own
+        used = _load(run_dir)
+        if used is not None:
+            return used
+    try:
+        known = records.load_splits(params.task.records_dir)
+    except FileNotFoundError:
+        return {}
+    return {
+        role: dataclasses.replace(_used(split, known[split]), images=None)
+        for role, split in _roles(params).items()
+        if split in known
+    }
+
+
+def _roles(params: configs.Experiment) -> dict[str, str]:
+    return {"train": "train", "validation": params.task.evaluation_split}
+
+
+def _used(split: str, found: records.SplitRecord) -> UsedSplit:
+    return UsedSplit(split, found.num_images, found.num_boxes, found.max_boxes, found.images)
+
+
+def _both(earlier: UsedSplit, now: UsedSplit) -> UsedSplit:
+    """The numbers of now, the images of both."""
+    if earlier.images is None or now.images is None:
+        return dataclasses.replace(now, images=None)
+    return dataclasses.replace(now, images=tuple(sorted({*earlier.images, *now.images})))
+
+
+def _load(run_dir: pathlib.Path) -> dict[str, UsedSplit] | None:
+    """None where the run does not say; raises ValueError where that is damaged."""
+    path = run_dir / _FILE
+    if not path.is_file():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return {role: config.from_dict(UsedSplit, split) for role, split in content.items()}
+    except (ValueError, AttributeError) as error:
+        raise ValueError(f"{path} must say which images a run has used: {error}") from error

@@ -5,41 +5,11 @@ import datetime
 
 from rbc_tf.core import files
 from rbc_tf.data.dataset import Dataset
+from rbc_tf.evaluation.bundle import seen
 from rbc_tf.evaluation.bundle.scores import ChainScores
-from rbc_tf.inference.bundle import Bundle, BundleError, replace_manifest
+from rbc_tf.inference.bundle import Bundle, replace_manifest
 from rbc_tf.manifest import earlier
 from rbc_tf.manifest.records import HeldOutScores
-
-_LISTED = 5
-
-
-def check_unseen(bundle: Bundle, dataset: Dataset, split: str) -> None:
-    """Refuses images of groups that the classifier of a bundle was trained or tuned on.
-
-    Images are compared by content; one that took part rules out its whole group. (Those that a
-    backbone was fine-tuned on, `evaluation.bundle.run` refuses; which images a detector was trained
-    on is not known.)
-
-    Raises:
-        ValueError: names such groups, or the bundle does not say which images there are.
-    """
-    data = bundle.manifest.provenance.data
-    learnt = None if data is None else data.learnt_images
-    if learnt is None:
-        raise BundleError(
-            f"{bundle.path}: a bundle that says which images its classifier learnt from is "
-            "required. Received: one of an earlier version; export it again with "
-            "rbc_tf export-bundle"
-        )
-    known = set(learnt)
-    used = {s.group for s in dataset if files.sha256_of_file(s.image_path) in known}
-    shared = sorted(used & {sample.group for sample in dataset.in_split(split)})
-    if shared:
-        more = f" and {len(shared) - _LISTED} more" if len(shared) > _LISTED else ""
-        raise ValueError(
-            f"{dataset.root}: only groups of images that the classifier was neither trained nor "
-            f"tuned on can be held out. Received: {', '.join(shared[:_LISTED])}{more}"
-        )
 
 
 def record_scores(bundle: Bundle, dataset: Dataset, split: str, scores: ChainScores) -> Bundle:
@@ -54,9 +24,9 @@ def record_scores(bundle: Bundle, dataset: Dataset, split: str, scores: ChainSco
         The bundle as it is now.
 
     Raises:
-        ValueError: as `check_unseen`.
+        SeenError, BundleError: as `seen.check_held_out`.
     """
-    check_unseen(bundle, dataset, split)
+    unseen_by = seen.check_held_out(bundle, dataset, split)
     samples = dataset.in_split(split)
     names = bundle.manifest.cell_types.names
     entry = HeldOutScores(
@@ -68,6 +38,7 @@ def record_scores(bundle: Bundle, dataset: Dataset, split: str, scores: ChainSco
             sorted(files.sha256_of_file(sample.image_path) for sample in samples)
         ),
         scored=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        unseen_by=tuple(unseen_by),
         scores=tuple(earlier.held_out_scores(_figures(scores, names))),
     )
     metrics = bundle.manifest.metrics

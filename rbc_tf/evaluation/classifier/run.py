@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 
 from rbc_tf.classification.classifier import Classifier
-from rbc_tf.core import files, text_table
+from rbc_tf.core import files, text_table, unseen
 from rbc_tf.core.types import FeatureTable
 from rbc_tf.evaluation import reliability
 from rbc_tf.evaluation.classifier import tables as classification_table
@@ -31,15 +31,15 @@ def evaluate_classifier(
     Writes scores.json, scores.md and reliability.{svg,png}; gives the table for the console.
 
     Raises:
-        ValueError: the classifier was trained on other features, the backbone or the classifier
-            has seen groups of the split, or it has no complete region.
+        ValueError: the classifier was trained on other features, or the split has no complete
+            region.
+        SeenError: the backbone or the classifier has seen groups of the split.
         CacheError, ClassifierError: a folder is unfinished or damaged.
     """
     loaded = trained_on.load(features_dir, classifier_dir)
     classifier, table = loaded.classifier, loaded.table
     rows = table.select((table.splits == split) & table.complete)
-    _check_unseen(table, rows, split)
-    provenance.check_unseen(features_dir, rows)
+    _check_unseen(features_dir, loaded, rows)
     regions = trained_on.classify(classifier, rows)
     names = classifier.cell_types.names
     thresholds = np.array(classifier.calibration.thresholds)
@@ -52,17 +52,13 @@ def evaluate_classifier(
     return "\n".join(map(text_table.console, tables))
 
 
-def _check_unseen(table: FeatureTable, rows: FeatureTable, split: str) -> None:
-    """Training learns from the splits train and validation, which are not for scoring."""
-    taught = np.isin(table.splits, ("train", "validation"))
-    if split in ("train", "validation"):
-        raise ValueError(f"A split that training has not seen is required. Received: '{split}'")
-    shared = sorted(set(table.groups[taught].tolist()) & set(rows.groups.tolist()))
-    if shared:
-        raise ValueError(
-            f"No group of the split '{split}' may have taught the classifier. Received: "
-            f"{', '.join(shared[:5])} in both"
-        )
+def _check_unseen(
+    features_dir: str | pathlib.Path, loaded: trained_on.TrainedOn, rows: FeatureTable
+) -> None:
+    """Neither the classifier nor the backbone of its features may have seen what is scored."""
+    parts = [trained_on.seen_by(loaded), provenance.backbone_seen(features_dir)]
+    images = provenance.images_of(loaded.table, loaded.fingerprint)
+    unseen.check(parts, images, set(rows.images.tolist()), str(features_dir))
 
 
 def _write(

@@ -3,8 +3,11 @@
 import dataclasses
 import pathlib
 
+import numpy as np
+
 from rbc_tf.classification.classifier import Classifier
 from rbc_tf.core.types import FeatureTable
+from rbc_tf.core.unseen import CLASSIFIER, SEEN_SPLITS, Seen
 from rbc_tf.evaluation.classifier.scores import ClassifiedRegions
 from rbc_tf.features import cache
 
@@ -34,6 +37,21 @@ def load(features_dir: str | pathlib.Path, classifier_dir: str | pathlib.Path) -
             "Received: one trained on others"
         )
     return TrainedOn(classifier, table, fingerprint)
+
+
+def seen_by(loaded: TrainedOn) -> Seen:
+    """The images that the classifier has learnt from or was tuned on.
+
+    One of version 0.1.0 does not say it: those of the splits that it was trained on, as they are
+    now.
+    """
+    recorded = loaded.classifier.record.get("learnt_images")
+    if recorded is not None:
+        return Seen(CLASSIFIER, frozenset(recorded))
+    table = loaded.table
+    names = np.unique(table.images[np.isin(table.splits, SEEN_SPLITS)]).tolist()
+    hashes = (loaded.fingerprint.images[name].sha256 for name in names)
+    return Seen(CLASSIFIER, frozenset(hashes))
 
 
 def classify(classifier: Classifier, rows: FeatureTable) -> ClassifiedRegions:

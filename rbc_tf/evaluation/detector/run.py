@@ -18,9 +18,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rbc_tf.core import config, files, score_files, text_table
+from rbc_tf.core import config, files, score_files, text_table, unseen
 from rbc_tf.core.fingerprint import Fingerprint
 from rbc_tf.core.score import Score
+from rbc_tf.core.unseen import Seen
 from rbc_tf.data import dataset, regions
 from rbc_tf.detection import record
 from rbc_tf.evaluation.detector import curves, tables
@@ -58,10 +59,17 @@ class Source:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """The scores, and {name of image: reason} of those that could not be scored."""
+    """What was scored.
+
+    Attributes:
+        scores: of the images that could be read.
+        failed: {name of image: reason} of the others.
+        notes: what whoever reads the scores should know (see `unseen.notes`).
+    """
 
     scores: tuple[Score, ...]
     failed: dict[str, str]
+    notes: tuple[str, ...] = ()
 
 
 def evaluate_detector(
@@ -84,23 +92,34 @@ def evaluate_detector(
         DatasetError: the dataset folder has problems.
         FileNotFoundError: there is no detector.
         ValueError: no image of the split can be scored.
+        SeenError: the detector has seen groups of the split, which is neither 'train' nor
+            'validation'.
         StaleError: `output_dir` holds the scores of another detector.
     """
     output_dir = pathlib.Path(output_dir)
     folder = output_dir / _DETECTIONS
     run = DetectionRun(source.detector_dir, folder, source.region_config, overwrite)
     _check_output(output_dir, run.detector_sha256, overwrite)
-    samples = dataset.load_dataset(source.dataset_dir).in_split(source.split)
+    loaded = dataset.load_dataset(source.dataset_dir)
+    samples = loaded.in_split(source.split)
+    detector = record.load(source.detector_dir)
+    notes = unseen.notes(
+        [Seen(unseen.DETECTOR, detector.images)],
+        unseen.of_samples(loaded, source.split),
+        [sample.name for sample in samples],
+        source.split,
+        str(source.dataset_dir),
+    )
     images = run.detect(samples)
     if not images:
         reasons = "\n  ".join(run.failed.values())
         raise ValueError(f"{source.dataset_dir}: no image could be scored\n  {reasons}")
     scores = score_detector(images, scoring)
-    files.write_json(output_dir / _RUN, _record(source, run, images, scoring))
+    files.write_json(output_dir / _RUN, {**_record(source, run, images, scoring), "notes": notes})
     _write_scores(output_dir, scores, source.title, run.failed)
     _write_curves(output_dir, images, scores, scoring.score_threshold)
     _write_images(output_dir, images, scoring.score_threshold)
-    return Outcome(scores, run.failed)
+    return Outcome(scores, run.failed, tuple(notes))
 
 
 def _record(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from rbc_tf.detection import record
 from rbc_tf.detection.garden import experiments, export, parameters, train
 from rbc_tf.detection.predictor import DetectorPredictor
 from tests import builders, tiny_detector
@@ -62,6 +63,10 @@ def test_an_export_answers_in_source_pixels(model_dir, tmp_path):
     assert list(provenance["records"]) == ["train", "validation"]
     for size in provenance["records"].values():
         assert size["num_boxes"] == 2 * size["num_images"] > 0
+    assert provenance["records"]["validation"]["images"] == [f"validation {i}" for i in range(3)]
+    assert record.load(tmp_path / "exported").images == {
+        f"{split} {i}" for split in ("train", "validation") for i in range(3)
+    }
     assert provenance["largest_training_region"] == [19, 19]
     assert provenance["validation"]["best_ckpt_global_step"] == 2
     predictor = DetectorPredictor(tmp_path / "exported", score_threshold=0.0)

@@ -1,4 +1,7 @@
-"""The sizes that an exported detector records of its training images."""
+"""Which images a detector has seen, and how large they are."""
+
+import json
+import types
 
 import numpy as np
 import pytest
@@ -6,6 +9,7 @@ import pytest
 from rbc_tf.core import image_io
 from rbc_tf.data import dataset, detection_records
 from rbc_tf.detection.garden import training_images
+from rbc_tf.detection.record import UsedSplit
 
 
 @pytest.fixture
@@ -37,3 +41,84 @@ def test_sizes_are_those_of_the_training_split(records):
 def test_records_that_are_gone_give_no_sizes(tmp_path):
     assert training_images.sizes("") == {}
     assert training_images.sizes(tmp_path / "moved") == {}
+
+
+def _params(records_dir, evaluation_split="validation", **images):
+    """Settings of a run on records with one box in each of the images; None: not recorded."""
+    records_dir.mkdir(exist_ok=True)
+    splits = {}
+    for split, hashes in images.items():
+        number = len(hashes or "abc")
+        splits[split] = {"num_images": number, "num_boxes": number, "max_boxes": 1}
+        splits[split] |= {"images": hashes} if hashes else {}
+    (records_dir / "records.json").write_text(json.dumps({"splits": splits}))
+    task = types.SimpleNamespace(records_dir=str(records_dir), evaluation_split=evaluation_split)
+    return types.SimpleNamespace(task=task)
+
+
+@pytest.fixture
+def run_dir(tmp_path):
+    (tmp_path / "run" / "best").mkdir(parents=True)
+    return tmp_path / "run"
+
+
+def test_a_run_says_what_it_uses_even_when_the_records_have_changed(tmp_path, run_dir):
+    params = _params(tmp_path, train=["a", "b"], validation=["c"], test=["d"])
+    training_images.note(params, ("train", "validation"), str(run_dir))
+    _params(tmp_path, train=["d"], validation=["c"])
+    for checkpoint in (run_dir / "ckpt-2", run_dir / "best" / "ckpt-1"):
+        assert training_images.used_splits(params, str(checkpoint)) == {
+            "train": UsedSplit("train", 2, 2, 1, ("a", "b")),
+            "validation": UsedSplit("validation", 1, 1, 1, ("c",)),
+        }
+
+
+def test_a_split_that_chooses_the_best_checkpoint_is_seen(tmp_path, run_dir):
+    params = _params(tmp_path, "test", train=["a"], validation=["c"], test=["d"])
+    training_images.note(params, ("train", "test"), str(run_dir))
+    used = training_images.used_splits(params, str(run_dir / "ckpt-1"))
+    assert used["validation"] == UsedSplit("test", 1, 1, 1, ("d",))
+
+
+def test_a_run_that_goes_on_with_other_records_has_seen_both(tmp_path, run_dir):
+    first = _params(tmp_path, train=["a", "b"], validation=["c"])
+    training_images.note(first, ("train", "validation"), str(run_dir))
+    again = _params(tmp_path, train=["e", "b", "c"], validation=["a"])
+    training_images.note(again, ("train",), str(run_dir))
+    used = training_images.used_splits(again, str(run_dir / "ckpt-1"))
+    assert used["train"] == UsedSplit("train", 3, 3, 1, ("a", "b", "c", "e"))
+    assert used["validation"].images == ("c",)
+
+
+def test_of_records_of_0_1_0_the_images_are_not_known(tmp_path, run_dir):
+    params = _params(tmp_path, train=None, validation=None)
+    training_images.note(params, ("train", "validation"), str(run_dir))
+    used = training_images.used_splits(params, str(run_dir / "ckpt-1"))
+    assert used["train"] == UsedSplit("train", 3, 3, 1)
+    params = _params(tmp_path, train=["a"], validation=["b"])
+    training_images.note(params, ("train", "validation"), str(run_dir))
+    used = training_images.used_splits(params, str(run_dir / "ckpt-1"))
+    assert used["train"] == UsedSplit("train", 1, 1, 1)
+
+
+def test_of_a_run_of_0_1_0_the_images_are_not_known(tmp_path, run_dir):
+    params = _params(tmp_path, train=["a"], validation=["b"])
+    used = training_images.used_splits(params, str(run_dir / "ckpt-1"))
+    assert used["train"] == UsedSplit("train", 1, 1, 1)
+    # Nor when it goes on: what it saw before may have been anything.
+    (run_dir / "checkpoint").write_text('model_checkpoint_path: "ckpt-1"')
+    (run_dir / "ckpt-1.index").touch()
+    training_images.note(params, ("train", "validation"), str(run_dir))
+    assert training_images.used_splits(params, str(run_dir / "ckpt-2"))["train"].images is None
+
+
+def test_records_that_are_gone_leave_nothing_to_say(run_dir, tmp_path):
+    params = _params(tmp_path, train=["a"])
+    (tmp_path / "records.json").unlink()
+    assert training_images.used_splits(params, str(run_dir / "ckpt-1")) == {}
+
+
+def test_a_damaged_list_of_images_is_named(run_dir, tmp_path):
+    (run_dir / "images.json").write_text("[]")
+    with pytest.raises(ValueError, match=r"images\.json must say"):
+        training_images.used_splits(_params(tmp_path, train=["a"]), str(run_dir / "ckpt-1"))

@@ -1,6 +1,8 @@
 """Scores go into a bundle only for images that none of it has learnt from."""
 
 import dataclasses
+import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -8,8 +10,11 @@ import pytest
 from rbc_tf.core import files
 from rbc_tf.core.score import one, select
 from rbc_tf.core.types import Detections, Region, Sample
+from rbc_tf.core.unseen import SeenError
 from rbc_tf.data.dataset import Dataset
+from rbc_tf.detection.record import DetectorRecord, UsedSplit
 from rbc_tf.evaluation.bundle import record as held_out
+from rbc_tf.evaluation.bundle import seen
 from rbc_tf.evaluation.bundle.scores import EvaluatedImage, Thresholds, score_chain
 from rbc_tf.inference import bundle as bundles
 from rbc_tf.manifest.records import DataRecord, Metrics, Provenance
@@ -45,7 +50,30 @@ def bundle(tmp_path, dataset):
         provenance=Provenance(data=DataRecord(learnt_images=learnt)),
     )
     parts = builders.bundle_parts(tmp_path / "parts")
+    _write_backbone(parts.backbone)
     return bundles.write_bundle(tmp_path / "bundle", parts, manifest)
+
+
+def _write_backbone(path, *images):
+    """The file of a backbone with nothing but its record, of fine-tuning on these images."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("metadata.json", "{}")
+        if images:
+            hashes = {str(image): files.sha256_of_file(image) for image in images}
+            record = {"images": hashes, "regions": "all"}
+            archive.writestr("rbc_tf_record.json", json.dumps(record))
+
+
+def _with_detector(bundle, *images):
+    """The bundle with a detector that says on which images it was trained."""
+    hashes = tuple(sorted(files.sha256_of_file(image) for image in images))
+    trained = UsedSplit("train", len(hashes), 1, 1, hashes)
+    provenance = dataclasses.replace(
+        bundle.manifest.provenance, detector=DetectorRecord(records={"train": trained})
+    )
+    return bundles.replace_manifest(
+        bundle, dataclasses.replace(bundle.manifest, provenance=provenance)
+    )
 
 
 def _scores(score=0.9):
@@ -104,7 +132,7 @@ def test_the_same_images_are_scored_anew_and_others_beside(bundle, dataset, tmp_
 @pytest.mark.parametrize("split", ["train", "other"])
 def test_groups_that_were_learnt_from_are_refused(bundle, dataset, split):
     """Nothing was learnt from image c, but it lies in the group of one that was."""
-    with pytest.raises(ValueError, match=r"can be held out\. Received: one$"):
+    with pytest.raises(ValueError, match="the classifier has seen 1 image of group one"):
         held_out.record_scores(bundle, dataset, split, _scores())
     assert bundles.load_bundle(bundle.path).sha256 == bundle.sha256
 
@@ -113,8 +141,8 @@ def test_renaming_hides_nothing(bundle, dataset):
     path = dataset.root / "renamed.png"
     path.write_bytes(b"a")
     samples = (*dataset.samples, Sample("renamed", path, None, "two", "test"))
-    with pytest.raises(ValueError, match="Received: two"):
-        held_out.check_unseen(bundle, dataclasses.replace(dataset, samples=samples), "test")
+    with pytest.raises(SeenError, match="of group two"):
+        seen.check_held_out(bundle, dataclasses.replace(dataset, samples=samples), "test")
 
 
 def test_a_bundle_that_cannot_tell_is_refused(bundle, dataset):
@@ -123,3 +151,49 @@ def test_a_bundle_that_cannot_tell_is_refused(bundle, dataset):
     )
     with pytest.raises(bundles.BundleError, match=r"export it again with rbc_tf export-bundle"):
         held_out.record_scores(old, dataset, "test", _scores())
+
+
+def test_groups_that_the_detector_has_seen_are_refused(bundle, dataset):
+    trained = _with_detector(bundle, dataset.sample("d").image_path)
+    with pytest.raises(SeenError, match="the detector has seen 1 image of group two"):
+        held_out.record_scores(trained, dataset, "test", _scores())
+    with pytest.raises(SeenError, match="the detector has seen 1 image of group two"):
+        seen.notes(trained, dataset, "test")
+
+
+def test_groups_that_the_backbone_has_seen_are_refused(bundle, dataset):
+    _write_backbone(bundle.path / bundles.BACKBONE, dataset.sample("b").image_path)
+    with pytest.raises(SeenError, match="the backbone has seen 1 image of group two"):
+        seen.check_held_out(bundle, dataset, "test")
+
+
+def test_what_the_detector_has_not_seen_is_recorded_as_such(bundle, dataset):
+    trained = _with_detector(bundle, dataset.sample("a").image_path)
+    assert seen.notes(trained, dataset, "test") == []
+    after = held_out.record_scores(trained, dataset, "test", _scores())
+    (entry,) = after.manifest.metrics.held_out
+    assert entry.unseen_by == ("detector", "backbone", "classifier")
+    card = (bundle.path / bundles.MODEL_CARD).read_text()
+    assert "the detector, the features and the classifier have learnt from none" in card
+    assert "rests on the use of the same splits" not in card
+
+
+def test_of_a_detector_of_0_1_0_it_is_not_known(bundle, dataset):
+    assert seen.notes(bundle, dataset, "test") == [
+        "Which images the detector has seen is not recorded."
+    ]
+    after = held_out.record_scores(bundle, dataset, "test", _scores())
+    (entry,) = after.manifest.metrics.held_out
+    assert entry.unseen_by == ("backbone", "classifier")
+    card = (bundle.path / bundles.MODEL_CARD).read_text()
+    assert "the detector has not seen them rests on the use of the same splits" in card
+
+
+def test_training_images_are_scored_on_purpose_but_not_recorded(bundle, dataset):
+    trained = _with_detector(bundle, dataset.sample("a").image_path)
+    (note,) = seen.notes(trained, dataset, "train")
+    assert "'train' are not held out" in note
+    assert "the detector has seen 1 image of group one" in note
+    assert "the classifier has seen 1 image of group one" in note
+    with pytest.raises(SeenError, match="the detector has seen"):
+        seen.check_held_out(trained, dataset, "train")

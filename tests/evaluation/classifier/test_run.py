@@ -4,10 +4,12 @@ import json
 import numpy as np
 import pytest
 
+from rbc_tf.classification.classifier import Classifier
 from rbc_tf.classification.fit import ClassifierConfig, train_classifier
 from rbc_tf.classification.folds import FoldsConfig
 from rbc_tf.classification.heads import HeadsConfig
 from rbc_tf.core.cell_types import CellTypes
+from rbc_tf.core.unseen import BACKBONE, Seen, SeenError
 from rbc_tf.evaluation.classifier import run as classifier_scores
 from rbc_tf.features import cache
 from tests import builders
@@ -16,6 +18,7 @@ TYPES = CellTypes.from_list(
     [{"name": name, "display_name": name, "abnormal": name != "x"} for name in "xy"]
 )
 SETTINGS = {"crop": {"mode": "stretch", "size": 32}}
+_ENTRIES = {f"image{g}": cache.ImageEntry(f"hash of image{g}", "boxes") for g in range(12)}
 CONFIG = ClassifierConfig(
     HeadsConfig(hidden_units=4, learning_rate=0.02, batch_size=16, max_epochs=15, patience=15),
     FoldsConfig(num_folds=3),
@@ -51,10 +54,11 @@ def classifier_dir(tmp_path_factory):
 @pytest.fixture
 def features(monkeypatch):
     """A stand-in for a feature cache on disk."""
-    held = {"table": make_table(), "fingerprint": cache.Fingerprint(SETTINGS, {}, "w")}
+    held = {"table": make_table(), "fingerprint": cache.Fingerprint(SETTINGS, _ENTRIES, "w")}
     monkeypatch.setattr(cache, "load_features", lambda folder: held["table"])
     monkeypatch.setattr(cache, "load_fingerprint", lambda folder: held["fingerprint"])
-    monkeypatch.setattr(classifier_scores.provenance, "check_unseen", lambda folder, rows: None)
+    plain = Seen(BACKBONE, frozenset())
+    monkeypatch.setattr(classifier_scores.provenance, "backbone_seen", lambda folder: plain)
     return held
 
 
@@ -72,14 +76,35 @@ def test_complete_regions_of_the_test_are_scored(features, classifier_dir, tmp_p
     assert (tmp_path / "reliability.svg").read_text().count("<svg") == 1
 
 
-def test_what_taught_is_not_scored(features, classifier_dir, tmp_path):
-    with pytest.raises(ValueError, match="A split that training has not seen is required"):
-        classifier_scores.evaluate_classifier("f", classifier_dir, tmp_path, "train")
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_what_was_learnt_from_is_not_scored(features, classifier_dir, tmp_path, split):
+    with pytest.raises(SeenError, match="the classifier has seen 4 images of group slide"):
+        classifier_scores.evaluate_classifier("f", classifier_dir, tmp_path, split)
+
+
+def test_a_group_that_was_learnt_from_is_not_scored(features, classifier_dir, tmp_path):
     table = features["table"]
     groups = table.groups.copy()
     groups[-2] = "slide0"  # a complete row
     features["table"] = dataclasses.replace(table, groups=groups)
-    with pytest.raises(ValueError, match="slide0 in both"):
+    with pytest.raises(SeenError, match="seen 1 image of group slide0"):
+        classifier_scores.evaluate_classifier("f", classifier_dir, tmp_path)
+
+
+def test_what_the_classifier_records_counts_whatever_the_splits_are_now(
+    features, classifier_dir, tmp_path
+):
+    classifier = Classifier.load(classifier_dir)
+    record = {**classifier.record, "learnt_images": ["hash of image9"]}
+    dataclasses.replace(classifier, record=record).save(tmp_path / "classifier")
+    with pytest.raises(SeenError, match="seen 1 image of group slide9"):
+        classifier_scores.evaluate_classifier("f", tmp_path / "classifier", tmp_path / "out")
+
+
+def test_what_the_backbone_has_seen_is_not_scored(features, classifier_dir, tmp_path, monkeypatch):
+    seen = Seen(BACKBONE, frozenset(["hash of image11"]))
+    monkeypatch.setattr(classifier_scores.provenance, "backbone_seen", lambda folder: seen)
+    with pytest.raises(SeenError, match="the backbone has seen 1 image of group slide11"):
         classifier_scores.evaluate_classifier("f", classifier_dir, tmp_path)
 
 

@@ -1,5 +1,6 @@
 """Scores of a detector on a dataset folder: results, resuming, failures, with a pretended model."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -10,10 +11,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rbc_tf.core import image_io
+from rbc_tf.core import files, image_io
 from rbc_tf.core import score as score_lib
 from rbc_tf.core.fingerprint import StaleError
 from rbc_tf.core.types import Detections
+from rbc_tf.core.unseen import SeenError
+from rbc_tf.detection import record
+from rbc_tf.detection.record import DetectorRecord, UsedSplit
 from rbc_tf.evaluation.detector import detections
 from rbc_tf.evaluation.detector.run import Source, evaluate_detector
 from rbc_tf.evaluation.detector.scores import ScoringConfig
@@ -228,3 +232,37 @@ def test_the_command(source, tmp_path):
     assert "not scored" in done.stdout
     assert "recall 0.5" in done.stdout
     assert "recall 0.9" not in done.stdout
+
+
+def _say_seen(source, *names):
+    """Lets the detector say that it was trained on these images."""
+    hashes = [files.sha256_of_file(source.dataset_dir / "images" / f"{n}.png") for n in names]
+    used = UsedSplit("train", len(hashes), 1, 1, tuple(hashes))
+    record.save(source.detector_dir, DetectorRecord(step=7, records={"train": used}))
+
+
+def test_images_that_the_detector_has_seen_are_refused(source, tmp_path):
+    _say_seen(source, "a", "d")
+    with pytest.raises(SeenError, match="the detector has seen 1 image of group slide 0"):
+        evaluate_detector(source, tmp_path / "out", _SCORING)
+    assert _Detector.loads == 0
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_the_detector_has_not_seen_needs_no_note(source, tmp_path):
+    _say_seen(source, "d")
+    assert evaluate_detector(source, tmp_path / "out", _SCORING).notes == ()
+
+
+def test_a_detector_of_0_1_0_is_scored_with_a_note(source, tmp_path):
+    outcome = evaluate_detector(source, tmp_path / "out", _SCORING)
+    assert outcome.notes == ("Which images the detector has seen is not recorded.",)
+    run = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert run["notes"] == list(outcome.notes)
+
+
+def test_training_images_are_scored_on_purpose_with_a_note(source, tmp_path):
+    _say_seen(source, "d")
+    trained_on = dataclasses.replace(source, split="train")
+    (note,) = evaluate_detector(trained_on, tmp_path / "out", _SCORING).notes
+    assert "'train' are not held out: the detector has seen 1 image of group slide 3" in note

@@ -1,0 +1,182 @@
+"""The one guard against leakage: images that a part of the chain has seen are not scored.
+
+A part has seen what it learnt from and what it was tuned on: images that stopped its training or
+chose its best state, its temperatures or its thresholds. Images are the same where the content of
+their files is, so that renaming hides nothing, and one image that was seen rules out its whole
+group: what was photographed together is alike.
+"""
+
+import dataclasses
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from rbc_tf.core import files
+from rbc_tf.core.types import Sample
+
+DETECTOR, BACKBONE, CLASSIFIER = "detector", "backbone", "classifier"
+
+# Splits that a part has seen by definition. Who asks for one of them wants just that.
+SEEN_SPLITS = ("train", "validation")
+
+_LISTED = 5
+
+
+class SeenError(ValueError):
+    """Images that a part has seen cannot be scored."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """The images that a part has learnt from or was tuned on.
+
+    Attributes:
+        part: DETECTOR, BACKBONE or CLASSIFIER.
+        images: sha256 of their files; None where that is not recorded.
+        regions: 'single_cell' or 'all': which regions of these images it learnt from.
+    """
+
+    part: str
+    images: frozenset[str] | None
+    regions: str = "all"
+
+
+@dataclasses.dataclass(frozen=True)
+class Images:
+    """Images by name: the sha256 of the file of each, and its group."""
+
+    sha256: Mapping[str, str]
+    group: Mapping[str, str]
+
+
+def of_samples(samples: Iterable[Sample], split: str) -> Images:
+    """The images of a dataset in the groups of a split; those of other groups decide nothing.
+
+    A file that cannot be read is left out: it can be neither seen nor scored.
+    """
+    samples = list(samples)
+    groups = {sample.group for sample in samples if sample.split == split}
+    sha256 = {}
+    for sample in samples:
+        if sample.group in groups:
+            try:
+                sha256[sample.name] = files.sha256_of_file(sample.image_path)
+            except OSError:
+                continue
+    return Images(sha256, {s.name: s.group for s in samples if s.name in sha256})
+
+
+def seen_groups(seen: Seen, images: Images, scored: Collection[str]) -> dict[str, list[str]]:
+    """Groups of scored images of which the part has seen an image.
+
+    Args:
+        seen: of a part; where nothing is recorded, nothing is found.
+        images: those scored, and whatever else lies in their groups.
+        scored: names of the images that are scored.
+
+    Returns:
+        {group: names of its images that were seen}, sorted.
+    """
+    groups = {images.group[name] for name in scored if name in images.group}
+    found: dict[str, list[str]] = {}
+    for name, sha256 in sorted(images.sha256.items()):
+        if images.group[name] in groups and sha256 in (seen.images or ()):
+            found.setdefault(images.group[name], []).append(name)
+    return dict(sorted(found.items()))
+
+
+def check(parts: Iterable[Seen], images: Images, scored: Collection[str], where: str) -> None:
+    """Refuses images of groups that a part has seen.
+
+    Args:
+        parts: that take part in the scores.
+        images: those scored, and whatever else lies in their groups.
+        scored: names of the images that are scored.
+        where: they lie, for the error.
+
+    Raises:
+        SeenError: names the part, the groups and what to do.
+    """
+    lines = _seen_lines(parts, images, scored)
+    if lines:
+        raise SeenError(
+            f"{where}: only images of groups that no part has learnt from or was tuned on can be "
+            f"scored. Received: {'; '.join(lines)}. Choose another split or other images, or "
+            "train without them"
+        )
+
+
+def notes(
+    parts: Sequence[Seen], images: Images, scored: Collection[str], split: str, where: str
+) -> list[str]:
+    """As `check`, but where a split of SEEN_SPLITS is asked for, says so instead of refusing it.
+
+    Returns:
+        Sentences for whoever reads the scores: of which part it is not recorded what it has seen,
+        and, for a split of SEEN_SPLITS, that the scores are not held out.
+    """
+    unknown = [
+        f"Which images the {seen.part} has seen is not recorded." for seen in unrecorded(parts)
+    ]
+    if split not in SEEN_SPLITS:
+        check(parts, images, scored, where)
+        return unknown
+    lines = _seen_lines(parts, images, scored)
+    because = f": {'; '.join(lines)}" if lines else ""
+    return [f"Scores on split '{split}' are not held out{because}. They flatter.", *unknown]
+
+
+def unrecorded(parts: Iterable[Seen]) -> list[Seen]:
+    """Parts of which it is not recorded what they have seen."""
+    return [seen for seen in parts if seen.images is None]
+
+
+def check_apart(kind: str, train: Iterable[str], validation: Iterable[str]) -> None:
+    """Refuses to train on what training is to be stopped by.
+
+    Args:
+        kind: 'group' or 'image'.
+        train, validation: names of groups, or hashes of images.
+
+    Raises:
+        SeenError: some are in both.
+    """
+    shared = sorted(set(train) & set(validation))
+    if shared:
+        raise SeenError(
+            f"No {kind} may be in the training and in the validation part: what was photographed "
+            f"together must be on one side. Received: {len(shared)} in both, {_listed(shared)}"
+        )
+
+
+def check_single_cell(seen: Seen, where: str) -> None:
+    """Refuses a part that learnt from multi-cell regions.
+
+    Where training on single cells alone is compared with training on all regions (Models B and
+    A of the paper), B must not inherit from another part what A alone may learn from.
+
+    Raises:
+        SeenError: it did.
+    """
+    if seen.images and seen.regions != "single_cell":
+        raise SeenError(
+            f"{where}: the {seen.part} must be fine-tuned on single-cell regions alone to compare "
+            "models trained on single cells and on all regions. Received: one fine-tuned on "
+            f"{seen.regions} regions. Fine-tune with --regions=single_cell"
+        )
+
+
+def _seen_lines(parts: Iterable[Seen], images: Images, scored: Collection[str]) -> list[str]:
+    lines = []
+    for seen in parts:
+        groups = seen_groups(seen, images, scored)
+        if groups:
+            number = sum(map(len, groups.values()))
+            noun = "image" if number == 1 else "images"
+            lines.append(
+                f"the {seen.part} has seen {number} {noun} of group {_listed(list(groups))}"
+            )
+    return lines
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return f"{', '.join(names[:_LISTED])}{more}"
