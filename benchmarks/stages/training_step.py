@@ -46,7 +46,7 @@ def time_steps(settings: Settings, records: pathlib.Path, contender: str) -> tup
     files, overrides = _CONTENDERS[contender]
     override = ",".join([*overrides, *([_QUICK] if settings.quick else [])])
     steps = 1 if settings.quick else _STEPS
-    command = [sys.executable, "-m", "rbc_tf.detection.garden.step_timing", str(records)]
+    command = [sys.executable, "-m", "benchmarks.step_timing", str(records)]
     command += [str(steps), str(settings.repetitions), override, *map(str, files)]
     ended = subprocess.run(command, check=False, capture_output=True, text=True)
     if ended.returncode != 0:

@@ -12,7 +12,7 @@ _MIN_AREA = flags.DEFINE_integer("min_area", 30, "Smaller regions, in pixels, ar
 
 
 def main() -> None:
-    from rbc_tf.data import count_agreement, dataset, examples, regions
+    from rbc_tf.data import dataset, examples, regions
 
     checked = dataset.load_dataset(_DATASET_DIR.value, check_pixels=True)
     config = regions.RegionConfig(min_area=_MIN_AREA.value)
@@ -22,7 +22,7 @@ def main() -> None:
         print(f"  {kind}: {count}")
     for split in sorted({sample.split for sample in checked}):
         members = [sample for sample in checked if sample.split == split]
-        agreed, total = count_agreement.count_agreement(members, config)
+        agreed, total = regions.count_agreement(members, config)
         if total:
             print(
                 f"  number of cells told from the shape, {split or 'all'} images labelled nearly "

@@ -50,7 +50,7 @@ class CellTypes:
             raise ValueError("A list of cell types must name at least one type.")
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise ValueError(f"Cell types must be named once each. Named again: {twice}")
+            raise ValueError(f"Names of cell types must be unique. Received twice: {twice}")
 
     def __len__(self) -> int:
         return len(self.types)

@@ -47,9 +47,9 @@ class Region:
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
-    """One image of a dataset folder with all that is said about it.
+    """One image of a dataset folder with all that is known about it.
 
-    `group` is the slide, patient or block it belongs to (its own name where nothing is said);
+    `group` is the slide, patient or block it belongs to (its own name where none is given);
     `split` is 'train', 'validation', 'test' or '' where not assigned. `regions` is None where
     regions are to be found from the mask. `subject` is the patient, where known; it may span
     groups. `origin` says what the image is where it is no photograph ('composed'), else ''.

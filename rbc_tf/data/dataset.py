@@ -108,7 +108,7 @@ def load_dataset(root: str | pathlib.Path, check_pixels: bool = False) -> Datase
 
 
 class _Reader:
-    """Collects problems on the way, so that all are told at once."""
+    """Collects problems on the way, so that all are reported at once."""
 
     def __init__(self, root: pathlib.Path, check_pixels: bool):
         self._root = root

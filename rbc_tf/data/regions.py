@@ -1,7 +1,7 @@
 """Regions of one or several cells from a mask of cell pixels (paper: ground-truth boxes)."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import cv2
 import numpy as np
@@ -9,6 +9,10 @@ import numpy as np
 from rbc_tf.core import image_io
 from rbc_tf.core.types import Cell, Region, Sample
 from rbc_tf.data import cell_count, outlines
+
+# An image counts as labelled nearly throughout from so many labelled cells, and so many per region.
+_FEWEST_CELLS = 20
+_FEWEST_CELLS_PER_REGION = 0.9
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,3 +123,31 @@ def _types_by_row(found: outlines.Outlines, cells: Sequence[Cell]) -> list[list[
         if row >= 0:
             types[row].append(cell.type)
     return types
+
+
+def count_agreement(
+    samples: Iterable[Sample], config: RegionConfig = RegionConfig()
+) -> tuple[int, int]:
+    """Compares estimated with labelled numbers of cells.
+
+    Only images labelled nearly throughout are looked at, and of them the labelled regions that the
+    image's edge does not cut: there the labels are the truth.
+
+    Returns:
+        (regions where both numbers agree, regions looked at).
+    """
+    agreed, total = 0, 0
+    for sample in samples:
+        if sample.regions is not None or len(sample.cells) < _FEWEST_CELLS:
+            continue
+        mask = image_io.read_mask(sample.mask_path)
+        # Without cells, by the shape alone.
+        estimated = find_regions_in_mask(mask, config=config)
+        labelled = find_regions_in_mask(mask, sample.cells, config)
+        if len(sample.cells) < _FEWEST_CELLS_PER_REGION * len(labelled):
+            continue
+        for without_cells, region in zip(estimated, labelled, strict=True):
+            if region.num_points and not region.touches_border:
+                agreed += without_cells.num_cells == region.num_points
+                total += 1
+    return agreed, total

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from rbc_tf.core import image_io
 from rbc_tf.core.cell_types import PAPER
 from rbc_tf.core.types import Cell, Region, Sample
-from rbc_tf.data import cell_count, count_agreement, examples, outlines, regions
+from rbc_tf.data import cell_count, examples, outlines, regions
 
 _FOUR = ((-1, 0), (1, 0), (0, -1), (0, 1))
 _EIGHT = (*_FOUR, (-1, -1), (-1, 1), (1, -1), (1, 1))
@@ -281,9 +281,9 @@ def test_agreement_of_estimates_and_labels(tmp_path):
     # One cell of the last region is not labelled: the shape tells two, the labels one.
     cells = tuple(Cell(x, y, "Oval") for y, x in [*centres, (180, 90)])
     sample = Sample("a", tmp_path / "a.png", tmp_path / "mask.png", "a", cells=cells)
-    assert count_agreement.count_agreement([sample]) == (20, 21)
+    assert regions.count_agreement([sample]) == (20, 21)
     few = dataclasses.replace(sample, cells=cells[:15])
-    assert count_agreement.count_agreement([few]) == (0, 0)
+    assert regions.count_agreement([few]) == (0, 0)
 
 
 def test_in_a_fully_labelled_image_the_labels_count_not_the_shape():

@@ -94,7 +94,7 @@ def _image(image_id: int, image: MarkedImage) -> dict:
 def _annotation(annotation_id: int, image_id: int, region: MarkedRegion) -> dict:
     ymin, xmin, ymax, xmax = region.box
     width, height = xmax - xmin, ymax - ymin
-    said = {
+    known = {
         "num_cells": region.num_cells,
         "complete": region.complete,
         "score": region.score,
@@ -110,7 +110,7 @@ def _annotation(annotation_id: int, image_id: int, region: MarkedRegion) -> dict
         "iscrowd": 0,
         "segmentation": [[xmin, ymin, xmax, ymin, xmax, ymax, xmin, ymax]],
         "types": list(region.types),
-        **{key: value for key, value in said.items() if value is not None},
+        **{key: value for key, value in known.items() if value is not None},
     }
 
 

@@ -22,8 +22,8 @@ import pathlib
 from collections.abc import Callable, Iterator, Sequence
 
 from rbc_tf.core import files as artifacts
-from rbc_tf.data.formats import colours, values
-from rbc_tf.data.formats.marked import MarkedCell, MarkedImage, MarkedRegion
+from rbc_tf.data.formats import values
+from rbc_tf.data.formats.marked import MarkedCell, MarkedImage, MarkedRegion, colour_of_types
 
 OBJECT_TYPES = ("detection", "annotation")
 
@@ -68,7 +68,7 @@ def _feature_of_region(
 ) -> dict:
     ymin, xmin, ymax, xmax = region.box
     ring = [[xmin, ymin], [xmax, ymin], [xmax, ymax], [xmin, ymax], [xmin, ymin]]
-    said = {
+    known = {
         "score": region.score,
         "abnormal_probability": region.abnormal_probability,
         **{f"p_{name}": value for name, value in region.probabilities.items()},
@@ -83,7 +83,7 @@ def _feature_of_region(
             "name": f"region {number}",
             **_classification(region.types, type_names),
             "isLocked": False,
-            "measurements": {name: value for name, value in said.items() if value is not None},
+            "measurements": {name: value for name, value in known.items() if value is not None},
         },
     }
 
@@ -102,7 +102,7 @@ def _classification(types: tuple[str, ...], type_names: tuple[str, ...]) -> dict
         return {}
     name = {"name": types[0]} if len(types) == 1 else {"names": list(types)}
     # Without a colour QuPath refuses the whole file.
-    return {"classification": {**name, "color": list(colours.of_types(types, type_names))}}
+    return {"classification": {**name, "color": list(colour_of_types(types, type_names))}}
 
 
 def read(path: str | pathlib.Path, problems: list[str]) -> list[MarkedImage]:
@@ -175,12 +175,12 @@ def _read_feature(feature, where: str) -> Iterator[MarkedRegion | MarkedCell]:
     kind, coordinates = geometry.get("type"), geometry.get("coordinates")
     points = list(_points(coordinates))
     if kind in ("Polygon", "MultiPolygon"):
-        said = _said(properties)
+        measured = _measurements(properties)
         yield MarkedRegion(
             box=_bounding_box(points),
             types=types,
-            num_cells=values.num_cells(said.get("num_cells")),
-            complete=values.complete(said.get("complete")),
+            num_cells=values.num_cells(measured.get("num_cells")),
+            complete=values.complete(measured.get("complete")),
             where=where,
         )
     elif kind in ("Point", "MultiPoint"):
@@ -226,8 +226,8 @@ def _class_names(classification) -> list[str]:
     return names + _class_names(values.text(classification.get("name"), "name of a class"))
 
 
-def _said(properties: dict) -> dict:
-    """What the measurements say, else the metadata."""
+def _measurements(properties: dict) -> dict:
+    """Measurements by name, and what the metadata has beyond them."""
     measurements = properties.get("measurements") or {}
     if isinstance(measurements, list):
         entries = [values.mapping(entry, "a measurement") for entry in measurements]

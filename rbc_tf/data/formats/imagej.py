@@ -17,8 +17,7 @@ import roifile
 
 from rbc_tf.core import files
 from rbc_tf.core.cell_types import SEPARATOR
-from rbc_tf.data.formats import colours
-from rbc_tf.data.formats.marked import MarkedImage, MarkedRegion
+from rbc_tf.data.formats.marked import MarkedImage, MarkedRegion, colour_of_types
 
 _NO_TYPE = "?"
 
@@ -60,13 +59,13 @@ def _roi(number: int, region: MarkedRegion, type_names: tuple[str, ...]) -> roif
         yd=ymin,
         widthd=xmax - xmin,
         heightd=ymax - ymin,
-        stroke_color=bytes((255, *colours.of_types(region.types, type_names))),
+        stroke_color=bytes((255, *colour_of_types(region.types, type_names))),
         props="".join(f"{_escape(k)}: {_escape(v)}\n" for k, v in _properties(region).items()),
     )
 
 
 def _properties(region: MarkedRegion) -> dict[str, str]:
-    said = {
+    known = {
         "types": SEPARATOR.join(region.types),
         "score": region.score,
         "abnormal_probability": region.abnormal_probability,
@@ -74,7 +73,7 @@ def _properties(region: MarkedRegion) -> dict[str, str]:
         "num_cells": region.num_cells,
         "complete": None if region.complete is None else str(region.complete).lower(),
     }
-    return {key: str(value) for key, value in said.items() if value is not None}
+    return {key: str(value) for key, value in known.items() if value is not None}
 
 
 def _escape(text: str) -> str:

@@ -181,10 +181,12 @@ def _resolve_one(
 ) -> _Image:
     path = finder.find(marked.name)
     size = image_io.image_size(path)
-    for said, real, edge in zip((marked.height, marked.width), size, ("high", "wide"), strict=True):
-        if said is not None and said != real:
+    for given, real, edge in zip(
+        (marked.height, marked.width), size, ("high", "wide"), strict=True
+    ):
+        if given is not None and given != real:
             raise ValueError(
-                f"image '{marked.name}' was annotated at {said} pixels {edge}. "
+                f"image '{marked.name}' was annotated at {given} pixels {edge}. "
                 f"{finder.relative(path)} is {real}; annotate the image as it is stored"
             )
     regions = truth.regions(marked, size, names, options.complete, problems)

@@ -1,7 +1,16 @@
-"""What the formats have in common: the marked regions and cells of an image."""
+"""What the formats have in common: the marked regions and cells of an image, and their colours."""
 
+import colorsys
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+# Steps of the golden ratio come nowhere near an earlier hue, however many types there are.
+_HUE_STEP = 0.618034
+_FIRST_HUE = 0.58  # blue
+
+_NO_TYPE = (128, 128, 128)
+# Mixed colours would be near those of other types, or grey.
+_SEVERAL_TYPES = (0, 0, 0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +41,7 @@ class MarkedRegion:
 
 @dataclasses.dataclass(frozen=True)
 class MarkedCell:
-    """A cell marked by a point (x to the right, y down, in pixels); type '' where not said."""
+    """A cell marked by a point (x to the right, y down, in pixels); type '' where not given."""
 
     x: float
     y: float
@@ -49,7 +58,7 @@ class MarkedImage:
         height, width: in pixels, None where the file does not say.
         regions: the marked regions; none means that the image was looked at and holds none.
         cells: the marked cells.
-        where: the file (and place) that speaks of the image, for messages.
+        where: the file (and place) that describes the image, for messages.
     """
 
     name: str
@@ -58,3 +67,19 @@ class MarkedImage:
     regions: tuple[MarkedRegion, ...] = ()
     cells: tuple[MarkedCell, ...] = ()
     where: str = dataclasses.field(default="", compare=False)
+
+
+def colour_of_types(types: Sequence[str], type_names: Sequence[str]) -> tuple[int, int, int]:
+    """(red, green, blue) of 0 to 255: of one type its own, of several black, of none grey.
+
+    Colours of types are far apart on the colour circle, and the same in every program.
+
+    Args:
+        types: of a region, each in `type_names`.
+        type_names: all types; the order decides on the colours.
+    """
+    if len(types) != 1:
+        return _SEVERAL_TYPES if types else _NO_TYPE
+    hue = (_FIRST_HUE + type_names.index(types[0]) * _HUE_STEP) % 1
+    red, green, blue = (round(255 * part) for part in colorsys.hsv_to_rgb(hue, 0.85, 0.9))
+    return red, green, blue

@@ -18,8 +18,8 @@ def regions(
     """The regions of an image, in the order of the file.
 
     Boxes are cut at the edges of the image. Several marks with one and the same box are one region
-    with all their types: formats with one type per box say it so. A region whose number of cells
-    is not said holds as many as it has types, one at least; it never holds fewer.
+    with all their types: formats with one type per box write it so. A region whose number of cells
+    is not given holds as many as it has types, one at least; it never holds fewer.
 
     Args:
         image: what is marked.
@@ -48,19 +48,19 @@ def regions(
 def _merge(box: Box, marks: list[MarkedRegion], names: TypeNames, complete: bool) -> Region:
     types = {name for mark in marks for name in names.translate(mark.types, mark.where)}
     counts = [mark.num_cells for mark in marks if mark.num_cells is not None]
-    said = [mark.complete for mark in marks if mark.complete is not None]
+    given = [mark.complete for mark in marks if mark.complete is not None]
     return Region(
         box=box,
         types=tuple(sorted(types)),
         num_cells=max(1, len(types), *counts),
-        complete=all(said) if said else complete and bool(types),
+        complete=all(given) if given else complete and bool(types),
     )
 
 
 def cells(
     image: MarkedImage, size: tuple[int, int], names: TypeNames, problems: list[str]
 ) -> list[Cell]:
-    """The cells of an image; one whose type is not said is of type 'other'.
+    """The cells of an image; one whose type is not given is of type 'other'.
 
     `problems` takes one line for each point outside the image.
     """

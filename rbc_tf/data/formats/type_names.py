@@ -17,7 +17,7 @@ def parse_renames(pairs: Sequence[str]) -> dict[str, str]:
 
 
 class TypeNames:
-    """Translates names; collects those that it does not know, so that all are told at once."""
+    """Translates names; collects those that it does not know, so that all are reported at once."""
 
     def __init__(self, cell_types: CellTypes, renames: Mapping[str, str], ignored: Collection[str]):
         """

@@ -80,8 +80,8 @@ def _joined(cluster, cell, overlapping, rng) -> Cluster | None:
     if not _common_pixels(cluster.coverage, cell.mask, top, left):
         return None
     joined = Cluster.of([*cluster.cells, PlacedCell(cell, top, left)])
-    told_apart = all(joined.own_share(placed) >= MIN_OWN_SHARE for placed in joined.cells)
-    return joined if told_apart else None
+    distinct = all(joined.own_share(placed) >= MIN_OWN_SHARE for placed in joined.cells)
+    return joined if distinct else None
 
 
 def _place(start, direction, reach) -> tuple[int, int]:

@@ -66,7 +66,7 @@ def photograph(
     sharpness_scale: float,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Takes the picture of a field of view.
+    """Takes the picture of an image's cells.
 
     Light passes one dye after the other, so transmittances multiply and densities add: where two
     cells overlap, the picture is darker than either (Beer-Lambert).

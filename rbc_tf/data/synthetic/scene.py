@@ -1,4 +1,4 @@
-"""A field of view: which cells it holds and where each lies."""
+"""The cells of an image: which ones there are, and where each lies."""
 
 import dataclasses
 
@@ -28,7 +28,7 @@ _ATTEMPTS = 300
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Scene:
-    """Cells placed in a field of view.
+    """Cells placed in an image.
 
     Attributes:
         placed: the cells, those of a region after one another.
@@ -62,7 +62,7 @@ class Scene:
 
 
 def draw_scene(config: SmearConfig, diameter: float, rng: np.random.Generator) -> Scene:
-    """Draws the cells of one field of view; `diameter` is a typical disc's there, in pixels."""
+    """Draws the cells of one image; `diameter` is a typical disc's there, in pixels."""
     regions = [
         clusters.join(cells, config.overlap_share, rng)
         for cells in _cells_by_region(config, diameter, rng)

@@ -25,14 +25,14 @@ def checkpoint(task: configs.RegionDetectionTask) -> str:
 
     Raises:
         ValueError: no ImageNet weights are published for that backbone.
-        FileNotFoundError: the named checkpoint does not exist.
+        FileNotFoundError: that checkpoint does not exist.
         ConnectionError: the weights had to be downloaded and could not be.
     """
-    named = task.init_checkpoint
-    if not named:
+    start = task.init_checkpoint
+    if not start:
         return ""
-    if named != configs.IMAGENET:
-        return checkpoints.existing(named)
+    if start != configs.IMAGENET:
+        return checkpoints.existing(start)
     depth = task.model.backbone.resnet.model_id if task.model.backbone.type == "resnet" else None
     if depth not in _IMAGENET_DEPTHS:
         raise ValueError(

@@ -90,10 +90,10 @@ def _checkpoint(params: configs.Experiment, model_dir: str, checkpoint_path: str
     return checkpoints.best(params, model_dir)
 
 
-def _input_size(params: configs.Experiment, named: Sequence[int]) -> list[int]:
-    size = [int(side) for side in named] or list(params.task.model.input_size[:2])
+def _input_size(params: configs.Experiment, given: Sequence[int]) -> list[int]:
+    size = [int(side) for side in given] or list(params.task.model.input_size[:2])
     if len(size) != 2 or min(size) < 1:
-        raise ValueError(f"input_image_size must be height,width. Received: {list(named)}")
+        raise ValueError(f"input_image_size must be height,width. Received: {list(given)}")
     return size
 
 

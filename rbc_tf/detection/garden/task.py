@@ -21,11 +21,11 @@ class RegionDetection(maskrcnn.MaskRCNNTask):
 
     def initialize(self, model: tf_keras.Model) -> None:
         """Loads the start that `init_checkpoint` names; says loudly if it is not ImageNet's."""
-        named = self.task_config.init_checkpoint
-        if named != configs.IMAGENET:
+        start = self.task_config.init_checkpoint
+        if start != configs.IMAGENET:
             logging.warning(
                 "NOT the paper's start: the backbone starts from %s instead of ImageNet weights.",
-                named or "random weights",
+                start or "random weights",
             )
         self.task_config.init_checkpoint = backbone.checkpoint(self.task_config)
         super().initialize(model)

@@ -81,7 +81,7 @@ def evaluate(
         checkpoint_path = checkpoints.existing(checkpoint_path)
     else:
         checkpoint_path = checkpoints.best(params, model_dir)
-    with _said_once():
+    with _without_duplicate_logs():
         logs = _scored(params, checkpoint_path)
     scores = {name: float(logs[name]) for name in _SCORES}
     report = {
@@ -125,8 +125,8 @@ def _train(params: configs.Experiment, mode: str, model_dir: str) -> dict[str, f
         backbone.checkpoint(params.task)
     members = workers.cluster(params.runtime)
     with (
-        _said_once(),
-        workers.lost_ones_reported(members, model_dir),
+        _without_duplicate_logs(),
+        workers.report_lost_worker(members, model_dir),
         _output_dir(members, model_dir) as output_dir,
     ):
         strategy = prepare(params)
@@ -199,7 +199,7 @@ def prepare(params: configs.Experiment) -> tf.distribute.Strategy:
 
 
 @contextlib.contextmanager
-def _said_once():
+def _without_duplicate_logs():
     """Drops the copies of what absl logs: TensorFlow's own handler, and what Orbit prints.
 
     And what TensorFlow says of every variable that workers exchange.

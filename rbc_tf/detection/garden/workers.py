@@ -1,4 +1,4 @@
-"""The devices and machines of a run: which workers there are, and what they tell one another.
+"""The devices and machines of a run: which workers there are, and what they exchange.
 
 A worker is one process with its devices, usually one to a machine. All workers run the same
 program on the same step; the first one, the chief, is the one whose files count.
@@ -239,12 +239,12 @@ def of_chief(values: np.ndarray, spread: tf.distribute.Strategy) -> np.ndarray:
     if not _has_peers(spread):
         return values
 
-    def said_by(context: tf.distribute.experimental.ValueContext) -> tf.Tensor:
+    def value_on(context: tf.distribute.experimental.ValueContext) -> tf.Tensor:
         first = context.replica_id_in_sync_group == 0
         return tf.constant(values if first else np.zeros_like(values), tf.float64)
 
-    said = spread.experimental_distribute_values_from_function(said_by)
-    return spread.reduce(tf.distribute.ReduceOp.SUM, said, axis=None).numpy()
+    sent = spread.experimental_distribute_values_from_function(value_on)
+    return spread.reduce(tf.distribute.ReduceOp.SUM, sent, axis=None).numpy()
 
 
 def _has_peers(spread: tf.distribute.Strategy) -> bool:
@@ -258,7 +258,7 @@ def _num_devices_here(spread: tf.distribute.Strategy) -> int:
 
 
 @contextlib.contextmanager
-def lost_ones_reported(members: Cluster, model_dir: str) -> Iterator[None]:
+def report_lost_worker(members: Cluster, model_dir: str) -> Iterator[None]:
     """Turns what TensorFlow raises when a worker is gone into a ConnectionError that says so.
 
     It takes seconds where the other process died, and as long as TensorFlow waits for a sign of
@@ -271,6 +271,6 @@ def lost_ones_reported(members: Cluster, model_dir: str) -> Iterator[None]:
             raise
         raise ConnectionError(
             f"Worker {members.index} has lost another one of {', '.join(members.addresses)}; see "
-            "what that one said last. Start all of them again with the same commands: training "
+            "the last output of that one. Start all of them again with the same commands: training "
             f"goes on from the last checkpoint in {model_dir}"
         ) from error

@@ -1,6 +1,6 @@
 """How long a training step takes.
 
-    python -m rbc_tf.detection.garden.step_timing RECORDS_DIR STEPS WINDOWS OVERRIDE CONFIG_FILE...
+    python -m benchmarks.step_timing RECORDS_DIR STEPS WINDOWS OVERRIDE CONFIG_FILE...
 
 A process of its own, because precision is a setting of the whole process; prints seconds as JSON.
 """
