@@ -171,7 +171,7 @@ def write_features(
 ) -> pathlib.Path:
     """Writes a feature cache, with further fields of its fingerprint; its folder."""
     settings = {"feature_dim": table.features.shape[1]}
-    entries = {name: cache.ImageEntry("0", "0") for name in table.images.tolist()}
+    entries = {name: cache.ImageEntry(f"hash of {name}", "0") for name in table.images.tolist()}
     values = {"settings": settings, "images": entries} | fingerprint
     written = cache.FeatureCache(folder)
     written.prepare(cache.Fingerprint(**values), overwrite=True)
