@@ -69,9 +69,7 @@ class Score:
     @property
     def title(self) -> str:
         """What tables call the statistic."""
-        name = self.name.removeprefix(_MACRO)
-        title = TITLES.get(name, name.replace("_", " "))
-        return title if name == self.name else f"macro {title}"
+        return title_of(self.name)
 
     @property
     def mean_of(self) -> str | None:
@@ -85,6 +83,13 @@ class Score:
     def without(self, *keys: str) -> "Score":
         """The same, with less of what was scored."""
         return dataclasses.replace(self, of={k: v for k, v in self.of.items() if k not in keys})
+
+
+def title_of(name: str) -> str:
+    """What tables call a statistic."""
+    if name.startswith(_MACRO):
+        return f"macro {title_of(name.removeprefix(_MACRO))}"
+    return TITLES.get(name, name.replace("_", " "))
 
 
 def select(scores: Iterable[Score], name: str | None = None, **of: str) -> list[Score]:

@@ -132,7 +132,12 @@ class ClassifiedRegions:
 
 def weights_of(subset: str, bootstrap: GroupBootstrap) -> np.ndarray:
     """float64 [1 + R, U], weights of `ClassifiedRegions.bootstrap`, 0 outside one of SUBSETS."""
-    return bootstrap.weights * _members(subset, *bootstrap.kinds.T)
+    return bootstrap.weights * units_of(subset, bootstrap)
+
+
+def units_of(subset: str, bootstrap: GroupBootstrap) -> np.ndarray:
+    """bool [U], the units of `ClassifiedRegions.bootstrap` that lie in one of SUBSETS."""
+    return _members(subset, *bootstrap.kinds.T)
 
 
 def _kinds(regions: ClassifiedRegions) -> np.ndarray:

@@ -1,40 +1,36 @@
-"""What the paper reports for its own, private, images: to be set beside other figures, not against
+"""What the paper reports for its own, private, images: to be set beside other scores, not against
 them (the paper: What it reports)."""
 
-import dataclasses
+from collections.abc import Iterator
+
+from rbc_tf.core.score import Score
+from rbc_tf.metrics.fold_scores import MEAN
 
 # Regions that the paper trains and tests on.
 NUM_SINGLE_CELL, NUM_MULTI_CELL = 1080, 1389
 
-# Accuracy of its gradient boosting, normal against abnormal, 5-fold.
-BOOSTING_ACCURACY = 0.851
+TYPES = ("Oval", "Elon", "Reti", "Gran", "Echi", "Stom")
 
-
-@dataclasses.dataclass(frozen=True)
-class PaperRow:
-    """One row of its Table 1: 5-fold cross-validation over six types.
-
-    Attributes:
-        model: 'A' or 'B'.
-        subset: what was tested, as in `table1`.
-        auc: area under the ROC curve by the name of the type.
-        exact_match: its accuracy, all six types right.
-    """
-
-    name: str
-    model: str
-    subset: str
-    auc: dict[str, float]
-    exact_match: float
-
-
-def _row(name: str, model: str, subset: str, *values: float) -> PaperRow:
-    names = ("Oval", "Elon", "Reti", "Gran", "Echi", "Stom")
-    return PaperRow(name, model, subset, dict(zip(names, values[:-1], strict=True)), values[-1])
-
-
-TABLE_1 = (
-    _row("A", "A", "all", 0.971, 0.943, 0.967, 0.933, 0.985, 0.908, 0.722),
-    _row("A*", "A", "single", 0.995, 0.994, 1.000, 0.998, 0.999, 0.998, 0.932),
-    _row("B", "B", "all", 0.974, 0.891, 0.952, 0.819, 0.935, 0.671, 0.649),
+# Its Table 1: name of the row, model, subset, AUC of each type and exact match.
+_TABLE_1 = (
+    ("A", "A", "all", 0.971, 0.943, 0.967, 0.933, 0.985, 0.908, 0.722),
+    ("A*", "A", "single_cell", 0.995, 0.994, 1.000, 0.998, 0.999, 0.998, 0.932),
+    ("B", "B", "all", 0.974, 0.891, 0.952, 0.819, 0.935, 0.671, 0.649),
 )
+
+# Its experiments by what they are called, with model and subset.
+EXPERIMENTS = {name: (model, subset) for name, model, subset, *_ in _TABLE_1}
+
+
+def _scores() -> Iterator[Score]:
+    for _, model, subset, *auc, exact_match in _TABLE_1:
+        of = {"source": "paper", "model": model, "subset": subset, "aggregate": MEAN}
+        yield Score("exact_match", exact_match, of=of)
+        for type_name, value in zip(TYPES, auc, strict=True):
+            yield Score("auc", value, of={**of, "type": type_name})
+    of = {"source": "paper", "model": "A", "subset": "all", "aggregate": MEAN}
+    yield Score("accuracy", 0.851, of={**of, "abnormality": "boosting"})
+
+
+# Means over 5 folds.
+SCORES = tuple(_scores())

@@ -1,8 +1,8 @@
 """What a cross-validation leaves in its folder, and how it is scored.
 
-predictions.npz   what each model said of each row (`evaluation/predictions.py`)
+predictions.npz   what each model predicted for each row (`predictions.py`)
 scores.json       all scores, and the record of the run
-table1.md, .csv   all tables; all scores as one long table
+table1.md, .csv   all tables; all scores, one a row
 tensorboard/      one run per row of Table 1
 """
 
@@ -13,13 +13,8 @@ import platform
 import textwrap
 import time
 
-from rbc_tf.core import files, text_table
-from rbc_tf.evaluation.cross_validation import (
-    long_table as cross_validation_csv,
-)
-from rbc_tf.evaluation.cross_validation import (
-    tables as cross_validation_tables,
-)
+from rbc_tf.core import files, score_files, text_table
+from rbc_tf.evaluation.cross_validation import tables
 from rbc_tf.evaluation.cross_validation.scores import HeldOutScores, score_held_out
 from rbc_tf.evaluation.cross_validation.tensorboard import write_logs
 from rbc_tf.evaluation.cross_validation.training import (
@@ -71,29 +66,22 @@ def make_table1(
     abnormal = found.cell_types.abnormal
     scores = score_held_out(found.predictions, abnormal, bootstrap.num_resamples, bootstrap.seed)
     weights = cache.load_fingerprint(features_dir).weights
-    heading = cross_validation_tables.heading(
-        scores, config.folds.folds_by, weights, config.teaching_splits
-    )
+    heading = tables.heading(scores, config.folds.folds_by, weights, config.teaching_splits)
     _write_tables(output_dir, scores, heading)
     write_logs(output_dir / LOGS, scores, _hyperparameters(config, weights))
     seconds = {"scoring": time.monotonic() - scoring, "this_run": time.monotonic() - start}
     record = _record(found, bootstrap, weights, seconds)
-    values = {"run": record, "scores": dataclasses.asdict(scores)}
-    files.write_json(output_dir / SCORES_FILE, values)
-    tables = map(text_table.console, cross_validation_tables.main_tables(scores))
-    return "\n".join([textwrap.fill(heading, text_table.WIDTH) + "\n", *tables])
+    score_files.write_json(output_dir / SCORES_FILE, scores.scores, {"run": record})
+    shown = map(text_table.console, tables.main_tables(scores))
+    return "\n".join([textwrap.fill(heading, text_table.WIDTH) + "\n", *shown])
 
 
 def _write_tables(output_dir: pathlib.Path, scores: HeldOutScores, heading: str) -> None:
-    tables = (
-        *cross_validation_tables.main_tables(scores),
-        *cross_validation_tables.further_tables(scores),
-    )
-    parts = ["# Cross-validation\n", heading + "\n", *map(text_table.markdown, tables)]
+    score_files.write_csv(output_dir / CSV_FILE, scores.scores)
+    written = (*tables.main_tables(scores), *tables.further_tables(scores))
+    parts = ["# Cross-validation\n", heading + "\n", *map(text_table.markdown, written)]
     with files.atomic_path(output_dir / MARKDOWN_FILE) as temporary:
         temporary.write_text("\n".join(parts), encoding="utf-8")
-    rows = cross_validation_csv.csv_rows(scores)
-    files.write_csv(output_dir / CSV_FILE, cross_validation_csv.CSV_HEADER, rows)
 
 
 def _record(found: CrossValidation, bootstrap: BootstrapConfig, weights: str, seconds) -> dict:

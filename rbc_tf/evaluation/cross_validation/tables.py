@@ -1,43 +1,48 @@
 """The scores of a cross-validation as tables, with the paper's own beside them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from rbc_tf.core.text_table import WIDTH, Table
-from rbc_tf.evaluation.cross_validation import paper, table1, verdict
-from rbc_tf.evaluation.cross_validation.answers import Answers
-from rbc_tf.evaluation.cross_validation.best_type import BestType
-from rbc_tf.evaluation.cross_validation.predictions import MODEL_A, MODEL_A_EQUAL, MODEL_B
-from rbc_tf.evaluation.cross_validation.scores import HeldOutScores
-from rbc_tf.evaluation.cross_validation.table1 import Comparison, Experiment, TypeScores
-from rbc_tf.metrics.fold_scores import Score
+from rbc_tf.core import score as score_lib
+from rbc_tf.core.text_table import WIDTH, Table, decimals, with_interval
+from rbc_tf.evaluation.cross_validation import paper
+from rbc_tf.evaluation.cross_validation import scores as held_out
+from rbc_tf.evaluation.cross_validation.predictions import (
+    MODEL_A,
+    MODEL_A_EQUAL,
+    MODEL_B,
+    MODELS,
+)
+from rbc_tf.evaluation.cross_validation.scores import EXPERIMENTS, REWEIGHTED, HeldOutScores
+from rbc_tf.metrics.classified import ALL, MULTI_CELL, SEVERAL_TYPES, SINGLE_CELL
+from rbc_tf.metrics.fold_scores import FoldScore
 from rbc_tf.metrics.multilabel import PLAIN_THRESHOLD
-
-_NOTHING = "-"
 
 _TRAINED_ON = {MODEL_A: "all", MODEL_B: "single", MODEL_A_EQUAL: "all, fewer"}
 _TESTED_ON = {
-    table1.ALL: "all",
-    table1.SINGLE: "single-cell",
-    table1.MULTI: "multi-cell",
-    table1.SEVERAL: "several types",
-    table1.REWEIGHTED: "44:56",
+    ALL: "all",
+    SINGLE_CELL: "single-cell",
+    MULTI_CELL: "multi-cell",
+    SEVERAL_TYPES: "several types",
+    REWEIGHTED: "44:56",
 }
-_EXACT, _MACRO = "exact match", "macro AUC"
+_COUNTED = tuple(subset for subset in _TESTED_ON if subset != REWEIGHTED)
+# What differs on single cells is no gain of multi-cell regions.
+_DIFFERENT = tuple(subset for subset in _TESTED_ON if subset != SINGLE_CELL)
+_MAIN_EXPERIMENTS = ("A", "A*", "B", "A equal")
 
 _METHODS = {
-    verdict.BOOSTING: "gradient boosting",
-    verdict.ANY_TYPE: f"any type > {PLAIN_THRESHOLD:g}",
-    verdict.NOISY_OR: f"noisy-or > {verdict.VERDICT_THRESHOLD:g}",
+    held_out.BOOSTING: "gradient boosting",
+    held_out.ANY_TYPE: f"any type > {PLAIN_THRESHOLD:g}",
+    held_out.NOISY_OR: f"noisy-or > {PLAIN_THRESHOLD:g}",
 }
-
-_ANSWERS = {
-    "no_label": "no label",
-    "one_right": "one label, right",
-    "one_wrong": "one label, wrong",
+_OUTCOMES = {
+    "no_type": "no type",
+    "one_right": "one type, right",
+    "one_wrong": "one type, wrong",
     "several_not_all": "several, right, not all",
     "all_right": "exactly all",
     "several_wrong": "several, one or more wrong",
-    "one_or_none": "no label or one",
+    "one_or_none": "no type or one",
 }
 
 _EXPERIMENTS_NOTE = (
@@ -47,44 +52,50 @@ _EXPERIMENTS_NOTE = (
     "all, weighted to the paper's 1080 single-cell and 1389 multi-cell regions."
 )
 _POOLED_NOTE = (
-    "Pooled AUC ranks what the networks of different folds said; they are calibrated differently, "
+    "Pooled AUC ranks what the heads of different folds predict; they are calibrated differently, "
     "which lowers it as a rule. The mean over folds ranks within each fold, and weighs a fold with "
     "few regions like any other."
 )
 _LACKING = "†"
 _LACKING_NOTE = f"{_LACKING} Not every fold can score it; see 'What the folds hold'."
 _OTHER_DATA_NOTE = "'paper' was measured on other data: the authors' private images."
+_DEVIATION_NOTE = "The deviation of macro AUC is over the folds that have all its types."
+
+_Text = Callable[[FoldScore], str]
 
 
 def main_tables(scores: HeldOutScores) -> tuple[Table, ...]:
     """What a reader wants first."""
-    comparisons = _comparisons(scores, MODEL_A)
     tables = [
         _summary(scores),
         _grid("Table 1: AUC per type and exact match, mean over folds", scores, _mean),
-        _difference("A - B, pooled over folds, paired", comparisons, _pooled_difference),
-        _best_types(scores),
-        _answers(scores),
-        _verdicts("Normal against abnormal, pooled over folds", scores, _pooled),
+        _difference("A - B, pooled over folds, paired", scores, MODEL_A, _pooled_difference),
+        _best_type(scores),
+        _outcomes(scores),
+        _abnormality("Normal against abnormal, pooled over folds", scores, _pooled),
         _coverage(scores),
     ]
-    return tuple(tables if _like_the_papers(scores) else [*tables, _paper_table()])
+    return tuple(tables if _types_of_paper(scores) else [*tables, _paper_table()])
 
 
 def further_tables(scores: HeldOutScores) -> tuple[Table, ...]:
-    """The same scores in more detail."""
-    experiments = {e.name: e for e in scores.table1.experiments}
-    main = [experiments[name] for name in ("A", "A*", "B", "A equal")]
-    comparisons = _comparisons(scores, MODEL_A)
-    equal = _comparisons(scores, MODEL_A_EQUAL)
+    """The same scores in more detail, and all others that are registered."""
     return (
         _grid("AUC per type and exact match, pooled over folds", scores, _pooled_value),
-        _detail("AUC per type, pooled over folds, with 95 % intervals", main, _pooled),
-        _detail("AUC per type, mean over folds ± standard deviation", main, _spread),
-        _difference("A - B, mean over folds, paired", comparisons, _mean_difference),
-        _difference("A equal - B, pooled over folds, paired", equal, _pooled_difference, False),
-        _verdicts("Normal against abnormal, mean over folds", scores, _spread),
+        _by_type("auc", "AUC per type, pooled over folds, with 95 % intervals", scores, _pooled),
+        _by_type("auc", "AUC per type, mean over folds ± standard deviation", scores, _spread),
+        _difference("A - B, mean over folds, paired", scores, MODEL_A, _mean_difference),
+        _difference(
+            "A equal - B, pooled over folds, paired", scores, MODEL_A_EQUAL, _pooled_difference
+        ),
+        _abnormality("Normal against abnormal, mean over folds", scores, _spread),
         _per_fold(scores),
+        _others_of_regions(scores),
+        *(
+            _by_type(name, f"{title[0].upper()}{title[1:]} per type, pooled", scores, _pooled)
+            for name, title in _names(_of_types(scores, "A")).items()
+            if name != "auc"
+        ),
     )
 
 
@@ -97,7 +108,7 @@ def heading(
         scores: of the cross-validation.
         folds_by: 'group' or 'patch'.
         features: what the weights of the backbone are called.
-        teaching_splits: splits whose rows taught every model and are not scored.
+        teaching_splits: splits from whose rows every model learns and which are not scored.
     """
     teaching = (
         f"Every model of every fold also learns from the split {' and '.join(teaching_splits)}, "
@@ -105,144 +116,152 @@ def heading(
         if teaching_splits
         else ""
     )
+    regions = {subset: _count(scores, "regions", subset=subset) for subset in _COUNTED}
     return (
-        f"{scores.num_regions:,} completely labelled regions are scored: "
-        f"{scores.num_single_cell:,} single-cell and {scores.num_multi_cell:,} multi-cell, "
-        f"{scores.num_several_types:,} with several types; {scores.num_incomplete:,} incomplete "
-        f"ones only teach. {scores.num_groups} groups, {scores.num_folds} folds by {folds_by}. "
-        f"{teaching}"
-        f"Backbone of the features: {features}. Intervals: 95 %, {scores.num_resamples:,} "
+        f"{regions[ALL]:,} completely labelled regions are scored: "
+        f"{regions[SINGLE_CELL]:,} single-cell and {regions[MULTI_CELL]:,} multi-cell, "
+        f"{regions[SEVERAL_TYPES]:,} with several types; "
+        f"{_count(scores, 'incomplete_regions'):,} incomplete ones are only learnt from. "
+        f"{_count(scores, 'groups', subset=ALL)} groups, {_count(scores, 'folds', subset=ALL)} "
+        f"folds by {folds_by}. {teaching}"
+        f"Backbone of the features: {features}. Intervals: 95 %, {_count(scores, 'resamples'):,} "
         "resamples of the groups; they hold the choice of images, not another training."
     )
 
 
 def _summary(scores: HeldOutScores) -> Table:
     rows = []
-    for e in scores.table1.experiments:
-        exact, macro = e.scores.exact_match, e.scores.macro_auc
-        covered = table1.ALL if e.subset == table1.REWEIGHTED else e.subset
+    for name, (model, subset) in EXPERIMENTS.items():
+        exact, macro = (_one(scores, score, name) for score in ("exact_match", "macro_auc"))
+        counted = ALL if subset == REWEIGHTED else subset
         rows.append(
             (
-                e.name,
-                _TRAINED_ON[e.model],
-                _TESTED_ON[e.subset],
-                f"{scores.table1.coverage[covered].num_regions:,}",
-                _spread(exact),
-                _pooled(exact),
-                _spread(macro),
-                _pooled(macro),
+                *(name, _TRAINED_ON[model], _TESTED_ON[subset]),
+                f"{_count(scores, 'regions', subset=counted):,}",
+                *(_spread(exact), _pooled(exact), _spread(macro), _pooled(macro)),
             )
         )
-    for row in paper.TABLE_1:
-        figure = _number(row.exact_match)
-        tested = _TESTED_ON[row.subset]
-        rows.append((f"paper {row.name}", _TRAINED_ON[row.model], tested, "", figure, "", "", ""))
-    header = ("", "learns from", "tested on", "regions", _EXACT, "pooled", _MACRO, "pooled")
-    notes = (_EXPERIMENTS_NOTE, _OTHER_DATA_NOTE, *_macro_notes(scores))
-    return Table("Exact match, and AUC averaged over types", header, tuple(rows), notes)
+    for name, (model, subset) in paper.EXPERIMENTS.items():
+        trained_tested = (_TRAINED_ON[model], _TESTED_ON[subset])
+        rows.append((f"paper {name}", *trained_tested, "", _of_paper(name)[-1], "", "", ""))
+    header = ("", "learns from", "tested on", "regions", exact.title, "pooled", macro.title)
+    notes = (_EXPERIMENTS_NOTE, _OTHER_DATA_NOTE, *_macro_notes(scores), _DEVIATION_NOTE)
+    title = "Exact match, and AUC averaged over types"
+    return Table(title, (*header, "pooled"), tuple(rows), notes)
 
 
-def _comparisons(scores: HeldOutScores, first: str) -> list[Comparison]:
-    return [c for c in scores.table1.comparisons if c.first == first]
-
-
-def _grid(title: str, scores: HeldOutScores, text: Callable[[Score], str]) -> Table:
+def _grid(title: str, scores: HeldOutScores, text: _Text) -> Table:
     """Experiments by types; turned where it would be too wide."""
-    names = tuple(scores.table1.coverage[table1.ALL].types)
     rows = []
-    for e in scores.table1.experiments:
-        columns = [*e.scores.auc.values(), e.scores.macro_auc, e.scores.exact_match]
-        rows.append((e.name, *map(text, columns)))
+    for name in EXPERIMENTS:
+        auc = score_lib.select(_of_types(scores, name), "auc")
+        columns = [*auc, *(_one(scores, score, name) for score in ("macro_auc", "exact_match"))]
+        rows.append((name, *map(text, columns)))
     notes = [_POOLED_NOTE]
     if any(cell.endswith(_LACKING) for row in rows for cell in row):
         notes.append(_LACKING_NOTE)
-    if _like_the_papers(scores):
-        for row in paper.TABLE_1:
-            figures = [_number(row.auc[name]) for name in names]
-            rows.append((f"paper {row.name}", *figures, "", _number(row.exact_match)))
+    if _types_of_paper(scores):
+        for name in paper.EXPERIMENTS:
+            *of_types, exact = _of_paper(name, scores.names)
+            rows.append((f"paper {name}", *of_types, "", exact))
         notes.append(_OTHER_DATA_NOTE)
-    table = Table(title, ("", *names, _MACRO, _EXACT), tuple(rows), tuple(notes))
+    header = ("", *scores.names, *(score.title for score in columns[-2:]))
+    table = Table(title, header, tuple(rows), tuple(notes))
     return table if table.width <= WIDTH else table.turned()
 
 
-def _difference(
-    title: str,
-    comparisons: Sequence[Comparison],
-    text: Callable[[Score], str],
-    types: bool = True,
-) -> Table:
-    shown = [c for c in comparisons if c.subset != table1.SINGLE]
-    columns = [_column(c.scores, text, types) for c in shown]
-    names = (_EXACT, _MACRO, *(shown[0].scores.auc if types else ()))
-    rows = tuple(zip(names, *columns, strict=True))
-    header = ("", *(_TESTED_ON[c.subset] for c in shown))
-    return Table(title, header, rows, ("Above 0 the first is better.",))
+def _difference(title: str, scores: HeldOutScores, first: str, text: _Text) -> Table:
+    """Exact match, macro AUC and AUC of each type of one model minus those of Model B."""
+    columns = {}
+    for subset in _DIFFERENT:
+        of = {"model": f"{first} - {MODEL_B}", "subset": subset}
+        found = score_lib.select(scores.over_folds, **of)
+        above = [_first(found, "exact_match"), _first(found, "macro_auc")]
+        columns[_TESTED_ON[subset]] = [*above, *score_lib.select(found, "auc")]
+    return _columns(title, columns, text, ("Above 0 the first is better.",))
 
 
-def _detail(title: str, experiments: Sequence[Experiment], text: Callable[[Score], str]) -> Table:
-    columns = [_column(e.scores, text) for e in experiments]
-    names = (_EXACT, _MACRO, *experiments[0].scores.auc)
-    header = ("", *(e.name for e in experiments))
-    return Table(title, header, tuple(zip(names, *columns, strict=True)))
+def _by_type(name: str, title: str, scores: HeldOutScores, text: _Text) -> Table:
+    """A score of types in the main experiments, below its mean over types; of AUC, exact match."""
+    above = ("exact_match", f"macro_{name}") if name == "auc" else (f"macro_{name}",)
+    columns = {
+        experiment: [
+            *(_one(scores, other, experiment) for other in above),
+            *score_lib.select(_of_types(scores, experiment), name),
+        ]
+        for experiment in _MAIN_EXPERIMENTS
+    }
+    return _columns(title, columns, text)
 
 
-def _column(scores: TypeScores, text: Callable[[Score], str], types: bool = True) -> list[str]:
-    found = [scores.exact_match, scores.macro_auc, *(scores.auc.values() if types else ())]
-    return [text(score) for score in found]
+def _others_of_regions(scores: HeldOutScores) -> Table:
+    """All scores of whole regions that have no table of their own."""
+    columns = {
+        experiment: [
+            score
+            for score in _of_regions(scores, experiment)
+            if score.name not in ("exact_match", *_OUTCOMES)
+        ]
+        for experiment in _MAIN_EXPERIMENTS
+    }
+    return _columns("All scores of regions, pooled over folds", columns, _pooled)
 
 
-def _best_types(scores: HeldOutScores) -> Table:
-    header = ("", *(_model_name(best) for best in scores.best_types))
-    row = ("best type is the true one", *(_pooled(best.right) for best in scores.best_types))
-    title = f"One answer for each of the {scores.num_single_cell:,} single-cell regions"
-    notes = ("Accuracy of the type of highest probability, pooled over folds.",)
-    return Table(title, header, (row,), notes)
-
-
-def _answers(scores: HeldOutScores) -> Table:
-    rows = [
-        (text, *(_pooled(getattr(answers, kind)) for answers in scores.answers))
-        for kind, text in _ANSWERS.items()
-    ]
-    header = ("", *(_model_name(answers) for answers in scores.answers))
-    title = f"Answers on the {scores.num_several_types:,} regions with several true types"
-    notes = ("Shares, pooled over folds; the first six add up to 1.",)
-    return Table(title, header, tuple(rows), notes)
-
-
-def _model_name(scores: Answers | BestType) -> str:
-    return scores.model.replace("_", " ")
-
-
-def _verdicts(title: str, scores: HeldOutScores, text: Callable[[Score], str]) -> Table:
-    verdicts = scores.verdicts
-    rows = [
-        (_METHODS[m.method], *map(text, (m.accuracy, m.auc, m.sensitivity, m.specificity)))
-        for m in verdicts.methods
-    ]
-    if text is _pooled:
-        gain = verdicts.boosting_gain
-        values = (gain.accuracy, gain.auc, gain.sensitivity, gain.specificity)
-        rows.append(("boosting - any type", *map(_pooled_difference, values)))
-        commoner = "abnormal" if 2 * verdicts.num_abnormal > verdicts.num_regions else "normal"
-        majority = _number(verdicts.majority_accuracy)
-        rows.append((f"always '{commoner}'", majority, "", "", ""))
-        rows.append(("paper, boosting", _number(paper.BOOSTING_ACCURACY), "", "", ""))
-    share = verdicts.num_abnormal / verdicts.num_regions
-    notes = (
-        f"Model A. {verdicts.num_abnormal:,} of {verdicts.num_regions:,} regions are abnormal "
-        f"({100 * share:.1f} %). {_OTHER_DATA_NOTE}",
+def _best_type(scores: HeldOutScores) -> Table:
+    cells = [_pooled(_at(scores, "best_type", model=model, subset=SINGLE_CELL)) for model in MODELS]
+    title = (
+        f"One type for each of the {_count(scores, 'regions', subset=SINGLE_CELL):,} single-cell "
+        "regions"
     )
-    header = ("", "accuracy", "AUC", "sensitivity", "specificity")
-    return Table(title, header, tuple(rows), notes)
+    notes = ("Accuracy of the type of highest probability, pooled over folds.",)
+    row = ("type of highest probability is true", *cells)
+    return Table(title, ("", *map(_model_name, MODELS)), (row,), notes)
+
+
+def _outcomes(scores: HeldOutScores) -> Table:
+    rows = tuple(
+        (text, *(_pooled(_at(scores, kind, model=m, subset=SEVERAL_TYPES)) for m in MODELS))
+        for kind, text in _OUTCOMES.items()
+    )
+    title = (
+        f"Predicted for the {_count(scores, 'regions', subset=SEVERAL_TYPES):,} regions with "
+        "several true types"
+    )
+    notes = ("Shares, pooled over folds; the first six add up to 1.",)
+    return Table(title, ("", *map(_model_name, MODELS)), rows, notes)
+
+
+def _abnormality(title: str, scores: HeldOutScores, text: _Text) -> Table:
+    def row(method: str, text: _Text) -> list[str]:
+        return [text(s) for s in score_lib.select(scores.over_folds, abnormality=method)]
+
+    shown = score_lib.select(scores.over_folds, abnormality=held_out.BOOSTING)
+    rows = [(name, *row(method, text)) for method, name in _METHODS.items()]
+    (abnormal,) = score_lib.select(scores.counts, "n_abnormal")
+    if text is _pooled:
+        difference = f"{held_out.BOOSTING} - {held_out.ANY_TYPE}"
+        rows.append(("boosting - any type", *row(difference, _pooled_difference)))
+        commoner = "abnormal" if 2 * abnormal.value > abnormal.support else "normal"
+        (majority,) = score_lib.select(scores.counts, "accuracy", abnormality=held_out.MAJORITY)
+        (of_paper,) = score_lib.select(paper.SCORES, "accuracy")
+        for name, score in ((f"always '{commoner}'", majority), ("paper, boosting", of_paper)):
+            cells = (decimals(score.value) if s.name == "accuracy" else "" for s in shown)
+            rows.append((name, *cells))
+    notes = (
+        f"Model A. {abnormal.value:,} of {abnormal.support:,} regions are abnormal "
+        f"({100 * abnormal.value / abnormal.support:.1f} %). {_OTHER_DATA_NOTE}",
+    )
+    return Table(title, ("", *(score.title for score in shown)), tuple(rows), notes)
 
 
 def _per_fold(scores: HeldOutScores) -> Table:
     """Exact match of each experiment, and accuracy of the boosting, in each fold."""
-    columns = {e.name: e.scores.exact_match for e in scores.table1.experiments}
-    columns["boosting"] = scores.verdicts.methods[0].accuracy
+    columns = {name: _one(scores, "exact_match", name) for name in EXPERIMENTS}
+    columns["boosting"] = _first(
+        score_lib.select(scores.over_folds, abnormality=held_out.BOOSTING), "accuracy"
+    )
     rows = [
-        (str(fold), *(_number(score.per_fold[fold]) for score in columns.values()))
+        (str(fold), *(decimals(score.per_fold[fold]) for score in columns.values()))
         for fold in range(len(columns["boosting"].per_fold))
     ]
     title = "Exact match, and accuracy of the gradient boosting, in each fold"
@@ -250,86 +269,131 @@ def _per_fold(scores: HeldOutScores) -> Table:
 
 
 def _coverage(scores: HeldOutScores) -> Table:
-    coverage = scores.table1.coverage
-    total = [f"{c.num_regions:,} / {c.num_groups} / {c.num_folds}" for c in coverage.values()]
-    rows = [("regions", *total)]
-    for name in coverage[table1.ALL].types:
-        of_type = [c.types[name] for c in coverage.values()]
-        cells = [f"{c.num_positive:,} / {c.num_groups} / {c.num_folds}" for c in of_type]
-        rows.append((name, *cells))
-    header = ("", *(_TESTED_ON[subset] for subset in coverage))
+    def row(title: str, of: dict[str, str], first: str) -> tuple[str, ...]:
+        cells = []
+        for subset in _COUNTED:
+            counts = (_count(scores, n, subset=subset, **of) for n in (first, "groups", "folds"))
+            cells.append(" / ".join(f"{count:,}" for count in counts))
+        return (title, *cells)
+
+    rows = [row("regions", {}, "regions")]
+    rows += [row(name, {"type": name}, "n_positive") for name in scores.names]
     notes = (
         "Regions that have the type / groups they lie in / folds with regions that have it and "
-        f"regions that do not, of {scores.num_folds}. The other folds have no AUC for it. What "
-        "fewer than 80 % of the resamples define, as when it lies in one group, has no interval.",
+        f"regions that do not, of {_count(scores, 'folds', subset=ALL)}. The other folds have no "
+        "AUC for it. What fewer than 80 % of the resamples define, as when it lies in one group, "
+        "has no interval.",
     )
+    header = ("", *(_TESTED_ON[subset] for subset in _COUNTED))
     return Table("What the folds hold", header, tuple(rows), notes)
 
 
 def _paper_table() -> Table:
-    rows = tuple(
-        (f"paper {r.name}", *map(_number, r.auc.values()), _number(r.exact_match))
-        for r in paper.TABLE_1
-    )
-    header = ("", *paper.TABLE_1[0].auc, _EXACT)
+    rows = tuple((f"paper {name}", *_of_paper(name)) for name in paper.EXPERIMENTS)
+    header = ("", *paper.TYPES, "exact match")
     return Table("The paper's Table 1", header, rows, (_OTHER_DATA_NOTE,))
+
+
+def _of_paper(name: str, types: Iterable[str] = paper.TYPES) -> list[str]:
+    """AUC of each type and, last, exact match of one of its experiments."""
+    model, subset = paper.EXPERIMENTS[name]
+    found = score_lib.select(paper.SCORES, model=model, subset=subset)
+    auc = [_first(score_lib.select(found, type=t), "auc") for t in types]
+    return [decimals(score.value) for score in (*auc, _first(found, "exact_match"))]
 
 
 def _macro_notes(scores: HeldOutScores) -> list[str]:
     """Over which types macro AUC goes, where it is not over all."""
-    names = set(scores.table1.coverage[table1.ALL].types)
-    lacking = {}
-    for e in scores.table1.experiments:
-        missing = [n for n in e.scores.auc if n in names - set(e.scores.macro_types)]
-        lacking.setdefault(tuple(missing), []).append(e.name)
-    notes = [
+    lacking: dict[tuple[str, ...], list[str]] = {}
+    for name in EXPERIMENTS:
+        missing = tuple(
+            score.of["type"]
+            for score in score_lib.select(_of_types(scores, name), "auc")
+            if score.mean is None or score.pooled is None
+        )
+        lacking.setdefault(missing, []).append(name)
+    return [
         f"Macro AUC of {', '.join(experiments)} is without {', '.join(missing)}."
         for missing, experiments in lacking.items()
         if missing
     ]
-    return [*notes, "The deviation of macro AUC is over the folds that have all its types."]
 
 
-def _like_the_papers(scores: HeldOutScores) -> bool:
-    return set(scores.table1.coverage[table1.ALL].types) <= set(paper.TABLE_1[0].auc)
+def _columns(
+    title: str, columns: dict[str, list[FoldScore]], text: _Text, notes: tuple[str, ...] = ()
+) -> Table:
+    """A row for each score, a column for each list of the same scores of something else."""
+    first = next(iter(columns.values()))
+    names = [score.of.get("type", score.title) for score in first]
+    texts = [[text(score) for score in column] for column in columns.values()]
+    return Table(title, ("", *columns), tuple(zip(names, *texts, strict=True)), notes)
 
 
-def _number(value: float | None, sign: str = "") -> str:
-    if value is None:
-        return _NOTHING
-    rounded = round(value, 3) or 0.0  # no -0.000
-    return f"{rounded:{sign}.3f}"
+def _types_of_paper(scores: HeldOutScores) -> bool:
+    return set(scores.names) <= set(paper.TYPES)
 
 
-def _mean(score: Score) -> str:
+def _of_experiment(scores: HeldOutScores, name: str) -> list[FoldScore]:
+    model, subset = EXPERIMENTS[name]
+    found = score_lib.select(scores.over_folds, model=model, subset=subset)
+    return [score for score in found if "abnormality" not in score.of]
+
+
+def _of_types(scores: HeldOutScores, experiment: str) -> list[FoldScore]:
+    return [score for score in _of_experiment(scores, experiment) if "type" in score.of]
+
+
+def _of_regions(scores: HeldOutScores, experiment: str) -> list[FoldScore]:
+    return [score for score in _of_experiment(scores, experiment) if "type" not in score.of]
+
+
+def _names(scores: Iterable[FoldScore]) -> dict[str, str]:
+    """Titles of the statistics by their names."""
+    return {score.name: score.title for score in scores}
+
+
+def _one(scores: HeldOutScores, name: str, experiment: str) -> FoldScore:
+    return _first(_of_experiment(scores, experiment), name)
+
+
+def _at(scores: HeldOutScores, name: str, **of: str) -> FoldScore:
+    return _first(score_lib.select(scores.over_folds, **of), name)
+
+
+def _first(scores: Iterable, name: str):
+    return score_lib.select(scores, name)[0]
+
+
+def _count(scores: HeldOutScores, name: str, **of: str) -> int:
+    return score_lib.one(scores.counts, name, **of).value
+
+
+def _model_name(model: str) -> str:
+    return model.replace("_", " ")
+
+
+def _mean(score: FoldScore) -> str:
     lacking = score.mean is not None and score.num_folds < len(score.per_fold)
-    return _number(score.mean) + (_LACKING if lacking else "")
+    return decimals(score.mean) + (_LACKING if lacking else "")
 
 
-def _pooled_value(score: Score) -> str:
-    return _number(score.pooled)
+def _pooled_value(score: FoldScore) -> str:
+    return decimals(score.pooled)
 
 
-def _spread(score: Score) -> str:
+def _spread(score: FoldScore) -> str:
     if score.std is None:
-        return _number(score.mean)
-    return f"{_number(score.mean)} ± {score.std:.3f}"
+        return decimals(score.mean)
+    return f"{decimals(score.mean)} ± {decimals(score.std)}"
 
 
-def _pooled(score: Score) -> str:
-    return _number(score.pooled) + _interval(score.pooled_interval)
+def _pooled(score: FoldScore) -> str:
+    return with_interval(score.pooled, score.pooled_interval)
 
 
-def _pooled_difference(score: Score) -> str:
-    return _number(score.pooled, "+") + _interval(score.pooled_interval, "+")
+def _pooled_difference(score: FoldScore) -> str:
+    return with_interval(score.pooled, score.pooled_interval, sign=True)
 
 
-def _mean_difference(score: Score) -> str:
-    return _number(score.mean, "+") + _interval(score.mean_interval, "+")
-
-
-def _interval(interval: tuple[float, float] | None, sign: str = "") -> str:
-    if interval is None:
-        return ""
-    low, high = (_number(end, sign) for end in interval)
-    return f" [{low}, {high}]"
+def _mean_difference(score: FoldScore) -> str:
+    return with_interval(score.mean, score.mean_interval, sign=True)

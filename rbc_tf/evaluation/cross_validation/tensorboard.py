@@ -5,17 +5,18 @@ HPARAMS compares the rows; SCALARS shows each score over the folds (step = fold)
 
 import pathlib
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 from tensorboard.plugins.hparams import api as hparams
 
-from rbc_tf.evaluation.cross_validation.scores import HeldOutScores
-from rbc_tf.evaluation.cross_validation.table1 import Experiment
-from rbc_tf.metrics.fold_scores import Score
+from rbc_tf.core import score as score_lib
+from rbc_tf.core.score import Score
+from rbc_tf.evaluation.cross_validation.scores import EXPERIMENTS, HeldOutScores
+from rbc_tf.metrics.fold_scores import FOLD, MEAN, POOLED, FoldScore
 
-_MEAN, _POOLED, _FOLD = "mean_over_folds", "pooled", "fold"
 _OF_EXPERIMENT = ("experiment", "model", "tested_on")
+_AGGREGATES = (MEAN, POOLED, FOLD)
 
 
 def write_logs(
@@ -30,36 +31,35 @@ def write_logs(
     """
     folder = pathlib.Path(folder)
     shutil.rmtree(folder, ignore_errors=True)
-    experiments = scores.table1.experiments
-    tags = [tag for tag, _ in _scores(experiments[0])]
+    logged = {
+        name: score_lib.select(scores.over_folds, model=model, subset=subset)
+        for name, (model, subset) in EXPERIMENTS.items()
+    }
+    tags = dict.fromkeys(_tag(score) for of_run in logged.values() for score in of_run)
     with tf.summary.create_file_writer(str(folder)).as_default():
         hparams.hparams_config(
             hparams=[hparams.HParam(name) for name in (*_OF_EXPERIMENT, *settings)],
-            metrics=[hparams.Metric(f"{kind}/{tag}") for kind in (_MEAN, _POOLED) for tag in tags],
+            metrics=[hparams.Metric(f"{kind}/{tag}") for kind in (MEAN, POOLED) for tag in tags],
         )
-    for experiment in experiments:
+    for experiment, of_run in logged.items():
         # No file system minds this name, as some do the paper's asterisk.
-        name = experiment.name.replace("*", "_star").replace(" ", "_").replace(":", "_")
+        name = experiment.replace("*", "_star").replace(" ", "_").replace(":", "_")
         with tf.summary.create_file_writer(str(folder / name)).as_default():
-            own = (experiment.name, experiment.model, experiment.subset)
+            own = (experiment, *EXPERIMENTS[experiment])
             hyperparameters = {**dict(zip(_OF_EXPERIMENT, own, strict=True)), **settings}
             hparams.hparams(hyperparameters, trial_id=name)
-            _write_scores(experiment)
+            _write_scalars([score for over_folds in of_run for score in over_folds.scores()])
 
 
-def _write_scores(experiment: Experiment) -> None:
-    for tag, score in _scores(experiment):
-        if score.mean is not None:
-            tf.summary.scalar(f"{_MEAN}/{tag}", score.mean, step=0)
-        if score.pooled is not None:
-            tf.summary.scalar(f"{_POOLED}/{tag}", score.pooled, step=0)
-        for fold, value in enumerate(score.per_fold):
-            if value is not None:
-                tf.summary.scalar(f"{_FOLD}/{tag}", value, step=fold)
+def _write_scalars(scores: Sequence[Score]) -> None:
+    for score in scores:
+        aggregate = score.of["aggregate"]
+        if score.value is not None and aggregate in _AGGREGATES:
+            step = int(score.of.get("fold", 0))
+            tf.summary.scalar(f"{aggregate}/{_tag(score)}", score.value, step=step)
 
 
-def _scores(experiment: Experiment) -> Iterator[tuple[str, Score]]:
-    yield "exact_match", experiment.scores.exact_match
-    yield "macro_auc", experiment.scores.macro_auc
-    for name, score in experiment.scores.auc.items():
-        yield f"auc/{name}", score
+def _tag(score: Score | FoldScore) -> str:
+    """The name, and the type or the way to predict abnormality that the score is of."""
+    of = (score.of[key] for key in ("type", "abnormality") if key in score.of)
+    return "/".join([score.name, *of])

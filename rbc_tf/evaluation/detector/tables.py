@@ -9,18 +9,6 @@ from rbc_tf.core.text_table import Table
 
 _HEADER = ("score", "value", "95 % interval", "of")
 
-# Where the name of a score, spelt out, will not do.
-_TITLES = {
-    "num_images": "images",
-    "num_groups": "groups of images",
-    "ap50_measured": "AP50, curve as measured",
-    "ap50_coco": "AP50 (COCO)",
-    "points_inside": "labelled cells inside a detection",
-    "merging_detections": "detections that merge regions",
-    "merged_regions": "regions missed in a merge",
-    "split_regions": "regions that are split",
-    "splitting_detections": "false positives in a split region",
-}
 _SUBSETS = {
     "single_cell": "single-cell",
     "multi_cell": "multi-cell",
@@ -58,14 +46,13 @@ def subset_title(score: Score) -> str:
 
 
 def _title(score: Score) -> str:
-    title = _TITLES.get(score.name, score.title)
     if "subset" in score.of:
-        return f"{title}, {subset_title(score)}"
+        return f"{score.title}, {subset_title(score)}"
     if "at_recall" in score.of:
-        return f"{title} at recall {score.of['at_recall']}"
+        return f"{score.title} at recall {score.of['at_recall']}"
     if score.name in ("precision", "recall", "false_positives_per_image"):
-        return f"{title} at score {score.of['score_threshold']}"
-    return title
+        return f"{score.title} at score {score.of['score_threshold']}"
+    return score.title
 
 
 def _support(score: Score) -> str:

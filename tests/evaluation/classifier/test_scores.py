@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
+from rbc_tf.evaluation.cross_validation.best_type import score_best_type
 from sklearn import metrics
 
 from rbc_tf.core import text_table
 from rbc_tf.evaluation.classifier import tables as classification_table
 from rbc_tf.evaluation.classifier.scores import ClassifiedRegions, score_classification
-from rbc_tf.evaluation.cross_validation.best_type import score_best_type
 from rbc_tf.evaluation.cross_validation.predictions import Predictions
 from rbc_tf.metrics.best_type import best_is_right
 from rbc_tf.metrics.bootstrap import GroupBootstrap

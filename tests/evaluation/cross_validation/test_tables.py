@@ -3,15 +3,12 @@ import dataclasses
 import numpy as np
 import pytest
 
+from rbc_tf.core import score as score_lib
 from rbc_tf.core.cell_types import PAPER
 from rbc_tf.core.text_table import console
-from rbc_tf.evaluation.cross_validation import (
-    long_table as cross_validation_csv,
-)
-from rbc_tf.evaluation.cross_validation import (
-    tables as cross_validation_tables,
-)
+from rbc_tf.evaluation.cross_validation import tables
 from rbc_tf.evaluation.cross_validation.scores import score_held_out
+from rbc_tf.metrics import region_scores
 from tests import builders
 
 CHULA = (
@@ -39,17 +36,21 @@ def make_scores(names, count=150, num_groups=10, num_folds=5, last_in=()):
     return score_held_out(predictions, np.arange(len(names)) > 0, num_resamples=50)
 
 
+def one(scores, name, **of):
+    return score_lib.one(scores.over_folds, name, **of)
+
+
 def all_tables(scores):
-    main = cross_validation_tables.main_tables(scores)
-    return {t.title: t for t in (*main, *cross_validation_tables.further_tables(scores))}
+    main = tables.main_tables(scores)
+    return {t.title: t for t in (*main, *tables.further_tables(scores))}
 
 
 @pytest.mark.parametrize("names", [("Oval",), PAPER.names, CHULA])
 def test_tables_fit_a_terminal(names):
-    tables = all_tables(make_scores(names))
-    for table in tables.values():
+    shown = all_tables(make_scores(names))
+    for table in shown.values():
         assert max(map(len, console(table).splitlines())) <= 120, table.title
-    assert ("The paper's Table 1" in tables) == (names == CHULA)
+    assert ("The paper's Table 1" in shown) == (names == CHULA)
 
 
 def test_the_papers_rows_stand_beside_ours_where_types_are_its_own():
@@ -59,8 +60,7 @@ def test_the_papers_rows_stand_beside_ours_where_types_are_its_own():
     rows = {row[0]: row[1:] for row in table.rows}
     assert rows["paper B"] == ("0.974", "0.891", "", "0.649")
     assert any("other data" in note for note in table.notes)
-    ours = scores.table1.experiments[0].scores
-    assert rows["A"][0] == f"{ours.auc['Oval'].mean:.3f}"
+    assert rows["A"][0] == f"{one(scores, 'auc', model='A', subset='all', type='Oval').mean:.3f}"
 
 
 def test_many_types_stand_as_rows():
@@ -86,42 +86,52 @@ def test_what_is_not_defined_is_a_dash_and_what_some_folds_lack_is_marked():
 def test_differences_have_a_sign():
     scores = make_scores(PAPER.names)
     table = all_tables(scores)["A - B, pooled over folds, paired"]
-    exact = next(c for c in scores.table1.comparisons if c.first == "A").scores.exact_match
+    exact = one(scores, "exact_match", model="A - B", subset="all")
     low, high = exact.pooled_interval
     assert table.rows[0][:2] == ("exact match", f"{exact.pooled:+.3f} [{low:+.3f}, {high:+.3f}]")
 
 
 def test_values_that_round_to_nothing_have_no_minus():
     scores = make_scores(PAPER.names)
-    first, *others = scores.table1.comparisons
-    exact = dataclasses.replace(
-        first.scores.exact_match, pooled=-0.0001, pooled_interval=(-0.0004, 0.0)
-    )
-    first = dataclasses.replace(first, scores=dataclasses.replace(first.scores, exact_match=exact))
-    found = dataclasses.replace(scores.table1, comparisons=(first, *others))
-    tables = all_tables(dataclasses.replace(scores, table1=found))
-    table = tables["A - B, pooled over folds, paired"]
+    exact = one(scores, "exact_match", model="A - B", subset="all")
+    small = dataclasses.replace(exact, pooled=-0.0001, pooled_interval=(-0.0004, 0.0))
+    over_folds = tuple(small if score is exact else score for score in scores.over_folds)
+    shown = all_tables(dataclasses.replace(scores, over_folds=over_folds))
+    table = shown["A - B, pooled over folds, paired"]
     assert table.rows[0][1] == "+0.000 [+0.000, +0.000]"
 
 
-def test_csv_rows_are_whole_and_hold_the_papers_figures():
-    rows = list(cross_validation_csv.csv_rows(make_scores(PAPER.names[:2])))
-    header = cross_validation_csv.CSV_HEADER
-    assert {len(row) for row in rows} == {len(header)}
-    # 11 experiments and 10 comparisons of 4 scores, 3 x (7 + 1) answers, 4 x 4 verdicts, 3 x 7 + 1.
-    assert len(rows) == 21 * 4 + 24 + 16 + 22
-    found = [dict(zip(header, row, strict=True)) for row in rows]
-    paper = [row for row in found if row["kind"] == "paper" and row["name"] == "paper A*"]
-    assert [row["mean_over_folds"] for row in paper] == [
-        0.995, 0.994, 1.0, 0.998, 0.999, 0.998, 0.932,
-    ]  # fmt: skip
-    # The second type lies nowhere: no number, and no fold.
-    elon = next(row for row in found if row["type"] == "Elon")
-    assert (elon["mean_over_folds"], elon["pooled"], elon["num_folds"]) == ("", "", 0)
+def test_abnormality_stands_beside_the_commoner_answer_and_the_papers():
+    scores = make_scores(PAPER.names)
+    table = all_tables(scores)["Normal against abnormal, pooled over folds"]
+    rows = {row[0]: row[1:] for row in table.rows}
+    assert table.header == ("", "accuracy", "AUC", "sensitivity", "specificity")
+    assert rows["paper, boosting"] == ("0.851", "", "", "")
+    assert rows["always 'abnormal'"][1:] == ("", "", "")
+    of = {"model": "A", "subset": "all", "abnormality": "boosting - any_type"}
+    gain = one(scores, "auc", **of).pooled
+    assert rows["boosting - any type"][1].startswith(f"{gain:+.3f} [")
+
+
+def test_a_registered_score_is_in_the_tables(monkeypatch):
+    def none_predicted(regions):
+        return ~regions.predicted.any(axis=1)
+
+    monkeypatch.setitem(region_scores.REGION_SCORES, "none_predicted", none_predicted)
+    monkeypatch.setitem(region_scores.TYPE_SCORES, "new_auc", region_scores.auc)
+    scores = make_scores(PAPER.names[:2])
+    shown = all_tables(scores)
+    rows = {row[0]: row[1] for row in shown["All scores of regions, pooled over folds"].rows}
+    expected = one(scores, "none_predicted", model="A", subset="all").pooled
+    assert rows["none predicted"].startswith(f"{expected:.3f} [")
+    assert (
+        shown["New auc per type, pooled"].rows[1]
+        == (shown["AUC per type, pooled over folds, with 95 % intervals"].rows[2])
+    )
 
 
 def test_heading_counts():
-    text = cross_validation_tables.heading(make_scores(PAPER.names), "group", "imagenet")
+    text = tables.heading(make_scores(PAPER.names), "group", "imagenet")
     assert text.startswith("150 completely labelled regions are scored:")
     assert "10 groups, 5 folds by group" in text
     assert "imagenet" in text

@@ -13,6 +13,7 @@ from rbc_tf.classification.abnormality import BoostingConfig
 from rbc_tf.classification.fit import ClassifierConfig
 from rbc_tf.classification.folds import FoldsConfig
 from rbc_tf.classification.heads import HeadsConfig
+from rbc_tf.core import score as score_lib
 from rbc_tf.core.cell_types import PAPER, CellTypes
 from rbc_tf.evaluation.cross_validation import training as cross_validation
 from rbc_tf.evaluation.cross_validation.outer_folds import OuterFoldsConfig
@@ -93,22 +94,23 @@ def test_every_row_is_predicted_by_the_fold_that_held_it_out(finished):
 def test_files_parse(finished):
     output_dir, printed = finished
     values = json.loads((output_dir / "scores.json").read_text())
-    assert values["scores"]["num_incomplete"] == 9
+    scores = score_lib.from_json(values["scores"])
+    assert score_lib.one(scores, "incomplete_regions").value == 9
     assert values["run"]["config"]["heads"]["hidden_units"] == 4
     assert {"versions", "seconds", "features", "rows_sha256", "machine"} <= set(values["run"])
     trainings = [(t["fold"], t["model"]) for t in values["run"]["trainings"]]
     models = ("A", "B", "A_equal", "boosting")
     assert trainings == [(fold, model) for fold in range(2) for model in models]
-    exact = values["scores"]["table1"]["experiments"][0]["scores"]["exact_match"]
     rows = builders.read_csv(output_dir / "table1.csv")
-    first = next(row for row in rows if row["score"] == "exact_match")
-    assert (first["kind"], first["name"]) == ("experiment", "A")
-    assert float(first["pooled"]) == exact["pooled"]
-    assert {row["kind"] for row in rows} == {
-        "experiment", "difference", "answers", "abnormality", "paper",
-    }  # fmt: skip
+    assert [row["score"] for row in rows] == [score.name for score in scores]
+    exact = score_lib.one(scores, "exact_match", model="A", subset="all", aggregate="pooled")
+    row = rows[scores.index(exact)]
+    assert (row["model"], row["subset"], row["aggregate"]) == ("A", "all", "pooled")
+    assert float(row["value"]) == exact.value
+    assert int(row["support"]) == exact.support == 81
+    assert sum(row["source"] == "paper" for row in rows) == 3 * 7 + 1
     assert all(len(line) <= 120 for line in printed.splitlines())
-    assert f"{exact['pooled']:.3f}" in printed
+    assert f"{exact.value:.3f}" in printed
     assert "paper A*" in (output_dir / "table1.md").read_text().replace("\\*", "*")
 
 
@@ -121,9 +123,13 @@ def test_tensorboard_has_a_run_per_row(finished):
         for step, value in builders.summaries(output_dir / "tensorboard" / "B")
     }
     values = json.loads((output_dir / "scores.json").read_text())
-    exact = values["scores"]["table1"]["experiments"][2]["scores"]["exact_match"]
-    assert found["pooled/exact_match", 0] == pytest.approx(exact["pooled"])
-    assert found["fold/exact_match", 1] == pytest.approx(exact["per_fold"][1])
+    scores, of = score_lib.from_json(values["scores"]), {"model": "B", "subset": "all"}
+    exact = score_lib.one(scores, "exact_match", **of, aggregate="pooled").value
+    of_fold = score_lib.one(scores, "exact_match", **of, aggregate="fold", fold="1").value
+    auc = score_lib.one(scores, "auc", **of, type="Oval", aggregate="mean_over_folds").value
+    assert found["pooled/exact_match", 0] == pytest.approx(exact)
+    assert found["fold/exact_match", 1] == pytest.approx(of_fold)
+    assert found["mean_over_folds/auc/Oval", 0] == pytest.approx(auc)
     assert any(tag.startswith("_hparams_") for tag, _ in found)
 
 
