@@ -25,16 +25,16 @@ _OVERWRITE = flags.DEFINE_bool(
 
 def main() -> None:
     from rbc_tf.core import config as config_lib
-    from rbc_tf.evaluation.baselines import run as baselines_comparison
-    from rbc_tf.evaluation.baselines import tables as baselines_table
-    from rbc_tf.evaluation.baselines.settings import BaselinesConfig
+    from rbc_tf.evaluation.baselines import tables
+    from rbc_tf.evaluation.baselines.inputs import BaselinesConfig
+    from rbc_tf.evaluation.baselines.run import compare_baselines
 
-    scores = baselines_comparison.compare_baselines(
+    scores = compare_baselines(
         _DATASET_DIR.value,
         _FEATURES_DIR.value,
         _OUTPUT_DIR.value,
         config_lib.load_layers(BaselinesConfig, _CONFIG_FILE.value, _PARAMS_OVERRIDE.value),
         _OVERWRITE.value,
     )
-    print(baselines_table.console(scores))
+    print(tables.console(scores))
     print(f"results: {_OUTPUT_DIR.value}")

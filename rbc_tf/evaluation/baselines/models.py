@@ -5,15 +5,20 @@
     OUTPUT_DIR/model_a.keras           heads trained on single-cell and multi-cell regions
     OUTPUT_DIR/model_b.keras           heads trained on single-cell regions alone
 
-Each learns from the split `train` and is stopped by `validation`.
+    OUTPUT_DIR/NAME.json               fingerprint of settings and inputs, how training went, hash
+
+Each learns from the split `train` and is stopped by `validation`. A finished model with the same
+fingerprint is not trained again.
 """
 
 import dataclasses
+import json
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
+from absl import logging
 from tqdm import tqdm
 
 from rbc_tf.classification.heads import load_heads
@@ -22,9 +27,7 @@ from rbc_tf.core import config as config_lib
 from rbc_tf.core import files, image_io
 from rbc_tf.core.fingerprint import Fingerprint
 from rbc_tf.core.types import PRESENT, FeatureTable, Sample
-from rbc_tf.evaluation.baselines.inputs import Inputs
-from rbc_tf.evaluation.baselines.kept_models import keep_model
-from rbc_tf.evaluation.baselines.settings import BaselinesConfig
+from rbc_tf.evaluation.baselines.inputs import BaselinesConfig, Inputs
 from rbc_tf.evaluation.baselines.single_label_cnn import SingleLabelCNN
 from rbc_tf.evaluation.baselines.single_label_training import (
     LabelledPatches,
@@ -161,3 +164,58 @@ def _cut_labelled(
         image = image_io.read_image(by_name[name].image_path)
         patches[rows] = np.rint(cut_patches(image, table.boxes[rows], crop).numpy())
     return LabelledPatches(patches, table.labels.argmax(axis=1))
+
+
+def keep_model(
+    path: str | pathlib.Path,
+    fingerprint: Fingerprint,
+    train: Callable[[pathlib.Path], dict],
+    overwrite: bool = False,
+) -> dict:
+    """Trains a model, unless it is there already with the same fingerprint.
+
+    Args:
+        path: of the model, ending in .keras.
+        fingerprint: of its settings and inputs.
+        train: writes the model to the path that it is given, and answers how that went, as plain
+            JSON values.
+        overwrite: replace a model that was made of something else.
+
+    Returns:
+        What `train` answered when the model was made.
+
+    Raises:
+        StaleError: the model was made of something else, and `overwrite` is False.
+    """
+    path = pathlib.Path(path)
+    record_path = path.with_suffix(".json")
+    record = _read(record_path)
+    if record and path.is_file() and record["sha256"] == files.sha256_of_file(path):
+        earlier = Fingerprint(record["fingerprint"])
+        if not overwrite:
+            fingerprint.check(earlier, f"the model {path}")
+        if earlier == fingerprint:
+            logging.info("%s is there already.", path)
+            return record["report"]
+    record_path.unlink(missing_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    report = train(path)
+    record = {
+        "fingerprint": fingerprint.values,
+        "report": report,
+        "sha256": files.sha256_of_file(path),
+        "versions": files.versions(),
+    }
+    files.write_json(record_path, record)
+    return record["report"]
+
+
+def _read(path: pathlib.Path) -> dict | None:
+    """The record; None where there is none or it is damaged."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if "made_of" in record:  # as version 0.1.0 called it
+            record["fingerprint"] = record.pop("made_of")
+        return record if {"fingerprint", "report", "sha256"} <= record.keys() else None
+    except (OSError, ValueError, AttributeError):
+        return None

@@ -1,10 +1,10 @@
-"""What each baseline, and the chain, say of the regions of the test images.
+"""What each baseline, and the chain, find in the regions of the test images and predict for them.
 
-Cells are told apart in three ways: by watershed within the true mask, by watershed within the
+Cells are separated in three ways: by watershed within the true mask, by watershed within the
 U-Net's mask, and as the connected regions of the U-Net's mask; beside them, not at all. The types
-of a region are then the union of what Model B says of the box of each segment, cut from the image
-with all that lies around it, as a pipeline of that kind would do. Two ways to label a segment: all
-types above 0.5, or the best one where none is; or the best one always.
+of a region are then the union of what Model B predicts for the box of each segment, cut from the
+image with all that lies around it, as a pipeline of that kind would do. Two ways to label a
+segment: all types above 0.5, or the best one where none is; or the best one always.
 """
 
 import dataclasses
@@ -14,26 +14,29 @@ from tqdm import tqdm
 
 from rbc_tf.classification.heads import predict
 from rbc_tf.data.regions import label_regions
-from rbc_tf.evaluation.baselines.inputs import Inputs, ScoredImage, read_scored_image
+from rbc_tf.evaluation.baselines.inputs import (
+    BaselinesConfig,
+    Inputs,
+    ScoredImage,
+    read_scored_image,
+)
 from rbc_tf.evaluation.baselines.models import Models
 from rbc_tf.evaluation.baselines.scores import ComparedRegions
-from rbc_tf.evaluation.baselines.settings import BaselinesConfig
 from rbc_tf.evaluation.baselines.watershed import separate
 from rbc_tf.features.backbone import load_backbone
 from rbc_tf.features.cache import BACKBONE_FILE
 from rbc_tf.features.crops import cut_patches
 from rbc_tf.features.extractor import FeatureExtractor
+from rbc_tf.metrics.multilabel import PLAIN_THRESHOLD
 from rbc_tf.metrics.separation import assign_segments, have_own_segment, segment_boxes
 
-# Ways of telling cells apart.
+# Ways of separating cells.
 NONE, WATERSHED_TRUE, WATERSHED_UNET, UNET = "none", "watershed_true", "watershed_unet", "unet"
 SEPARATIONS = (NONE, WATERSHED_TRUE, WATERSHED_UNET, UNET)
 
 # Classifiers; those on segments are named SEPARATION + ABOVE or + BEST.
 MODEL_A, MODEL_B, CNN = "model_a", "model_b", "single_label_cnn"
 ABOVE, BEST = "_above", "_best"
-
-_THRESHOLD = 0.5
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -67,15 +70,15 @@ def compare_regions(inputs: Inputs, models: Models, config: BaselinesConfig) -> 
         parts.append(runner.run(image))
         rows.append(image.rows)
     table = inputs.table.select(np.concatenate(rows))
-    found, apart, said = (
+    found, apart, predicted = (
         {key: np.concatenate([part[kind][key] for part in parts]) for key in parts[0][kind]}
         for kind in range(3)
     )
     probabilities = {MODEL_A: predict(models.model_a, table.features)}
     probabilities[MODEL_B] = predict(models.model_b, table.features)
     for name, values in probabilities.items():
-        said[name] = values > _THRESHOLD
-        said[name + BEST] = best_type(values)
+        predicted[name] = values > PLAIN_THRESHOLD
+        predicted[name + BEST] = best_type(values)
     return ComparedRegions(
         names=inputs.cell_types.names,
         images=table.images,
@@ -85,7 +88,7 @@ def compare_regions(inputs: Inputs, models: Models, config: BaselinesConfig) -> 
         num_cells=table.num_cells.astype(int),
         found=found,
         apart=apart,
-        said=said,
+        predicted=predicted,
     )
 
 
@@ -95,16 +98,16 @@ def best_type(probabilities: np.ndarray) -> np.ndarray:
     return places[:, None] == np.arange(probabilities.shape[1])
 
 
-def union(said: np.ndarray, owner: np.ndarray, num_regions: int) -> np.ndarray:
-    """bool [n, T], all types said of any segment of each region; none where it has no segment.
+def union(predicted: np.ndarray, owner: np.ndarray, num_regions: int) -> np.ndarray:
+    """bool [n, T], the types predicted for any segment of a region; none where it has no segment.
 
     Args:
-        said: bool [S, T], of each segment.
+        predicted: bool [S, T], of each segment.
         owner: int [S], its region.
         num_regions: n.
     """
-    together = np.zeros((num_regions, said.shape[1]), bool)
-    np.logical_or.at(together, owner, said)
+    together = np.zeros((num_regions, predicted.shape[1]), bool)
+    np.logical_or.at(together, owner, predicted)
     return together
 
 
@@ -120,7 +123,7 @@ class _Runner:
         self._extractor = FeatureExtractor(backbone)
 
     def run(self, image: ScoredImage) -> tuple[dict, dict, dict]:
-        """Numbers of segments, of cells apart, and types said, as `ComparedRegions` holds them."""
+        """Numbers of segments, of cells apart, and types, as `ComparedRegions` holds them."""
         segments = {
             name: _in_scored_regions(image, labels) for name, labels in self._separate(image)
         }
@@ -128,9 +131,9 @@ class _Runner:
         found = {n: np.bincount(s.owner, minlength=count) for n, s in segments.items()}
         apart = {name: s.apart for name, s in segments.items()}
         del segments[NONE]  # its box is the region's: Model B on the region
-        said = self._label(image, segments)
-        said[CNN] = self._label_whole(image)
-        return found, apart, said
+        predicted = self._label(image, segments)
+        predicted[CNN] = self._label_whole(image)
+        return found, apart, predicted
 
     def _separate(self, image: ScoredImage) -> list[tuple[str, np.ndarray]]:
         """Segments int32 [H, W] by method."""
@@ -150,15 +153,16 @@ class _Runner:
         features = self._extractor.extract_boxes(image.image, boxes, self._crop)
         probabilities = predict(self._models.model_b, features)[place.reshape(-1)]
         best = best_type(probabilities)
-        above = probabilities > _THRESHOLD
+        above = probabilities > PLAIN_THRESHOLD
         above |= best & ~above.any(axis=1, keepdims=True)
-        said, start = {}, 0
+        predicted, start = {}, 0
         for name, of_method in segments.items():
             rows = slice(start, start + len(of_method.owner))
             for rule, values in ((ABOVE, above), (BEST, best)):
-                said[name + rule] = union(values[rows], of_method.owner, len(image.scored))
+                of_regions = union(values[rows], of_method.owner, len(image.scored))
+                predicted[name + rule] = of_regions
             start = rows.stop
-        return said
+        return predicted
 
     def _label_whole(self, image: ScoredImage) -> np.ndarray:
         """bool [n, T], the one type that the single-label network gives each scored region."""

@@ -1,9 +1,9 @@
 """The chain against the baselines of the paper's comparison, on the test images of a dataset.
 
-    OUTPUT_DIR/*.keras, *.json        the models and what made them (`baselines_models`)
+    OUTPUT_DIR/*.keras, *.json        the models and what made them (`models.py`)
     OUTPUT_DIR/scores.json            all scores, settings, inputs and times
-    OUTPUT_DIR/table.{md,csv}         the same as tables
-    OUTPUT_DIR/regions.csv            region by region, what each method found and said
+    OUTPUT_DIR/table.{md,csv}         the same as tables, and one score a row
+    OUTPUT_DIR/regions.csv            region by region, what each method finds and predicts
 
 A finished model is not trained again: a run that was killed goes on with the first model that is
 missing.
@@ -16,15 +16,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from rbc_tf.core import files
+from rbc_tf.core import files, score_files
 from rbc_tf.core.cell_types import SEPARATOR
+from rbc_tf.core.score import Score
 from rbc_tf.core.types import PRESENT
-from rbc_tf.evaluation.baselines import tables as baselines_table
-from rbc_tf.evaluation.baselines.inputs import Inputs, load_inputs
+from rbc_tf.evaluation.baselines import tables
+from rbc_tf.evaluation.baselines.inputs import BaselinesConfig, Inputs, load_inputs
 from rbc_tf.evaluation.baselines.models import Models, obtain_models
 from rbc_tf.evaluation.baselines.regions import MODEL_A, compare_regions
-from rbc_tf.evaluation.baselines.scores import BaselineScores, ComparedRegions, score_baselines
-from rbc_tf.evaluation.baselines.settings import BaselinesConfig
+from rbc_tf.evaluation.baselines.scores import ComparedRegions, score_baselines
 
 
 def compare_baselines(
@@ -33,7 +33,7 @@ def compare_baselines(
     output_dir: str | pathlib.Path,
     config: BaselinesConfig = BaselinesConfig(),
     overwrite: bool = False,
-) -> BaselineScores:
+) -> tuple[Score, ...]:
     """Trains what is missing, runs and scores everything, and writes the files of the heading.
 
     Args:
@@ -68,32 +68,30 @@ def _record(inputs: Inputs, models: Models, config: BaselinesConfig, seconds: fl
         "cell_types": inputs.cell_types.to_list(),
         "models": models.reports,
         "comparison_seconds": seconds,
-        "versions": files.versions(),
     }
 
 
 def _write(
-    folder: pathlib.Path, regions: ComparedRegions, scores: BaselineScores, record: dict
+    folder: pathlib.Path, regions: ComparedRegions, scores: tuple[Score, ...], record: dict
 ) -> None:
     files.write_csv(folder / "regions.csv", _header(regions), _rows(regions))
     with files.atomic_path(folder / "table.md") as temporary:
-        temporary.write_text(baselines_table.markdown(scores), encoding="utf-8")
-    rows = baselines_table.csv_rows(scores)
-    files.write_csv(folder / "table.csv", baselines_table.CSV_HEADER, rows)
-    files.write_json(folder / "scores.json", {"scores": dataclasses.asdict(scores), **record})
+        temporary.write_text(tables.markdown(scores), encoding="utf-8")
+    score_files.write_csv(folder / "table.csv", scores)
+    score_files.write_json(folder / "scores.json", scores, record)
 
 
 def _header(regions: ComparedRegions) -> list[str]:
     return [
         *("image", "group", "ymin", "xmin", "ymax", "xmax", "num_cells", "types"),
         *(f"{name}_cells" for name in regions.found),
-        *(f"{name}_types" for name in regions.said),
+        *(f"{name}_types" for name in regions.predicted),
     ]
 
 
 def _rows(regions: ComparedRegions) -> Iterator[list]:
-    truth = _named(regions, regions.labels == PRESENT)
-    said = [_named(regions, values) for values in regions.said.values()]
+    truth = _type_names(regions, regions.labels == PRESENT)
+    predicted = [_type_names(regions, values) for values in regions.predicted.values()]
     for row in range(len(regions)):
         yield [
             regions.images[row],
@@ -102,11 +100,11 @@ def _rows(regions: ComparedRegions) -> Iterator[list]:
             regions.num_cells[row],
             truth[row],
             *(values[row] for values in regions.found.values()),
-            *(texts[row] for texts in said),
+            *(texts[row] for texts in predicted),
         ]
 
 
-def _named(regions: ComparedRegions, present: np.ndarray) -> list[str]:
-    """The names of the types that bool [N, T] says are there, as CSV files hold them."""
+def _type_names(regions: ComparedRegions, present: np.ndarray) -> list[str]:
+    """The names of the types that are True in bool [N, T], as CSV files hold them."""
     names = np.array(regions.names)
     return [SEPARATOR.join(names[row]) for row in present]

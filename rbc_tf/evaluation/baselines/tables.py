@@ -1,15 +1,13 @@
-"""The comparison with baselines as tables: for the console, as Markdown and as CSV."""
+"""The comparison with baselines as tables, for the console and as Markdown."""
 
 import dataclasses
 from collections.abc import Sequence
 
-from rbc_tf.core import text_table
-from rbc_tf.core.text_table import Table
-from rbc_tf.evaluation.baselines.scores import SUBSETS, BaselineScores, Difference, Share
-
-CSV_HEADER = (
-    "table", "method", "regions", "score", "value", "low_95", "high_95", "count", "total",
-)  # fmt: skip
+from rbc_tf.core import score as score_lib
+from rbc_tf.core import score_tables, text_table
+from rbc_tf.core.score import Score
+from rbc_tf.core.text_table import Table, decimals, with_interval
+from rbc_tf.metrics.classified import ALL, MULTI_CELL, SEVERAL_TYPES, SINGLE_CELL
 
 _METHODS = {
     "none": "none: each region one cell",
@@ -24,15 +22,16 @@ _CLASSIFIERS = {
     "model_b_best": "Model B, best type alone",
     "single_label_cnn": "single-label CNN, whole region",
     **{
-        f"{method}_{rule}": f"{text}; {said}"
+        f"{method}_{rule}": f"{text}; {labelled_by}"
         for method, text in list(_METHODS.items())[1:]
-        for rule, said in (("above", "B per segment"), ("best", "B's best per segment"))
+        for rule, labelled_by in (("above", "B per segment"), ("best", "B's best per segment"))
     },
 }
+_CHAIN = "model_a"
 _SUBSETS = {
-    "single_cell": "single-cell",
-    "multi_cell": "multi-cell",
-    "several_types": "several types",
+    SINGLE_CELL: "single-cell",
+    MULTI_CELL: "multi-cell",
+    SEVERAL_TYPES: "several types",
 }
 _COUNTS = {
     "exact": "right",
@@ -41,121 +40,90 @@ _COUNTS = {
     "other": "other",
     "cells_apart": "cells apart",
 }
+# Of these the table has room for intervals.
+_WITH_INTERVAL = ("exact", "cells_apart")
 
 _NOTES = (
     "Only regions whose cells are all labelled are scored; the right number of cells is that of "
     "the labelled ones. Cells apart: labelled cells that have a segment of their own. Per segment: "
-    "the types that Model B names of any segment of the region, all above 0.5 or the best; a "
+    "the types that Model B predicts for any segment of the region, all above 0.5 or the best; a "
     "segment without any above 0.5 has its best.",
 )
 
 
-def tables(scores: BaselineScores) -> tuple[Table, ...]:
-    """The number of cells by subset, the exact match, and its difference from the chain's."""
-    interval = (
-        f"In brackets: 95 % intervals by bootstrap over {scores.num_groups} groups of images."
-    )
+def tables(scores: Sequence[Score]) -> tuple[Table, ...]:
+    """Numbers of cells by subset, exact match, its difference from the chain's, and the rest."""
+    num_groups = score_lib.one(scores, "groups", subset=ALL).value
+    interval = f"In brackets: 95 % intervals by bootstrap over {num_groups} groups of images."
     return (
-        *(_count_table(scores, subset) for subset in SUBSETS[:2]),
+        *(_count_table(scores, subset) for subset in (SINGLE_CELL, MULTI_CELL)),
         _exact_table(scores),
         dataclasses.replace(_difference_table(scores), notes=(*_NOTES, interval)),
+        _further_table(scores),
     )
 
 
-def console(scores: BaselineScores) -> str:
+def console(scores: Sequence[Score]) -> str:
     """All tables with a blank line between them."""
     return "\n".join(map(text_table.console, tables(scores)))
 
 
-def markdown(scores: BaselineScores) -> str:
+def markdown(scores: Sequence[Score]) -> str:
     """All tables with a blank line between them."""
     return "\n".join(map(text_table.markdown, tables(scores)))
 
 
-def csv_rows(scores: BaselineScores) -> list[tuple]:
-    """One tuple per score in the order of CSV_HEADER, not rounded; empty where not defined."""
+def _count_table(scores: Sequence[Score], subset: str) -> Table:
     rows = []
-    for method, by_subset in scores.counts.items():
-        for subset, found in by_subset.items():
-            rows += [
-                ("number of cells", method, subset, key, *_numbers(getattr(found, key)))
-                for key in _COUNTS
-            ]
-    for name, by_subset in scores.exact_match.items():
-        rows += [
-            ("types", name, subset, "exact match", *_numbers(share))
-            for subset, share in by_subset.items()
-        ]
-    for subset, differences in scores.differences.items():
-        rows += [
-            (
-                "types",
-                f"{d.first} - {d.second}",
-                subset,
-                "difference of exact match",
-                "" if d.value is None else d.value,
-                *(d.interval or ("", "")),
-                "",
-                "",
-            )
-            for d in differences
-        ]
-    return rows
+    for method, text in _METHODS.items():
+        cells = []
+        for name in _COUNTS:
+            score = score_lib.one(scores, name, method=method, subset=subset)
+            cells.append(_text(score) if name in _WITH_INTERVAL else decimals(score.value))
+        rows.append((text, *cells))
+    title = f"Number of cells found in {_SUBSETS[subset]} regions ({_regions(scores, subset)})"
+    return Table(title, ("method", *_COUNTS.values()), tuple(rows))
 
 
-def _count_table(scores: BaselineScores, subset: str) -> Table:
-    rows = []
-    for method, by_subset in scores.counts.items():
-        found = by_subset[subset]
-        shares = {key: getattr(found, key) for key in _COUNTS}
-        plain = {key: _number(share.value) for key, share in shares.items()}
-        full = {key: _text(shares[key]) for key in ("exact", "cells_apart")}
-        rows.append((_METHODS[method], *{**plain, **full}.values()))
-    return Table(
-        f"Number of cells found in {_SUBSETS[subset]} regions ({scores.num_regions[subset]})",
-        ("method", *_COUNTS.values()),
-        tuple(rows),
-    )
-
-
-def _exact_table(scores: BaselineScores) -> Table:
+def _exact_table(scores: Sequence[Score]) -> Table:
     rows = (
-        (text, *(_text(scores.exact_match[name][subset]) for subset in SUBSETS))
+        (text, *(_text(_exact_match(scores, name, subset)) for subset in _SUBSETS))
         for name, text in _CLASSIFIERS.items()
     )
-    return Table("Regions with exactly their types named", _type_header(scores), tuple(rows))
+    title = "Regions for which exactly the true types are predicted"
+    return Table(title, _header(scores), tuple(rows))
 
 
-def _difference_table(scores: BaselineScores) -> Table:
-    rows = (
-        (text, *(_difference(scores.differences[subset], name) for subset in SUBSETS))
-        for name, text in list(_CLASSIFIERS.items())[1:]
-    )
-    return Table("Share of the chain less that of the others", _type_header(scores), tuple(rows))
+def _difference_table(scores: Sequence[Score]) -> Table:
+    rows = []
+    for name, text in list(_CLASSIFIERS.items())[1:]:
+        found = [_exact_match(scores, f"{_CHAIN} - {name}", subset) for subset in _SUBSETS]
+        rows.append((text, *(with_interval(s.value, s.interval, sign=True) for s in found)))
+    return Table("Share of the chain less that of the others", _header(scores), tuple(rows))
 
 
-def _type_header(scores: BaselineScores) -> tuple[str, ...]:
-    return "classifier", *(f"{_SUBSETS[s]} ({scores.num_regions[s]})" for s in SUBSETS)
+def _further_table(scores: Sequence[Score]) -> Table:
+    """All other scores of whole regions, and means over types."""
+    chosen = [
+        score
+        for score in score_lib.select(scores, subset=ALL)
+        if "classifier" in score.of and "type" not in score.of and score.name != "exact_match"
+    ]
+    title = f"Further scores of all regions ({_regions(scores, ALL)})"
+    return score_tables.pivot(chosen, title, "classifier", _CLASSIFIERS)
 
 
-def _text(share: Share) -> str:
-    spread = f" ({share.interval[0]:.3f} to {share.interval[1]:.3f})" if share.interval else ""
-    return _number(share.value) + spread
+def _header(scores: Sequence[Score]) -> tuple[str, ...]:
+    return "classifier", *(f"{text} ({_regions(scores, s)})" for s, text in _SUBSETS.items())
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+def _regions(scores: Sequence[Score], subset: str) -> int:
+    return score_lib.one(scores, "regions", subset=subset).value
 
 
-def _difference(differences: Sequence[Difference], name: str) -> str:
-    found = next(difference for difference in differences if difference.second == name)
-    if found.value is None:
-        return "-"
-    low_high = found.interval
-    spread = f" ({low_high[0]:+.3f} to {low_high[1]:+.3f})" if low_high else ""
-    return f"{found.value:+.3f}{spread}"
+def _exact_match(scores: Sequence[Score], classifier: str, subset: str) -> Score:
+    return score_lib.one(scores, "exact_match", classifier=classifier, subset=subset)
 
 
-def _numbers(share: Share) -> tuple:
-    value = "" if share.value is None else share.value
-    return value, *(share.interval or ("", "")), share.count, share.total
+def _text(score: Score) -> str:
+    return with_interval(score.value, score.interval)

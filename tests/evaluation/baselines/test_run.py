@@ -8,15 +8,15 @@ import pytest
 
 from rbc_tf.core import config as config_lib
 from rbc_tf.core import image_io
+from rbc_tf.core import score as score_lib
 from rbc_tf.core.cell_types import CellType, CellTypes
-from rbc_tf.evaluation.baselines import inputs as baselines_inputs
-from rbc_tf.evaluation.baselines import run as baselines_comparison
-from rbc_tf.evaluation.baselines import tables as baselines_table
+from rbc_tf.evaluation.baselines import tables
+from rbc_tf.evaluation.baselines.inputs import BaselinesConfig, load_inputs, read_scored_image
 from rbc_tf.evaluation.baselines.regions import best_type, union
-from rbc_tf.evaluation.baselines.scores import MULTI, SEVERAL_TYPES, SINGLE
-from rbc_tf.evaluation.baselines.settings import BaselinesConfig
+from rbc_tf.evaluation.baselines.run import compare_baselines
 from rbc_tf.features import extract, provenance
 from rbc_tf.features.crops import CropConfig
+from rbc_tf.metrics.classified import MULTI_CELL, SEVERAL_TYPES, SINGLE_CELL
 from tests import builders
 
 TYPES = CellTypes((CellType("red", "Red", abnormal=False), CellType("blue", "Blue", abnormal=True)))
@@ -84,7 +84,7 @@ def data(tmp_path_factory):
 
 
 def compare(data, output_dir, settings=SETTINGS, **keywords):
-    return baselines_comparison.compare_baselines(
+    return compare_baselines(
         data / "dataset",
         data / "features",
         output_dir,
@@ -100,36 +100,40 @@ def done(data, tmp_path_factory):
     return folder, compare(data, folder)
 
 
+def value(scores, name, subset, **of):
+    return score_lib.one(scores, name, subset=subset, **of).value
+
+
 def test_numbers_of_cells_are_found(done):
     _, scores = done
     # Two test images, each with four single cells and one pair.
-    assert scores.num_regions == {SINGLE: 8, MULTI: 2, SEVERAL_TYPES: 2}
-    cut = scores.counts["watershed_true"]
-    assert (cut[SINGLE].exact.count, cut[MULTI].exact.count) == (8, 2)
-    assert cut[MULTI].cells_apart.value == 1
-    for name in ("none", "unet"):  # neither separates
-        assert scores.counts[name][MULTI].one_fewer.count == 2
-        assert scores.counts[name][MULTI].cells_apart.count == 0
-        assert scores.counts[name][SINGLE].exact.count == 8
+    regions = {s.of["subset"]: s.value for s in score_lib.select(scores, "regions")}
+    assert regions == {"all": 10, SINGLE_CELL: 8, MULTI_CELL: 2, SEVERAL_TYPES: 2}
+    for subset in (SINGLE_CELL, MULTI_CELL):
+        assert value(scores, "exact", subset, method="watershed_true") == 1
+    assert value(scores, "cells_apart", MULTI_CELL, method="watershed_true") == 1
+    for method in ("none", "unet"):  # neither separates
+        assert value(scores, "one_fewer", MULTI_CELL, method=method) == 1
+        assert value(scores, "cells_apart", MULTI_CELL, method=method) == 0
+        assert value(scores, "exact", SINGLE_CELL, method=method) == 1
 
 
-def test_types_are_named(done):
+def test_types_are_predicted(done):
     _, scores = done
-    exact = {n: {s: share.value for s, share in v.items()} for n, v in scores.exact_match.items()}
     # The colour says the type of a cell that is by itself, and of a cell cut off.
-    assert exact["model_a"][SINGLE] == exact["model_b"][SINGLE] == 1
-    assert exact["single_label_cnn"][SINGLE] == 1
-    assert exact["watershed_true_best"][SEVERAL_TYPES] == 1
+    for name in ("model_a", "model_b", "single_label_cnn"):
+        assert value(scores, "exact_match", SINGLE_CELL, classifier=name) == 1
+    best = value(scores, "exact_match", SEVERAL_TYPES, classifier="watershed_true_best")
+    assert best == 1
     # One type is one too few where two are true.
     for name in ("single_label_cnn", "model_a_best", "model_b_best", "unet_best"):
-        assert exact[name][SEVERAL_TYPES] == 0
+        assert value(scores, "exact_match", SEVERAL_TYPES, classifier=name) == 0
 
 
-def test_files_tell_the_same(done):
+def test_files_hold_the_same(done):
     folder, scores = done
     written = json.loads((folder / "scores.json").read_text())
-    share = written["scores"]["counts"]["watershed_true"][MULTI]["exact"]
-    assert (share["count"], share["total"], share["value"]) == (2, 2, 1.0)
+    assert score_lib.from_json(written["scores"]) == scores
     assert written["models"]["unet"]["validation_iou"] > 0.8
     assert written["config"]["unet"]["base_filters"] == 4
     with (folder / "regions.csv").open() as file:
@@ -142,15 +146,14 @@ def test_files_tell_the_same(done):
     assert (pair["watershed_true_cells"], pair["unet_cells"]) == ("2", "1")
     assert pair["single_label_cnn_types"] in ("red", "blue")
     with (folder / "table.csv").open() as file:
-        cells = {
-            (row["method"], row["regions"], row["score"]): row["value"]
-            for row in csv.DictReader(file)
-        }
-    assert float(cells["watershed_true", MULTI, "exact"]) == 1
-    assert float(cells["unet", MULTI, "one_fewer"]) == 1
+        rows = list(csv.DictReader(file))
+    assert [row["score"] for row in rows] == [score.name for score in scores]
+    cells = {(row["method"], row["subset"], row["score"]): row["value"] for row in rows}
+    assert float(cells["watershed_true", MULTI_CELL, "exact"]) == 1
+    assert float(cells["unet", MULTI_CELL, "one_fewer"]) == 1
     text = (folder / "table.md").read_text()
     assert "| watershed, true mask | 1.000" in text
-    assert baselines_table.console(scores).count("watershed, true mask") == 6
+    assert tables.console(scores).count("watershed, true mask") == 8
 
 
 def test_finished_models_are_used_again(data, done):
@@ -166,7 +169,7 @@ def test_finished_models_are_used_again(data, done):
 
 def test_models_of_other_settings_are_refused(data, done):
     folder, _ = done
-    with pytest.raises(ValueError, match=r"unet\.keras was made of(.|\n)*config\.seed was 0"):
+    with pytest.raises(ValueError, match=r"unet\.keras(.|\n)*config\.seed was 0, is now 1"):
         compare(data, folder, SETTINGS.replace("epochs: 1,", "epochs: 1, seed: 1,"))
 
 
@@ -190,7 +193,7 @@ def changed_copy(data, root, change):
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
-    return baselines_inputs.load_inputs(root, data / "features")
+    return load_inputs(root, data / "features")
 
 
 def test_features_of_another_dataset_are_refused(data, tmp_path):
@@ -200,17 +203,17 @@ def test_features_of_another_dataset_are_refused(data, tmp_path):
         changed_copy(data, tmp_path / "b", ("cell_types.yaml", "Red", "Pink"))
     relabelled = changed_copy(data, tmp_path / "c", ("cells.csv", "i4,14,14,red", "i4,14,14,blue"))
     with pytest.raises(ValueError, match="before the labelled regions of image i4 changed"):
-        baselines_inputs.read_scored_image(relabelled, relabelled.dataset.sample("i4"))
+        read_scored_image(relabelled, relabelled.dataset.sample("i4"))
 
 
 def test_another_image_is_refused(data, tmp_path):
     write_dataset(tmp_path)
     image_io.write_png(tmp_path / "images" / "i3.png", smear(99)[0])
     with pytest.raises(ValueError, match="before the file of image i3 changed"):
-        baselines_inputs.load_inputs(tmp_path, data / "features")
+        load_inputs(tmp_path, data / "features")
 
 
-def test_a_missing_split_is_told(data, tmp_path):
+def test_a_missing_split_is_refused(data, tmp_path):
     with pytest.raises(ValueError, match="no image is assigned to the split 'validation'"):
         changed_copy(data, tmp_path, ("images.csv", "validation", "train"))
 
@@ -221,11 +224,11 @@ def test_best_type_by_hand():
 
 
 def test_union_by_hand():
-    said = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 1, 0]], bool)
+    predicted = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 1, 0]], bool)
     # Region 1 has no segment.
-    found = union(said, np.array([0, 0, 2, 2]), 3)
+    found = union(predicted, np.array([0, 0, 2, 2]), 3)
     np.testing.assert_array_equal(found, [[1, 1, 0], [0, 0, 0], [0, 1, 1]])
-    assert union(said[:0], np.zeros(0, int), 2).tolist() == [[False] * 3] * 2
+    assert union(predicted[:0], np.zeros(0, int), 2).tolist() == [[False] * 3] * 2
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from rbc_tf.core.fingerprint import Fingerprint, StaleError
-from rbc_tf.evaluation.baselines.kept_models import keep_model
+from rbc_tf.evaluation.baselines.models import keep_model
 
 
 class Trainer:
