@@ -1,14 +1,11 @@
 import numpy as np
 import pytest
-from rbc_tf.evaluation.cross_validation.best_type import score_best_type
 from sklearn import metrics
 
 from rbc_tf.core import text_table
 from rbc_tf.evaluation.classifier import tables as classification_table
 from rbc_tf.evaluation.classifier.scores import ClassifiedRegions, score_classification
-from rbc_tf.evaluation.cross_validation.predictions import Predictions
 from rbc_tf.metrics.best_type import best_is_right
-from rbc_tf.metrics.bootstrap import GroupBootstrap
 
 ABNORMAL = np.array([False, True])
 
@@ -99,26 +96,3 @@ def test_accuracy_of_the_best_type_is_scikit_learns_on_single_labels(seed):
     probabilities = np.round(rng.random((50, 4)), 1)  # with ties
     found = best_is_right(probabilities, labels).mean()
     assert found == metrics.accuracy_score(truth, probabilities.argmax(axis=1))
-
-
-def test_best_type_of_held_out_predictions_counts_single_cells_alone():
-    predictions = Predictions(
-        names=("x", "y"),
-        images=np.array(["a", "b", "c"]),
-        groups=np.array(["a", "b", "c"]),
-        boxes=np.zeros((3, 4), np.float32),
-        labels=np.array([[1, 0], [0, 1], [1, 0]], np.int8),
-        num_cells=np.array([1, 1, 2], np.int32),
-        complete=np.ones(3, bool),
-        folds=np.array([0, 1, 0], np.int32),
-        probabilities={"A": np.array([[0.4, 0.3], [0.9, 0.8], [0.1, 0.9]], np.float32)},
-        abnormal=np.zeros(3),
-    )
-    kinds = np.column_stack([predictions.single_cell, predictions.several_types])
-    bootstrap = GroupBootstrap(predictions.groups, predictions.folds, kinds, num_resamples=10)
-    (found,) = score_best_type(predictions, bootstrap)
-    assert found.model == "A"
-    assert (
-        found.right.pooled == 0.5
-    )  # the first is right, the second is not, the third is no single cell
-    assert found.right.per_fold == (1, 0)

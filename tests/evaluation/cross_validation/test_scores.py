@@ -247,6 +247,18 @@ def test_outcomes_where_several_types_are_true():
         assert found[kind].pooled == pytest.approx(expected / 7), kind
 
 
+def test_best_type_on_single_cells():
+    predictions = make_predictions(count=3, num_folds=2)
+    predictions.labels[:] = [[1, 0, 0], [0, 1, 0], [1, 0, 0]]
+    predictions.num_cells[:] = [1, 1, 2]
+    predictions.folds[:] = [0, 1, 0]
+    probabilities = [[0.4, 0.3, 0], [0.9, 0.8, 0], [0.1, 0.9, 0]]
+    predictions.probabilities["A"] = np.array(probabilities, np.float32)
+    best = of(score(predictions), "A", "single_cell")["best_type"]
+    # The first is right, the second is not, the third is no single cell.
+    assert (best.pooled, best.per_fold, best.support) == (0.5, (1, 0), 2)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_abnormality_is_scikit_learns(seed):
     predictions = make_predictions(seed)
