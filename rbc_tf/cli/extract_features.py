@@ -8,16 +8,11 @@ Run it again after an interruption, or after labels or splits have changed: feat
 there already are kept.
 """
 
-import typing
-
 from absl import flags
 
 from rbc_tf.cli import shared_flags
 from rbc_tf.data.regions import RegionConfig
-from rbc_tf.features import backbone_spec
-
-if typing.TYPE_CHECKING:
-    from rbc_tf.features import crops
+from rbc_tf.features import backbone_spec, crops
 
 REQUIRED = ("dataset_dir", "features_dir", "weights")
 
@@ -37,18 +32,16 @@ _BACKBONE = flags.DEFINE_enum(
     backbone_spec.names(),
     f"The network; left out, that of a .keras file, and {backbone_spec.DEFAULT} for other weights.",
 )
-# Which there are features.crops knows, which loads TensorFlow: flags and --help do without.
-_CROP_MODE = flags.DEFINE_string(
-    "crop_mode",
-    "stretch",
-    "stretch: as the paper; letterbox: keeps proportions; fixed_scale: keeps size as well; or "
-    "another of features.crops.MODES.",
+_CROP_MODE = flags.DEFINE_enum(
+    "crop_mode", crops.CropConfig.mode, crops.MODES, f"{crops.describe_modes()}."
 )
 _PATCH_SIZE = flags.DEFINE_integer(
     "patch_size", None, "Side of a patch in pixels; left out, the backbone's own."
 )
 _CONTEXT = flags.DEFINE_float("context", 0.0, "Margin around a box, as a share of its sides.")
-_WINDOW = flags.DEFINE_float("window", None, "Side of the window in pixels, for fixed_scale.")
+_WINDOW = flags.DEFINE_float(
+    "window", None, f"Side of the window in pixels, for {crops.describe_modes('window')}."
+)
 _SUPERSAMPLE = flags.DEFINE_integer(
     "supersample",
     1,
@@ -68,10 +61,8 @@ shared_flags.define_precision(
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace features made of something else.")
 
 
-def _crop() -> "crops.CropConfig | None":
+def _crop() -> crops.CropConfig | None:
     """What the crop flags say; None where none of them is given."""
-    from rbc_tf.features import crops
-
     given = (_CROP_MODE, _PATCH_SIZE, _CONTEXT, _WINDOW, _SUPERSAMPLE)
     if not any(flag.present for flag in given):
         return None

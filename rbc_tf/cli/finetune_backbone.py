@@ -16,7 +16,7 @@ import typing
 
 from absl import flags
 
-from rbc_tf.features import backbone_spec, patch_archive
+from rbc_tf.features import backbone_spec, crops, patch_archive
 
 if typing.TYPE_CHECKING:
     from rbc_tf.features import finetuning
@@ -43,7 +43,9 @@ _WEIGHTS = flags.DEFINE_string(
     "scratch",
     "To begin with: 'imagenet', a file as in extract-features, or 'scratch'.",
 )
-_CROP_MODE = flags.DEFINE_string("crop_mode", "stretch", "As in extract-features.")
+_CROP_MODE = flags.DEFINE_enum(
+    "crop_mode", crops.CropConfig.mode, crops.MODES, "As in extract-features."
+)
 _PATCH_SIZE = flags.DEFINE_integer("patch_size", 80, "Side of a patch in pixels.")
 _CONTEXT = flags.DEFINE_float("context", 0.0, "As in extract-features.")
 _WINDOW = flags.DEFINE_float("window", None, "As in extract-features.")
@@ -76,7 +78,7 @@ def _archive_path(folder: pathlib.Path, split: str) -> pathlib.Path:
 
 def _cut(folder: pathlib.Path) -> None:
     # Cutting is TensorFlow's; training must also run where that is not installed.
-    from rbc_tf.features import collect_patches, crops
+    from rbc_tf.features import collect_patches
 
     if not _DATASET_DIR.value:
         raise ValueError("--dataset_dir must be given to cut patches. Received: none")
@@ -88,8 +90,8 @@ def _cut(folder: pathlib.Path) -> None:
         context=_CONTEXT.value,
         window=_WINDOW.value,
         supersample=_SUPERSAMPLE.value,
-        fill=spec.fill,
     )
+    crop = crops.for_backbone(crop, spec)
     for split in _SPLITS:
         archive = collect_patches.collect_patches(_DATASET_DIR.value, split, crop, _REGIONS.value)
         archive.save(_archive_path(folder, split))

@@ -22,20 +22,35 @@ Samples outside the image are filled with a colour that the backbone chooses: fo
 ImageNet mean, which its preprocessing makes 0, and with 0 its convolutions pad too.
 """
 
+from __future__ import annotations
+
 import dataclasses
+import typing
 from collections.abc import Callable
 
 import numpy as np
-import tensorflow as tf
 
 from rbc_tf.core import boxes as box_lib
 from rbc_tf.core import config as config_lib
 from rbc_tf.features import backbone_spec
+from rbc_tf.features.backbone_spec import BackboneSpec
+
+if typing.TYPE_CHECKING:
+    import tensorflow as tf
+else:
+
+    class _TensorFlow:
+        """Loads TensorFlow when it is first used: commands list modes and settings without it."""
+
+        def __getattr__(self, name):
+            import tensorflow
+
+            return getattr(tensorflow, name)
+
+    tf = _TensorFlow()
 
 # Enters the fingerprint of the feature cache: raise it whenever the values of patches change.
 CROP_VERSION = 1
-
-_BACKBONE = backbone_spec.find(backbone_spec.DEFAULT)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +64,7 @@ class Mode:
         takes: the one of the settings 'context' and 'window' that means something to it.
     """
 
-    look: Callable[[tf.Tensor, "CropConfig"], tuple[tf.Tensor, tf.Tensor | None]]
+    look: Callable[[tf.Tensor, CropConfig], tuple[tf.Tensor, tf.Tensor | None]]
     summary: str
     takes: str
 
@@ -102,17 +117,16 @@ class CropConfig:
         context: margin on each side of the box as a share of that side; 0 in the paper.
         window: side of the window in source pixels, for modes that take it and for them alone.
         supersample: samples per output pixel along each axis.
-        fill: RGB, 0 to 255, of what is not shown; the backbone's, which says it itself where
-            features are made.
+        fill: RGB, 0 to 255, of what is not shown; None: ResNet-50's. See `for_backbone`.
     """
 
     mode: str = "stretch"
-    size: int = _BACKBONE.patch_size
+    size: int = 224
     context: float = 0.0
     window: float | None = None
     supersample: int = 1
-    fill: tuple[float, float, float] = dataclasses.field(
-        default=_BACKBONE.fill, metadata=config_lib.ADDED_LATER
+    fill: tuple[float, float, float] | None = dataclasses.field(
+        default=None, metadata=config_lib.ADDED_LATER
     )
 
     def __post_init__(self):
@@ -124,7 +138,7 @@ class CropConfig:
             raise ValueError(f"`context` must be 0 or more. Received: {self.context}")
         if not 1 <= self.supersample <= 16:
             raise ValueError(f"`supersample` must be 1 to 16. Received: {self.supersample}")
-        if not all(0 <= value <= 255 for value in self.fill):
+        if not all(0 <= value <= 255 for value in self.fill or ()):
             raise ValueError(f"`fill` must be RGB in [0, 255]. Received: {self.fill}")
         self._check_window()
 
@@ -146,6 +160,12 @@ class CropConfig:
                 f"`context` must be 0 where `mode` is {self.mode}: the window already says what "
                 f"is seen. Received: {self.context}"
             )
+
+
+def for_backbone(config: CropConfig, spec: BackboneSpec) -> CropConfig:
+    """The same with the colour of the fill that a backbone wants."""
+    fill = None if spec.name == backbone_spec.UNNAMED else spec.fill
+    return dataclasses.replace(config, fill=fill)
 
 
 def check_boxes(boxes: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -194,7 +214,8 @@ def cut_patches(image: tf.Tensor, boxes: tf.Tensor, config: CropConfig) -> tf.Te
             keep[1] & _inside(xs, shown[:, 1:2], shown[:, 3:4]),
         )
     keep = keep[0][:, :, None, None] & keep[1][:, None, :, None]
-    patches = tf.where(keep, samples, tf.constant(config.fill, tf.float32))
+    fill = config.fill or backbone_spec.find(backbone_spec.UNNAMED).fill
+    patches = tf.where(keep, samples, tf.constant(fill, tf.float32))
     return _mean_of_samples(patches, config)
 
 

@@ -18,7 +18,7 @@ from rbc_tf.data.regions import RegionConfig, find_regions
 from rbc_tf.features import backbone_spec
 from rbc_tf.features.backbone import Backbone, load_backbone
 from rbc_tf.features.cache import FORMAT_VERSION, FeatureCache, Fingerprint, ImageEntry
-from rbc_tf.features.crops import CROP_VERSION, CropConfig, check_boxes
+from rbc_tf.features.crops import CROP_VERSION, CropConfig, check_boxes, for_backbone
 from rbc_tf.features.extractor import FeatureExtractor
 from rbc_tf.graphs import frozen
 
@@ -143,9 +143,9 @@ def _settings(backbone: Backbone, crop: CropConfig, regions: RegionConfig, preci
 
 def _choose_crop(asked: CropConfig | None, backbone: Backbone) -> CropConfig:
     """The settings asked for, or the backbone's own; those of a fine-tuned one must agree."""
-    asked = asked and dataclasses.replace(asked, fill=backbone.spec.fill)
+    asked = asked and for_backbone(asked, backbone.spec)
     if "crop" not in backbone.record:
-        return asked or CropConfig(size=backbone.patch_size, fill=backbone.spec.fill)
+        return asked or for_backbone(CropConfig(size=backbone.patch_size), backbone.spec)
     own = config_lib.from_dict(CropConfig, backbone.record["crop"])
     if asked not in (None, own):
         raise ValueError(

@@ -293,7 +293,7 @@ def _load_history(work_dir: pathlib.Path) -> list[dict]:
 
 def _check_archives(train: PatchArchive, validation: PatchArchive, spec: BackboneSpec) -> None:
     spec.check_patch_size(train.patches.shape[1])
-    fill = train.about["crop"].get("fill", backbone_spec.find(backbone_spec.UNNAMED).fill)
+    fill = train.about["crop"].get("fill") or backbone_spec.find(backbone_spec.UNNAMED).fill
     if list(fill) != list(spec.fill):
         raise ValueError(
             f"Patches for {spec.title} must be filled with {list(spec.fill)}. "

@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from rbc_tf.core.fingerprint import StaleError
 from rbc_tf.features import backbone_spec, backbones
 from rbc_tf.features.backbone import RANDOM, WeightsError, load_backbone
 from rbc_tf.features.cache import load_fingerprint
@@ -134,5 +135,5 @@ def test_a_new_network_is_fine_tuned_on_patches_of_its_own_fill(tmp_path):
     assert model.output_shape == (None, 4)
     assert len(history) == 1
     other = dataclasses.replace(config, seed=1)
-    with pytest.raises(ValueError, match="other settings"):
+    with pytest.raises(StaleError, match=r"config\.seed was 0, is now 1"):
         finetune(*filled, other, None, tmp_path, "means")

@@ -1,5 +1,7 @@
 import dataclasses
 import json
+import subprocess
+import sys
 
 import hypothesis
 import numpy as np
@@ -264,3 +266,13 @@ def test_a_mode_is_one_function(monkeypatch):
     np.testing.assert_allclose(patch, image[:32, 8:40], atol=TOLERANCE)
     with pytest.raises(ValueError, match="unless `mode` is fixed_scale"):
         CropConfig("upper_half", window=3.0)
+
+
+def test_modes_are_known_without_tensorflow():
+    code = (
+        "import sys\n"
+        "from rbc_tf.features import crops\n"
+        "print(*crops.MODES, 'tensorflow' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == [*crops.MODES, "False"]

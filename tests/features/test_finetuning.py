@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from rbc_tf.core import config as config_lib
 from rbc_tf.core.fingerprint import StaleError
 from rbc_tf.features import finetuning
 from rbc_tf.features.backbone import Backbone, hash_of_weights, load_backbone
@@ -11,7 +12,7 @@ from rbc_tf.features.crops import CropConfig
 from rbc_tf.features.finetuning import AugmentedBatches, FinetuningConfig, finetune, make_record
 from rbc_tf.features.patch_archive import ArchiveError, PatchArchive
 
-CROP = dataclasses.asdict(CropConfig("fixed_scale", 32, window=40.0))
+CROP = config_lib.to_dict(CropConfig("fixed_scale", 32, window=40.0))
 CONFIG = FinetuningConfig(epochs=4, batch_size=16, learning_rate=0.02)
 
 
@@ -157,7 +158,7 @@ def test_half_precision_gives_a_float32_backbone(train, validation, tmp_path):
 
 
 def test_archives_that_do_not_belong_together_are_refused(train, validation, tmp_path):
-    about = {**validation.about, "crop": dataclasses.asdict(CropConfig(size=32))}
+    about = {**validation.about, "crop": config_lib.to_dict(CropConfig(size=32))}
     with pytest.raises(ValueError, match="must have the same crop"):
         finetune(train, dataclasses.replace(validation, about=about), CONFIG, None, tmp_path)
     about = {**validation.about, "image_hashes": {"renamed": "hash of train1"}}
