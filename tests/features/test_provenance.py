@@ -1,9 +1,7 @@
-import dataclasses
-
 import numpy as np
 import pytest
 
-from rbc_tf.core import image_io
+from rbc_tf.core import config, image_io
 from rbc_tf.core.unseen import SeenError
 from rbc_tf.features import backbone, cache
 from rbc_tf.features.collect_patches import collect_patches
@@ -80,7 +78,7 @@ def test_backbone_says_how_patches_are_cut(dataset, tmp_path):
     weights = finetuned(dataset, tmp_path)
     extract_features(dataset, tmp_path / "features", ExtractionConfig(weights))
     settings = cache.load_fingerprint(tmp_path / "features").settings
-    assert settings["crop"] == dataclasses.asdict(CROP)
+    assert config.from_dict(CropConfig, settings["crop"]) == CROP
     extract_features(dataset, tmp_path / "features", ExtractionConfig(weights, CROP))
     with pytest.raises(ValueError, match="must be cut as those that the backbone was trained on"):
         extract_features(
