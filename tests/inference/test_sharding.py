@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from rbc_tf.core import image_io
+from rbc_tf.detection.record import DetectorRecord
 from rbc_tf.detection.tiling import TilingConfig
 from rbc_tf.inference import analyze, bundle
 from rbc_tf.inference.results_folder import ResultsFolder
 from rbc_tf.inference.sharding import Shard, earlier_failures
+from rbc_tf.manifest.records import Provenance
 from tests import builders
 
 _NAMES = [f"{number:02d}.png" for number in range(12)]
@@ -30,8 +32,8 @@ def chain(monkeypatch):
 
 @pytest.fixture
 def loaded(tmp_path):
-    record = {"training_image_size": [480, 640], "largest_training_region": [90, 120]}
-    manifest = builders.manifest(provenance={"detector": record})
+    record = DetectorRecord(training_image_size=(480, 640), largest_training_region=(90, 120))
+    manifest = builders.manifest(provenance=Provenance(detector=record))
     return bundle.Bundle(tmp_path / "bundle", manifest, "sha")
 
 
@@ -157,8 +159,8 @@ def test_results_with_other_tiles_are_not_mixed(chain, loaded, images, tmp_path)
     analyze.analyze(loaded, images, out, tiling_config=tiles)
     assert chain.tilings == [tiles]
     assert builders.read_json(out / "run.json")["tiles"]["overlap"] == 50
-    with pytest.raises(ValueError, match=r"\(240x320, overlap 50, not 480x640, overlap 120\)"):
+    with pytest.raises(ValueError, match=r"tiles\.overlap was 50, is now 120"):
         analyze.analyze(loaded, images, out)
-    with pytest.raises(ValueError, match="not every image whole"):
+    with pytest.raises(ValueError, match=r"tiles.*is now (None|none|not there)"):
         analyze.merge(loaded, images, out, tiling_config=TilingConfig("none"))
     assert analyze.merge(loaded, images, out, tiling_config=tiles).skipped == 12
