@@ -59,9 +59,21 @@ def summaries_by_tag(folder: pathlib.Path) -> dict[tuple[str, str], tf.compat.v1
     return {(value.metadata.plugin_data.plugin_name, value.tag): value for _, value in found}
 
 
+def summaries_of(folder: pathlib.Path, write: Callable, *arguments):
+    """`summaries_by_tag` of what a function writes with the default writer."""
+    with tf.summary.create_file_writer(str(folder)).as_default():
+        write(*arguments)
+    return summaries_by_tag(folder)
+
+
 def text_of(value: tf.compat.v1.Summary.Value) -> str:
     """Of a value that `tf.summary.text` wrote."""
     return tf.make_ndarray(value.tensor).item().decode()
+
+
+def image_of(value: tf.compat.v1.Summary.Value) -> np.ndarray:
+    """uint8 [H, W, 3], of a value that `tf.summary.image` wrote; its first picture."""
+    return tf.io.decode_png(tf.make_ndarray(value.tensor)[2]).numpy()
 
 
 # -- images and dataset folders

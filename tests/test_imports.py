@@ -158,3 +158,23 @@ def test_training_a_backbone_needs_no_tensorflow():
     assert {"resnet50.py", "patch_archive.py", "masked_loss.py"} <= {path.name for path in modules}
     for path in modules:
         assert "tensorflow" not in {name.split(".")[0] for name in _imports(path)}, path
+
+
+# What tests more than one module, or none of the package.
+_TESTS_OF_MORE = {
+    "test_classifier_configs.py",
+    "test_end_to_end.py",
+    "test_imports.py",
+    "detection/test_pipeline_config.py",
+    "inference/report/test_browser.py",
+}
+
+
+def test_tests_mirror_the_packages():
+    """tests/FOLDER/test_NAME.py tests rbc_tf/FOLDER/NAME, a module or package, or FOLDER/NAME."""
+    places = [path.relative_to(_ROOT / "tests") for path in (_ROOT / "tests").rglob("test_*.py")]
+    for place in places:
+        name = place.stem.removeprefix("test_")
+        tested = [folder / place.parent / name for folder in (_PACKAGE, _ROOT)]
+        found = any(path.with_suffix(".py").is_file() or path.is_dir() for path in tested)
+        assert found or place.as_posix() in _TESTS_OF_MORE, place

@@ -288,7 +288,7 @@ def _draw_region(
     bars.draw(
         page, types, top, width, names, predicted.labels, thresholds.values, predicted.probabilities
     )
-    middle = top + _SIDE / 2
+    middle = top + min(_SIDE, bars.height(len(names))) / 2  # where bars are, however few
     for (left, width), (target, _) in itertools.pairwise(_REGION_PLACES):
         page.arrow([(left + width + 1.2, middle), (target - 1.2, middle)])
 

@@ -177,7 +177,7 @@ def test_malformed_files_are_refused(tmp_path, name, value, message):
 def test_other_files_are_refused(tmp_path, text):
     path = tmp_path / "abnormality.json"
     path.write_text(text)
-    with pytest.raises(ValueError, match=r"abnormality\.json holds no abnormality model"):
+    with pytest.raises(ValueError, match=r"abnormality\.json holds no"):
         abnormality.load(path)
 
 

@@ -243,5 +243,5 @@ def test_impossible_numbers_are_refused(temperatures, thresholds, message):
 
 
 def test_an_unknown_objective_is_refused():
-    with pytest.raises(ValueError, match=r"one of exact_match, f1, plain\. Received: 'recall'"):
+    with pytest.raises(ValueError, match=r"f1, plain.*Received: 'recall'"):
         CalibrationConfig("recall")

@@ -249,7 +249,7 @@ def test_the_images_learnt_from_are_recorded(finished):
 def test_another_classifier_is_refused(features_dir, output_dir):
     fit_classifier(features_dir, output_dir, CONFIG)
     other = dataclasses.replace(CONFIG, boosting=BoostingConfig(n_estimators=6))
-    with pytest.raises(StaleError, match=r"boosting\.n_estimators was 5, is now 6"):
+    with pytest.raises(StaleError, match=r"n_estimators was 5, is now 6"):
         fit_classifier(features_dir, output_dir, other)
     table = make_table()
     table.labels[0] = 1 - table.labels[0]
@@ -283,7 +283,7 @@ def test_missing_splits_are_named(tmp_path, output_dir, missing):
 
 def test_group_on_both_sides_is_refused():
     table = make_table()
-    with pytest.raises(ValueError, match="No group may be in the training and"):
+    with pytest.raises(ValueError, match="No group may be in"):
         fit.train_classifier(table, table, TYPES, CONFIG)
 
 

@@ -339,7 +339,7 @@ def test_impossible_inputs_are_refused():
     with pytest.raises(ValueError, match="`train` must have one row"):
         train_heads(train.select(slice(0, 0)), train, NAMES, CONFIG)
     two_types = dataclasses.replace(train, labels=train.labels[:, :2])
-    with pytest.raises(ValueError, match="`validation` must have one label per name, 2"):
+    with pytest.raises(ValueError, match=r"`validation` must .*name, 2"):
         train_heads(two_types, train, NAMES[:2], CONFIG)
     with pytest.raises(ValueError, match="each once"):
         build_heads(["a", "a"], DIM, CONFIG)

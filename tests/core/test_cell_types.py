@@ -9,7 +9,7 @@ def test_the_papers_six():
     assert PAPER.abnormal.tolist() == [False, True, True, True, True, True]
     assert PAPER.encode(["Stom", "Oval"]).tolist() == [1, 0, 0, 0, 0, 1]
     assert PAPER.index("Gran") == 3
-    with pytest.raises(ValueError, match=r"Unknown cell type 'Ovel'\. Known types: Oval"):
+    with pytest.raises(ValueError, match=r"cell type 'Ovel'.*Oval"):
         PAPER.index("Ovel")
 
 

@@ -130,7 +130,7 @@ class TestRenderSmear:
         assert {cell.type for cell in smear_cells(shares, 0)} == {"Stom"}
 
     def test_negative_seed(self):
-        with pytest.raises(ValueError, match=r"`seed` must be an integer of at least 0. Received"):
+        with pytest.raises(ValueError, match=r"`seed` must be an integer"):
             render_smear(TINY, -1)
 
 
@@ -273,9 +273,7 @@ class TestCells:
         assert means["Echi"] < means["Oval"] - 0.02
 
     def test_unknown_type(self):
-        with pytest.raises(
-            ValueError, match=r"`type_name` must be one of Oval, .* Received: 'Oct'"
-        ):
+        with pytest.raises(ValueError, match=r"`type_name` .* Received: 'Oct'"):
             cells.draw_cell("Oct", 60.0, np.random.default_rng(0))
 
 

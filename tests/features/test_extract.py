@@ -202,7 +202,7 @@ def test_changed_image_is_told_and_alone_computed_again(dataset, features):
 def test_changed_box_is_told(dataset, features):
     extract_features(dataset, features, CONFIG)
     write_regions(dataset, [("a", (0, 0, 20, 31), "Oval", 1, True), *REGIONS[1:]])
-    with pytest.raises(StaleError, match="image a: its labelled regions changed"):
+    with pytest.raises(StaleError, match=r"image a: .* regions changed"):
         extract_features(dataset, features, CONFIG)
 
 
@@ -213,7 +213,7 @@ def test_image_taken_out_is_told_and_image_added_is_computed(dataset, features):
     assert len(extract_features(dataset, features, CONFIG)) == 4
     (dataset / "images" / "d.png").unlink()
     write_regions(dataset, REGIONS)
-    with pytest.raises(StaleError, match="image d is no longer in the dataset"):
+    with pytest.raises(StaleError, match="image d is no longer"):
         extract_features(dataset, features, CONFIG)
     assert len(extract_features(dataset, features, CONFIG, overwrite=True)) == 3
 

@@ -66,11 +66,11 @@ def test_patches_to_train_on_are_those_of_the_features(dataset):
 def test_split_without_regions_and_divided_groups_are_refused(dataset):
     rows = (dataset / "regions.csv").read_text().replace("c,0,0,20,20,Oval", "c,0,0,20,20,")
     (dataset / "regions.csv").write_text(rows)
-    with pytest.raises(ValueError, match="'validation' must have labelled regions"):
+    with pytest.raises(ValueError, match="'validation' must have"):
         collect_patches(dataset, "validation", CROP)
     table = (dataset / "images.csv").read_text().replace("b,one,train", "b,one,test")
     (dataset / "images.csv").write_text(table)
-    with pytest.raises(ValueError, match="group 'one' stands in several splits"):
+    with pytest.raises(ValueError, match=r"group 'one' .*several splits"):
         collect_patches(dataset, "train", CROP)
 
 
@@ -80,7 +80,7 @@ def test_backbone_says_how_patches_are_cut(dataset, tmp_path):
     settings = cache.load_fingerprint(tmp_path / "features").settings
     assert config.from_dict(CropConfig, settings["crop"]) == CROP
     extract_features(dataset, tmp_path / "features", ExtractionConfig(weights, CROP))
-    with pytest.raises(ValueError, match="must be cut as those that the backbone was trained on"):
+    with pytest.raises(ValueError, match="must be cut as"):
         extract_features(
             dataset, tmp_path / "features", ExtractionConfig(weights, CropConfig(size=32))
         )
@@ -122,7 +122,7 @@ def test_models_cannot_be_compared_on_what_taught_multi_cell_regions(dataset, tm
         weights = finetuned(dataset, features, regions)
         extract_features(dataset, features, ExtractionConfig(weights))
     check_single_cell(tmp_path / "single_cell")
-    with pytest.raises(ValueError, match="Received: one fine-tuned on all regions"):
+    with pytest.raises(ValueError, match=r"Received: .*all regions"):
         check_single_cell(tmp_path / "all")
 
 

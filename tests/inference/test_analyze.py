@@ -188,5 +188,5 @@ def test_nothing_to_analyze(loaded, tmp_path):
 
 def test_an_unwritable_output_folder(loaded, images, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OSError, match="out: results cannot be written there"):
+    with pytest.raises(OSError, match=r"out: .*cannot be written"):
         analyze.analyze(loaded, images, pathlib.Path(os.fspath(tmp_path / "file")) / "out")

@@ -125,7 +125,7 @@ def test_writing_again_replaces(folder, parts, manifest):
 def test_a_changed_byte_is_named(folder):
     path = folder / "detector" / "variables" / "data"
     path.write_bytes(b"weightz")
-    with pytest.raises(bundles.BundleError, match="detector/variables/data has been changed"):
+    with pytest.raises(bundles.BundleError, match="variables/data has been changed"):
         bundles.load_bundle(folder)
 
 

@@ -125,9 +125,9 @@ def test_what_is_no_results_folder(tmp_path):
     with pytest.raises(ValueError, match="holds the result of no image"):
         sources.results(tmp_path)
     source = sources.results(_write_results(tmp_path / "results", _BOXES))
-    with pytest.raises(ValueError, match=r"coco, geojson, imagej\. Received: voc"):
+    with pytest.raises(ValueError, match=r"imagej.*Received: voc"):
         exporting.export(source, "voc", tmp_path / "out")
-    with pytest.raises(ValueError, match=r"detection or annotation\. Received: cell"):
+    with pytest.raises(ValueError, match=r"annotation.*Received: cell"):
         exporting.export(source, "geojson", tmp_path / "out", "cell")
 
 

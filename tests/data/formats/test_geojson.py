@@ -215,5 +215,5 @@ def test_every_problem_is_told(tmp_path):
 
 def test_nothing_to_read(tmp_path):
     for path in (tmp_path, tmp_path / "nowhere"):
-        with pytest.raises(ValueError, match="a GeoJSON file, or a folder with some"):
+        with pytest.raises(ValueError, match="GeoJSON"):
             geojson.read(path, [])

@@ -151,7 +151,7 @@ def test_each_worker_needs_an_image(tmp_path):
     sources = parameters.Sources(
         experiments.FPN, params_override=json.dumps(settings), records_dir=str(tmp_path)
     )
-    with pytest.raises(ValueError, match=r"for each of 3 workers\. Received: 2 images"):
+    with pytest.raises(ValueError, match=r"3 workers\. Received: 2 images"):
         train.run(sources, "train", str(tmp_path / "run"))
 
 

@@ -197,7 +197,7 @@ def changed_copy(data, root, change):
 
 
 def test_features_of_another_dataset_are_refused(data, tmp_path):
-    with pytest.raises(ValueError, match="before the split of image i0 changed"):
+    with pytest.raises(ValueError, match="split of image i0 changed"):
         changed_copy(data, tmp_path / "a", ("images.csv", "i0,i0,train", "i0,i0,test"))
     with pytest.raises(ValueError, match="before the cell types changed"):
         changed_copy(data, tmp_path / "b", ("cell_types.yaml", "Red", "Pink"))

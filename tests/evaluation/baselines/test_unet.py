@@ -146,7 +146,7 @@ def test_training_learns_and_is_read_back(samples, tmp_path):
 
 def test_images_without_masks_or_none_are_refused(samples, tmp_path):
     bare = dataclasses.replace(samples[0], name="bare", mask_path=None)
-    with pytest.raises(ValueError, match=r"`samples` must have masks\. Without: .'bare'"):
+    with pytest.raises(ValueError, match=r"`samples` must have masks.*'bare'"):
         train_unet([bare], samples, TINY, tmp_path / "u.keras")
     with pytest.raises(ValueError, match="`validation` must hold one image"):
         train_unet(samples, [], TINY, tmp_path / "u.keras")

@@ -149,7 +149,7 @@ def test_a_bundle_that_cannot_tell_is_refused(bundle, dataset):
     old = bundles.replace_manifest(
         bundle, dataclasses.replace(bundle.manifest, provenance=Provenance())
     )
-    with pytest.raises(bundles.BundleError, match=r"export it again with rbc_tf export-bundle"):
+    with pytest.raises(bundles.BundleError, match=r"rbc_tf export-bundle"):
         held_out.record_scores(old, dataset, "test", _scores())
 
 

@@ -130,7 +130,7 @@ def test_other_images_are_refused(made, tmp_path):
     inspection.inspect(features, classifier, root, tmp_path / "logs")
     path = root / "images" / "smear5.png"
     image_io.write_png(path, 255 - image_io.read_image(path))
-    with pytest.raises(ValueError, match=r"smear5\.png: the image that the features were made of"):
+    with pytest.raises(ValueError, match=r"smear5\.png"):
         inspection.inspect(features, classifier, root, tmp_path / "logs")
     path.unlink()
     for table in (root / "regions.csv", root / "images.csv"):

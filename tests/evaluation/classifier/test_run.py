@@ -110,10 +110,10 @@ def test_what_the_backbone_has_seen_is_not_scored(features, classifier_dir, tmp_
 
 def test_classifier_of_other_features_is_refused(features, classifier_dir, tmp_path):
     features["fingerprint"] = cache.Fingerprint({"crop": {"mode": "letterbox"}}, {}, "w")
-    with pytest.raises(ValueError, match="must be trained on the features in f"):
+    with pytest.raises(ValueError, match="the features in f"):
         classifier_scores.evaluate_classifier("f", classifier_dir, tmp_path)
 
 
 def test_split_without_complete_regions_is_refused(features, classifier_dir, tmp_path):
-    with pytest.raises(ValueError, match="At least one completely labelled region"):
+    with pytest.raises(ValueError, match="completely labelled region"):
         classifier_scores.evaluate_classifier("f", classifier_dir, tmp_path, "other")

@@ -84,7 +84,7 @@ def test_subset_without_regions_has_no_score():
 
 def test_nothing_to_score_is_refused():
     empty = regions(np.zeros((0, 2)), np.zeros((0, 2)), [])
-    with pytest.raises(ValueError, match="At least one completely labelled region"):
+    with pytest.raises(ValueError, match="completely labelled region"):
         score_classification(empty, ABNORMAL, np.array([0.5, 0.5]))
 
 

@@ -129,7 +129,7 @@ def test_what_cannot_be_done_is_refused():
         split_outer_fold(table, folds, 0, INNER)
     none_single = dataclasses.replace(make_table(), num_cells=np.full(120, 2, np.int32))
     part = split_outer_fold(none_single, np.arange(120) // 40, 0, INNER)
-    with pytest.raises(ValueError, match="Model B requires single-cell regions"):
+    with pytest.raises(ValueError, match="Model B requires"):
         rows_for("B", part, none_single, 0)
     with pytest.raises(ValueError, match="Unknown model 'C'"):
         rows_for("C", part, make_table(), 0)

@@ -50,7 +50,7 @@ def test_what_is_scored_and_of_what_kind_it_is():
 
 def test_wrong_shapes_are_refused():
     predictions = make_predictions([[1, 0], [0, 1]])
-    with pytest.raises(ValueError, match=r"`folds` must have the shape \[2\].*Received: \[3\]"):
+    with pytest.raises(ValueError, match=r"`folds` .* \[2\].*Received: \[3\]"):
         dataclasses.replace(predictions, folds=np.zeros(3, np.int32))
     with pytest.raises(ValueError, match="`probabilities/B` must have"):
         dataclasses.replace(predictions, probabilities={"B": np.zeros((2, 3))})
@@ -65,5 +65,5 @@ def test_other_files_are_told(tmp_path, damage):
         np.savez(path, features=np.zeros(3))
     else:
         np.savez(path, names=np.array([{"a": 1}], dtype=object))
-    with pytest.raises(ValueError, match=r"predictions\.npz must hold held-out predictions"):
+    with pytest.raises(ValueError, match=r"predictions\.npz must hold"):
         Predictions.load(path)

@@ -184,7 +184,7 @@ def test_a_broken_image_is_told_and_the_rest_scored(source, tmp_path):
 def test_nothing_that_can_be_scored(source, tmp_path):
     for path in (source.dataset_dir / "images").iterdir():
         path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(ValueError, match=r"no image could be scored\n.*a\.png: the image is dam"):
+    with pytest.raises(ValueError, match=r"no image .*\n.*a\.png: .* dam"):
         evaluate_detector(source, tmp_path / "out", _SCORING)
 
 

@@ -68,7 +68,7 @@ def test_useful_features_win_and_only_complete_regions_are_scored(caches):
 
 def test_caches_of_other_patches_are_refused(caches):
     caches["useful"] = dataclasses.replace(caches["useful"], boxes=caches["useful"].boxes + 1)
-    with pytest.raises(ValueError, match="useful: features can be compared only on the same"):
+    with pytest.raises(ValueError, match=r"useful: .* the same"):
         compare_features(["noise", "useful"], {"quick": HEADS})
 
 
@@ -85,7 +85,7 @@ def test_backbone_that_has_seen_test_groups_is_refused(caches, monkeypatch):
 def test_split_without_complete_regions_is_refused(caches):
     rows = caches["useful"]
     caches["useful"] = dataclasses.replace(rows, complete=rows.splits != "validation")
-    with pytest.raises(ValueError, match="completely labelled regions of the split 'validation'"):
+    with pytest.raises(ValueError, match="split 'validation'"):
         compare_features(["useful"], {"quick": HEADS})
 
 

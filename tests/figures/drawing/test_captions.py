@@ -39,6 +39,6 @@ def test_captions_of_other_figures_stay(tmp_path):
 @pytest.mark.parametrize("content", ["no JSON", "[1]", '{"a": {}}', '{"1": {"title": "x"}}'])
 def test_somebody_elses_captions_are_not_overwritten(tmp_path, content):
     (tmp_path / "captions.json").write_text(content)
-    with pytest.raises(ValueError, match=r"captions\.json: must hold captions of figures"):
+    with pytest.raises(ValueError, match=r"captions\.json: must hold"):
         captions.write(tmp_path, captions.Caption(1, "First", "One.", {}))
     assert (tmp_path / "captions.json").read_text() == content

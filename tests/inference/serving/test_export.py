@@ -151,7 +151,7 @@ def test_warmup_requests_are_those_of_both_signatures(served, model):
 def test_the_image_to_warm_up_with_may_be_given(bundle, tmp_path):
     image_io.write_png(tmp_path / "large.png", tiny_bundle.image(2, 61, 80))
     settings = export.ExportConfig(warmup_image=str(tmp_path / "large.png"))
-    with pytest.raises(image_io.ImageError, match=r"large\.png: an image of at most 60 x 80"):
+    with pytest.raises(image_io.ImageError, match=r"large\.png: .* 60 x 80"):
         export.export(bundle, tmp_path / "served", settings)
     assert not (tmp_path / "served").exists()
 
