@@ -13,7 +13,7 @@ setup: $(VENV)/.ready
 # pyproject.toml says what is needed, constraints.txt which versions.
 $(VENV)/.ready: pyproject.toml setup.py constraints.txt
 	$(PYTHON3) -m venv $(VENV)
-	PIP_CONSTRAINT=constraints.txt $(PYTHON) -m pip install --quiet --disable-pip-version-check \
+	PIP_USE_PEP517=1 PIP_CONSTRAINT=constraints.txt $(PYTHON) -m pip install --quiet --disable-pip-version-check \
 		--editable '.[dev]'
 	touch $@
 
@@ -26,6 +26,7 @@ test: setup
 lint: setup
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
 
 clean:
 	rm -rf $(VENV) $(DEMO_DIR) *.egg-info

@@ -33,7 +33,7 @@ def from_dict(config_class: type[Config], values: dict, ignore_unknown: bool = F
             dacite.Config(strict=not ignore_unknown, cast=[tuple], type_hooks={float: _real}),
         )
     except dacite.DaciteError as error:
-        known = ", ".join(field.name for field in dataclasses.fields(config_class))
+        known = ", ".join(field.name for field in dataclasses.fields(config_class))  # type: ignore[arg-type]
         raise ValueError(f"{config_class.__name__}: {error}. Known settings: {known}") from error
 
 
@@ -91,7 +91,7 @@ def load_layers(
         ValueError: unknown or impossible settings, or no YAML mapping; names the source.
     """
     texts = [(str(path), find(path).read_text(encoding="utf-8")) for path in config_files]
-    values = {}
+    values: dict = {}
     for source, text in [*texts, ("params_override", params_override)]:
         try:
             values = _merge(values, _mapping(text))

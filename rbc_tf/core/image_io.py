@@ -173,7 +173,7 @@ def _header(content: bytes, path: str | pathlib.Path) -> tuple[str, int, int]:
             # Our own limit stands in for Pillow's warning about large images.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(content), formats=("PNG", "JPEG", "BMP")) as image:
-                return image.format, image.height, image.width
+                return str(image.format), image.height, image.width
     except Image.DecompressionBombError as error:
         raise ImageError(f"{path}: at most {MAX_PIXELS:,} pixels are read ({error})") from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, struct.error) as error:
@@ -193,7 +193,7 @@ def _tiff_header(content: bytes, path: str | pathlib.Path) -> tuple[str, int, in
                     f"{path}: a TIFF file of one page is required. Received: {len(file.pages)} "
                     "pages; save each as a file of its own"
                 )
-            page = file.pages[0]
+            page = file.pages.first
             if page.dtype not in (np.uint8, np.uint16, np.bool_):
                 raise ImageError(
                     f"{path}: TIFF pixels must be of 8 or 16 bits. Received: {page.dtype}"

@@ -231,8 +231,8 @@ class _Reader:
         def parse(row: dict) -> tuple[str, Region]:
             name = self._known_image(row["image"], images)
             self._without_mask.add(name)
-            box = tuple(_number(row, edge) for edge in ("ymin", "xmin", "ymax", "xmax"))
-            ymin, xmin, ymax, xmax = box
+            ymin, xmin, ymax, xmax = (_number(row, e) for e in ("ymin", "xmin", "ymax", "xmax"))
+            box = (ymin, xmin, ymax, xmax)
             height, width = self._sizes[name] or (float("inf"), float("inf"))
             if not (0 <= ymin < ymax <= height and 0 <= xmin < xmax <= width):
                 raise ValueError(

@@ -38,7 +38,7 @@ def count_regions(regions: Iterable[Region]) -> dict[str, int]:
     complete_examples (scored); incomplete (examples labelled in part, never scored), by the number
     of cells they hold: incomplete_2, incomplete_3, incomplete_4_or_more.
     """
-    counts = collections.Counter()
+    counts: collections.Counter[str] = collections.Counter()
     for region in regions:
         counts["all"] += 1
         counts["single_cell" if region.num_cells == 1 else "multi_cell"] += 1

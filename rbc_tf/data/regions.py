@@ -111,13 +111,24 @@ def find_regions(sample: Sample, config: RegionConfig = RegionConfig()) -> tuple
     """The regions of one image of a dataset: those given with it, else those of its mask."""
     if sample.regions is not None:
         return sample.regions
-    mask = image_io.read_mask(sample.mask_path)
+    mask = read_mask(sample)
     return find_regions_in_mask(mask, sample.cells, config, sample.fully_labelled)
+
+
+def read_mask(sample: Sample) -> np.ndarray:
+    """The mask of an image, as `image_io.read_mask` reads it.
+
+    Raises:
+        ValueError: the image has none, since its regions are given.
+    """
+    if sample.mask_path is None:
+        raise ValueError(f"image '{sample.name}' must have a mask. Received: none")
+    return image_io.read_mask(sample.mask_path)
 
 
 def _types_by_row(found: outlines.Outlines, cells: Sequence[Cell]) -> list[list[str]]:
     """The types of the cells in each component, in the cells' order."""
-    types = [[] for _ in found.areas]
+    types: list[list[str]] = [[] for _ in found.areas]
     points = np.array([(int(cell.y), int(cell.x)) for cell in cells], dtype=np.int64)
     for cell, row in zip(cells, found.rows_at(points.reshape(-1, 2)).tolist(), strict=True):
         if row >= 0:

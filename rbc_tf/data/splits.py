@@ -107,6 +107,7 @@ def _units(dataset: Dataset, group_by: str) -> dict[str, str]:
 
 def _count_by_unit(dataset: Dataset, unit_of_group: dict) -> tuple[list[str], np.ndarray]:
     """Names of the units; float64 [U, 1 + T], images and labelled cells of each type."""
+    counts: dict[str, np.ndarray]
     counts = collections.defaultdict(lambda: np.zeros(1 + len(dataset.cell_types)))
     for sample in dataset.samples:
         row = counts[unit_of_group[sample.group]]

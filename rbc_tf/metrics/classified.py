@@ -77,6 +77,7 @@ class ClassifiedRegions:
                 )
             object.__setattr__(self, "predicted", self.probabilities > self.thresholds)
         rows, types = len(self.labels), len(self.names)
+        shapes: dict[str, tuple[int, ...]]
         shapes = dict.fromkeys(("num_cells", "groups", "abnormal", "folds", "found"), (rows,))
         shapes |= dict.fromkeys(("labels", "probabilities", "predicted", "outputs"), (rows, types))
         shapes |= dict.fromkeys(("thresholds", "abnormal_types"), (types,))
@@ -107,15 +108,20 @@ class ClassifiedRegions:
     def of_type(self, t: int) -> BinaryPredictions:
         """The regions of which it is known whether they have the type of index `t`."""
         known = self.labels[:, t] != UNKNOWN
-        columns = (self.truth, self.predicted, self.probabilities, self.outputs)
-        return BinaryPredictions(*(None if c is None else c[known, t] for c in columns))
+        probabilities, outputs = (
+            None if values is None else values[known, t]
+            for values in (self.probabilities, self.outputs)
+        )
+        predicted = np.asarray(self.predicted)[known, t]
+        return BinaryPredictions(self.truth[known, t], predicted, probabilities, outputs)
 
     def abnormality(self) -> BinaryPredictions | None:
         """Abnormal or not; None where that was not predicted."""
         if self.abnormal is None or self.abnormal_types is None:
             return None
-        truth = self.truth[:, self.abnormal_types].any(axis=1)
-        return BinaryPredictions(truth, self.abnormal > self.abnormal_threshold, self.abnormal)
+        truth = np.asarray(self.truth[:, self.abnormal_types].any(axis=1))
+        predicted = np.asarray(self.abnormal > self.abnormal_threshold)
+        return BinaryPredictions(truth, predicted, self.abnormal)
 
     def select(self, rows: np.ndarray) -> "ClassifiedRegions":
         """The rows given by a bool mask or by indices."""

@@ -74,16 +74,17 @@ def match(
         ValueError: the two sequences differ in length.
     """
     _check_lengths(detections, truths)
-    scores, correct, found = [], [], []
+    parts: list[np.ndarray] = []
+    correct, found = [], []
     for detected, truth in zip(detections, truths, strict=True):
         order = np.argsort(-detected.scores, kind="stable")
         taken = match_image(boxes.iou(detected.boxes[order], truth), min_iou)
-        scores.append(detected.scores[order])
+        parts.append(detected.scores[order])
         correct.append(taken >= 0)
         found_score = np.full(len(truth), -1, dtype=np.float32)
         found_score[taken[taken >= 0]] = detected.scores[order][taken >= 0]
         found.append(found_score)
-    scores = _concatenate(scores, np.float32)
+    scores = _concatenate(parts, np.float32)
     order = np.argsort(-scores, kind="stable")
     return Matches(
         scores=scores[order],

@@ -80,7 +80,7 @@ def recalls_of(
     of = _at(score_threshold)
     everything = np.ones(len(matches.found_score), bool)
     found = matches.found_score >= score_threshold
-    chosen = {None: everything, **subsets}
+    chosen: list[tuple[str | None, np.ndarray]] = [(None, everything), *subsets.items()]
     return [
         bootstrap.share(
             "recall",
@@ -88,7 +88,7 @@ def recalls_of(
             matches.true_image[rows],
             of if name is None else {**of, "subset": name},
         )
-        for name, rows in chosen.items()
+        for name, rows in chosen
     ]
 
 
@@ -128,9 +128,9 @@ def _false_positives(
     scores = [Score(name, point.false_positives_per_image, of=_at(score_threshold))]
     curve = operating_points.threshold_curve(matches)
     for recall in recalls:
-        point, of = operating_points.at_recall(curve, recall), {"at_recall": f"{recall:g}"}
+        there, of = operating_points.at_recall(curve, recall), {"at_recall": f"{recall:g}"}
         for field in (name, "score_threshold", "precision", "recall"):
-            scores.append(Score(field, None if point is None else getattr(point, field), of=of))
+            scores.append(Score(field, None if there is None else getattr(there, field), of=of))
     return scores
 
 

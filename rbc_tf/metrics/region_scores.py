@@ -57,7 +57,7 @@ def binary_score(of_types: bool = True, of_abnormality: bool = False):
 @region_score
 def exact_match(regions: ClassifiedRegions) -> np.ndarray:
     """Every type is right."""
-    return exactly_right(regions.predicted, regions.truth)
+    return exactly_right(np.asarray(regions.predicted), regions.truth)
 
 
 @region_score
@@ -81,7 +81,7 @@ def best_type(regions: ClassifiedRegions) -> np.ndarray | None:
 @region_score
 def jaccard_index(regions: ClassifiedRegions) -> np.ndarray:
     """True and predicted types in common, of all that are true or predicted."""
-    return jaccard(regions.predicted, regions.truth)
+    return jaccard(np.asarray(regions.predicted), regions.truth)
 
 
 @binary_score(of_types=False, of_abnormality=True)
@@ -261,12 +261,13 @@ def _of_subset(regions: ClassifiedRegions, found: list) -> Iterator[Score]:
         truth = regions.truth[:, t]
         yield from _facts_of_type(truth, type_name, threshold)
         own = [entry for entry in found if entry[1].get("type") == type_name]
-        yield from (_score(*entry, int(truth.sum())) for entry in own)
+        n_positive = int(truth.sum())
+        yield from (_score(score, of, values, n_positive) for score, of, values in own)
     answers = regions.abnormality()
     if answers is not None:
         yield Score("n_abnormal", int(answers.truth.sum()), of={"abnormality": BOOSTING})
         own = [entry for entry in found if "abnormality" in entry[1]]
-        yield from (_score(*entry, number) for entry in own)
+        yield from (_score(score, of, values, number) for score, of, values in own)
 
 
 def _facts_of_type(truth: np.ndarray, name: str, threshold: float | None) -> Iterator[Score]:

@@ -27,7 +27,7 @@ def evaluation(manifest: Manifest) -> str:
     )
     held_out = manifest.metrics.held_out
     for entry in held_out:
-        num_true = one(entry.scores, "num_regions", stage="detector").value
+        num_true = int(one(entry.scores, "num_regions", stage="detector").value or 0)
         complete = one(entry.scores, "regions", stage="classifier").value
         text += (
             f"\n\n**Held out:** split '{entry.split}' of `{entry.dataset}`, "
@@ -93,8 +93,8 @@ def _types(heads: Sequence[HeadRecord]) -> str:
         )
         for head in heads
     )
-    header = ("type", "training: have it", "do not", "unknown")
-    header += ("validation: have it", "do not", "unknown")
+    answers = ("do not", "unknown")
+    header = ("type", "training: have it", *answers, "validation: have it", *answers)
     notes = ("Regions that the head of each type was trained and tuned on.",)
     return section("Regions by type", header, rows, *notes)
 

@@ -51,7 +51,8 @@ def writer(
         info = {"description": f"rbc_tf {rbc_tf.__version__}", "cell_types": list(type_names)}
         head = {"info": info, "licenses": [], "categories": [_CATEGORY]}
         dataset.write(f'{_dump(head)[:-1]}, "annotations": [')
-        annotations, images = _Items(dataset), []
+        annotations = _Items(dataset)
+        images: list[dict] = []
         results = _Items(open_file(RESULTS)) if predicted else None
         if results:
             results.file.write("[")
@@ -138,8 +139,8 @@ def read(path: str | pathlib.Path, problems: list[str]) -> list[MarkedImage]:
         return []
     categories = _by_id(path, "category", lists["categories"], _category_name, problems)
     images = _by_id(path, "image", lists["images"], _read_image, problems)
-    regions = {image_id: [] for image_id in images}
-    cells = {image_id: [] for image_id in images}
+    regions: dict[object, list] = {image_id: [] for image_id in images}
+    cells: dict[object, list] = {image_id: [] for image_id in images}
     for number, entry in enumerate(lists["annotations"], start=1):
         where = f"{path}: annotation {number}"
         try:
@@ -153,8 +154,10 @@ def read(path: str | pathlib.Path, problems: list[str]) -> list[MarkedImage]:
         for one in found:
             (regions if isinstance(one, MarkedRegion) else cells)[image_id].append(one)
     return [
-        MarkedImage(*size, tuple(regions[image_id]), tuple(cells[image_id]), f"{path}")
-        for image_id, size in images.items()
+        MarkedImage(
+            name, height, width, tuple(regions[image_id]), tuple(cells[image_id]), f"{path}"
+        )
+        for image_id, (name, height, width) in images.items()
     ]
 
 

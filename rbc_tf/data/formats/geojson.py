@@ -135,7 +135,8 @@ def read(path: str | pathlib.Path, problems: list[str]) -> list[MarkedImage]:
 
 
 def _read_file(name: str, path: pathlib.Path, problems: list[str]) -> MarkedImage:
-    regions, cells = [], []
+    regions: list = []
+    cells: list = []
     try:
         features = _features(values.load_json(path), f"{path}")
     except ValueError as error:

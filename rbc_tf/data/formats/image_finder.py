@@ -20,7 +20,7 @@ class ImageFinder:
         if not self.images:
             extensions = ", ".join(image_io.EXTENSIONS)
             raise ValueError(f"{self._folder}: holds no image ({extensions})")
-        self._by_key = [collections.defaultdict(list) for _ in range(4)]
+        self._by_key: list[dict] = [collections.defaultdict(list) for _ in range(4)]
         for path in self.images:
             keys = _keys(self.relative(path), path.suffix)
             for found, key in zip(self._by_key, keys, strict=True):

@@ -94,6 +94,6 @@ def _read_object(entry: ElementTree.Element, zero_based: bool, where: str) -> Ma
 def _edge(entry: ElementTree.Element, edge: str) -> float:
     text = entry.findtext(f"bndbox/{edge}")
     try:
-        return values.number(float(text), edge)
+        return values.number(float(text or ""), edge)
     except (TypeError, ValueError) as error:
         raise ValueError(f"bndbox must have a number {edge}. Received: {text!r}") from error

@@ -268,7 +268,7 @@ def _middle(pixels: np.ndarray, size: int) -> np.ndarray:
 
 def _named_once(patches: list[_Patch]) -> list[_Patch]:
     """Patches whose names are the same, stray signs apart, are numbered."""
-    count = collections.Counter()
+    count: collections.Counter[str] = collections.Counter()
     named = []
     for patch in patches:
         count[patch.name] += 1

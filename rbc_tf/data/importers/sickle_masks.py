@@ -80,8 +80,8 @@ def _difference(patch: np.ndarray) -> np.ndarray:
 def _filled(mask: np.ndarray, closing: int) -> np.ndarray:
     # Outside of the patch there is background, so that no closing draws along its edge.
     wide = np.pad(mask.astype(np.uint8), closing)
-    wide = cv2.morphologyEx(wide, cv2.MORPH_CLOSE, _disc(closing))
-    return ndimage.binary_fill_holes(wide)[closing:-closing, closing:-closing]
+    closed = cv2.morphologyEx(wide, cv2.MORPH_CLOSE, _disc(closing))
+    return ndimage.binary_fill_holes(closed)[closing:-closing, closing:-closing]
 
 
 def _cell(mask: np.ndarray) -> np.ndarray:

@@ -51,9 +51,9 @@ def draw_slide(rng: np.random.Generator) -> Slide:
         eosin=_varied(rng, _EOSIN, strength, 0.10),
         azure=_varied(rng, _AZURE, strength, 0.08),
         plasma=rng.uniform(0.0, 0.06),
-        white=np.float32(white.clip(0, 250)),
+        white=white.clip(0, 250).astype(np.float32),
         falloff=rng.uniform(0.03, 0.16),
-        tilt=np.float32(rng.normal(0, 0.03, 2)),
+        tilt=rng.normal(0, 0.03, 2).astype(np.float32),
         blur=rng.uniform(0.7, 1.5),
         noise=rng.uniform(1.2, 2.8),
     )
@@ -90,7 +90,8 @@ def photograph(
 
 
 def _varied(rng, density, strength, deviation) -> np.ndarray:
-    return np.float32(np.array(density) * strength * np.exp(rng.normal(0, deviation, 3)))
+    varied = np.array(density) * strength * np.exp(rng.normal(0, deviation, 3))
+    return varied.astype(np.float32)
 
 
 def _passed(light, haemoglobin, basophilia, eosin, azure, white) -> np.ndarray:

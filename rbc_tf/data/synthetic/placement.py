@@ -36,4 +36,4 @@ def shared_windows(
         high = max(low, min(begin + size, limit))
         in_frame.append(slice(low, high))
         in_canvas.append(slice(low - begin, high - begin))
-    return tuple(in_frame), tuple(in_canvas)
+    return (in_frame[0], in_frame[1]), (in_canvas[0], in_canvas[1])
