@@ -6,7 +6,7 @@ are installed beside them as folders of rbc_tf.
 
 from setuptools import find_packages, setup
 
-_SETTINGS = ("object_detection_configs",)
+_SETTINGS = ("object_detection_configs", "classifier_configs")
 
 setup(
     packages=[

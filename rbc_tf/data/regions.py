@@ -151,7 +151,7 @@ def count_agreement(
     for sample in samples:
         if sample.regions is not None or len(sample.cells) < _FEWEST_CELLS:
             continue
-        mask = image_io.read_mask(sample.mask_path)
+        mask = read_mask(sample)
         # Without cells, by the shape alone.
         estimated = find_regions_in_mask(mask, config=config)
         labelled = find_regions_in_mask(mask, sample.cells, config)

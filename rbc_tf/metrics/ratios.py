@@ -57,7 +57,7 @@ class RatioScores:
 
 
 def _with_wilson(score: Score) -> Score:
-    if score.value not in (0, 1):
+    if score.value not in (0, 1) or score.support is None:
         return score
     spread = intervals.wilson(int(score.value) * score.support, score.support)
     return Score(score.name, score.value, spread, score.of, score.support)
