@@ -16,6 +16,7 @@ GROUPS = {
         "import-chula",
         "import-sickle",
         "make-synthetic-smears",
+        "compose-smears",
         "check-dataset",
         "split-dataset",
     ),

@@ -67,11 +67,23 @@ def draw_scene(config: SmearConfig, diameter: float, rng: np.random.Generator) -
         clusters.join(cells, config.overlap_share, rng)
         for cells in _cells_by_region(config, diameter, rng)
     ]
+    return place_regions(regions, diameter, (config.height, config.width), rng)
+
+
+def place_regions(
+    regions: list[Cluster], diameter: float, frame: tuple[int, int], rng: np.random.Generator
+) -> Scene:
+    """Places regions clear of one another; one for which no place is found is left out.
+
+    Args:
+        regions: of cells not yet placed in the field; they are sorted, large ones first.
+        diameter: of a typical cell, in pixels; the gaps between regions go by it.
+        frame: (height, width) of the field.
+    """
     # Large regions first: they would hardly find a place between the others.
     regions.sort(key=lambda region: region.coverage.size, reverse=True)
     gap = max(3, round(_GAP * diameter))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * gap + 1, 2 * gap + 1))
-    frame = (config.height, config.width)
     coverage = np.zeros(frame, dtype=np.uint8)
     taken = np.zeros(frame, dtype=bool)
     placed: list[PlacedCell] = []
