@@ -167,7 +167,7 @@ def stain_ratio(own: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """float64 [3], what the densities of an image of median density `own` are to be multiplied by.
 
     Slides differ in how strongly they are stained; within one field cells do not. Unstained cells,
-    which hardly absorb, stay as they are, and none is changed beyond what its grain and colours bear.
+    which hardly absorb, stay as they are; none is changed beyond what grain and colours bear.
     """
     if min(own.min(), wanted.min()) < _STAINED:
         return np.ones(3)
