@@ -24,7 +24,7 @@ _SPLITS = flags.DEFINE_list("splits", [], "Splits whose rows are scored; all row
 _TEACHING_SPLITS = flags.DEFINE_list(
     "teaching_splits",
     [],
-    "Splits whose rows teach every model of every fold and are never scored: such as 'train', "
+    "Splits on whose rows every model of every fold is trained, never scored: such as 'train', "
     "where the backbone was fine-tuned on it.",
 )
 _NUM_FOLDS = flags.DEFINE_integer("num_folds", 5, "Folds.")

@@ -65,7 +65,7 @@ def train_single_label_cnn(
     """Trains a network and saves it as a `.keras` file, which `SingleLabelCNN.load` reads.
 
     Args:
-        train: what to learn from, turned and flipped by chance each time.
+        train: what to train on, turned and flipped by chance each time.
         validation: what decides when to stop, of other groups; the epoch of the lowest loss on
             it is kept.
         names: T names of the types, in the order that the places count.
@@ -73,7 +73,7 @@ def train_single_label_cnn(
         output_path: where the network goes.
 
     Raises:
-        ValueError: nothing to learn or to stop by.
+        ValueError: nothing to train on or to stop by.
     """
     if not len(train) or not len(validation):
         raise ValueError(

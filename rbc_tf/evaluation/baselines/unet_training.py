@@ -46,13 +46,13 @@ def train_unet(
     """Trains a U-Net and saves it as a `.keras` file, which `UNet.load` reads.
 
     Args:
-        samples: images with masks to learn from.
+        samples: images with masks to train on.
         validation: images with masks of other groups; the epoch that is kept is chosen on them.
         config: size and settings.
         output_path: where the network goes.
 
     Raises:
-        ValueError: no image to learn or to validate on, or one of them has no mask.
+        ValueError: no image to train or to validate on, or one of them has no mask.
         ImageError: an image or a mask cannot be read.
     """
     _check_samples("samples", samples)

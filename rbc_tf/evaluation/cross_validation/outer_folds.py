@@ -1,4 +1,4 @@
-"""Which rows of a cross-validation teach, stop and test each model (the paper: What it reports)."""
+"""Which rows of a cross-validation train, stop and test each model (the paper: What it reports)."""
 
 import dataclasses
 
@@ -10,8 +10,8 @@ from rbc_tf.evaluation.cross_validation.predictions import MODEL_A, MODEL_A_EQUA
 
 BY_GROUP, BY_PATCH = "group", "patch"
 
-# The fold of rows that teach in every fold and are scored in none.
-TEACHING = -1
+# The fold of rows that are trained on in every fold and scored in none.
+TRAIN_ONLY = -1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +21,7 @@ class OuterFoldsConfig:
     Attributes:
         num_folds: 5 in the paper.
         folds_by: 'group' keeps what was photographed together on one side; 'patch' draws each
-            patch by itself, as the paper seems to: neighbours in one image then teach and test.
+            patch by itself, as the paper seems to: neighbours in one image then train and test.
         seed: of the draw.
     """
 
@@ -45,8 +45,8 @@ class Part:
     """One outer fold, as indices of rows, int [n] each.
 
     Attributes:
-        train: what Model A learns from.
-        stopping: what says when it stops; other groups than those of `train`.
+        train: what Model A is trained on.
+        stopping: what decides when it stops; other groups than those of `train`.
         test: the fold itself.
     """
 
@@ -74,36 +74,36 @@ def split_outer_fold(table: FeatureTable, folds: np.ndarray, fold: int, inner: F
     """The rows of one outer fold, and those of the others, of which one inner fold stops training.
 
     Inner folds are drawn by group. The one taken leaves the most types among the single-cell rows
-    to learn from: a type that few groups hold would else be lost to every model. Rows of fold
-    TEACHING never stop a training: where the backbone has seen them, their loss says little.
+    to train on: a type that few groups hold would else be lost to every model. Rows of fold
+    TRAIN_ONLY never stop a training: where the backbone has seen them, their loss says little.
 
     Raises:
         ValueError: the other folds have fewer than three groups.
     """
-    learning = np.flatnonzero(folds != fold)
-    rest = table.select(learning)
-    inner_folds = draw_inner_folds(rest, folds[learning], inner)
-    single = rest.num_cells == 1
+    others = np.flatnonzero(folds != fold)
+    rest = table.select(others)
+    inner_folds = draw_inner_folds(rest, folds[others], inner)
+    single_cell = rest.num_cells == 1
     types_left = [
-        (rest.labels[single & (inner_folds != f)] == PRESENT).any(axis=0).sum()
+        (rest.labels[single_cell & (inner_folds != f)] == PRESENT).any(axis=0).sum()
         for f in range(inner_folds.max() + 1)
     ]
     stops = inner_folds == np.argmax(types_left)
-    return Part(learning[~stops], learning[stops], np.flatnonzero(folds == fold))
+    return Part(others[~stops], others[stops], np.flatnonzero(folds == fold))
 
 
 def draw_inner_folds(rest: FeatureTable, folds: np.ndarray, inner: FoldsConfig) -> np.ndarray:
-    """int [n], an inner fold of each row; `NOT_HELD_OUT` for rows of fold TEACHING.
+    """int [n], an inner fold of each row; `NOT_HELD_OUT` for rows of fold TRAIN_ONLY.
 
     Args:
-        rest: the rows to learn from.
+        rest: the rows to train on.
         folds: int [n], their outer folds.
         inner: how many, and the seed.
 
     Raises:
-        ValueError: fewer than three groups are not of fold TEACHING.
+        ValueError: fewer than three groups are not of fold TRAIN_ONLY.
     """
-    scored = folds != TEACHING
+    scored = folds != TRAIN_ONLY
     inner_folds = np.full(len(rest), NOT_HELD_OUT)
     inner_folds[scored] = draw_folds(rest.select(scored), inner)
     return inner_folds
@@ -112,20 +112,20 @@ def draw_inner_folds(rest: FeatureTable, folds: np.ndarray, inner: FoldsConfig) 
 def rows_for(
     model: str, part: Part, table: FeatureTable, seed: int | tuple[int, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rows int [n] that a model learns from, and rows that say when it stops.
+    """Rows int [n] that a model is trained on, and rows that decide when it stops.
 
     Model A has all, Model B the single-cell regions. A_equal has as many as B, drawn from A's: what
     it does better than B is not for want of examples.
 
     Raises:
-        ValueError: no single-cell region is left to learn from.
+        ValueError: no single-cell region is left to train on.
     """
     if model == MODEL_A:
         return part.train, part.stopping
-    single = table.num_cells == 1
-    of_b = [rows[single[rows]] for rows in (part.train, part.stopping)]
+    single_cell = table.num_cells == 1
+    of_b = [rows[single_cell[rows]] for rows in (part.train, part.stopping)]
     if not len(of_b[0]):
-        raise ValueError("Model B requires single-cell regions to learn from. Received: none")
+        raise ValueError("Model B requires single-cell regions to train on. Received: none")
     if model == MODEL_B:
         return of_b[0], of_b[1]
     if model != MODEL_A_EQUAL:

@@ -1,4 +1,4 @@
-"""What the models of a cross-validation said of patches that they had not seen."""
+"""What the models of a cross-validation predict for regions that they were not trained on."""
 
 import dataclasses
 import pathlib
@@ -50,8 +50,8 @@ class Predictions:
         num_cells: int32 [N], estimated number of cells.
         complete: bool [N], every cell of the region is labelled.
         folds: int32 [N], the fold in which the row was held out.
-        probabilities: by model ('A', 'B', 'A_equal') float32 [N, T], by networks that saw nothing
-            of the row's fold.
+        probabilities: by model ('A', 'B', 'A_equal') float32 [N, T], by heads that saw nothing of
+            the row's fold.
         abnormal: float64 [N], Model A's gradient boosting: probability of any abnormal type.
 
     Raises:

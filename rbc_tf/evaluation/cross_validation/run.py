@@ -91,7 +91,7 @@ def _record(found: CrossValidation, bootstrap: BootstrapConfig, weights: str, se
         by_model.setdefault(training["model"], []).append(training["seconds"])
     seconds = {**seconds, "trainings": {model: sum(all_) for model, all_ in by_model.items()}}
     return {
-        **found.made_of,
+        **found.fingerprint.values,
         "weights": weights,
         "bootstrap": dataclasses.asdict(bootstrap),
         "versions": files.versions(),

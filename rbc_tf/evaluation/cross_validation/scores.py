@@ -62,7 +62,7 @@ DIFFERENCES = ((MODEL_A, MODEL_B), (MODEL_A_EQUAL, MODEL_B))
 BOOSTING, ANY_TYPE, NOISY_OR = "boosting", "any_type", "noisy_or"
 MAJORITY = "majority"
 
-# The threshold is 0.5 here and nothing is calibrated: these would say the same as others.
+# The threshold is 0.5 here and nothing is calibrated: these would be the same as others.
 _WITHOUT = ("exact_match_plain",)
 
 # Name of a score and the type that it is of, None for scores of regions.
@@ -234,11 +234,11 @@ def _abnormality(
     truth = regions.truth[:, abnormal_types].any(axis=1)
     measured: dict[str, dict[str, Measured]] = {}
     for method, values in predicted.items():
-        answers = BinaryPredictions(truth, *values)
+        binary = BinaryPredictions(truth, *values)
         measured[method] = {
             name: measure(statistic, lambda weights: weights, bootstrap)
             for name, statistic in region_scores.binary_statistics(
-                answers, bootstrap.unit_of_row, region_scores.ABNORMALITY_SCORES
+                binary, bootstrap.unit_of_row, region_scores.ABNORMALITY_SCORES
             )
         }
     measured[f"{BOOSTING} - {ANY_TYPE}"] = {

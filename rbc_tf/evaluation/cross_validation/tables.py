@@ -46,8 +46,8 @@ _OUTCOMES = {
 }
 
 _EXPERIMENTS_NOTE = (
-    "A learns from single-cell and multi-cell regions, B from single-cell ones alone, A equal from "
-    "as many as B drawn from A's. A and B are tested on all regions, A* and B* on single-cell "
+    "A is trained on single-cell and multi-cell regions, B on single-cell ones alone, A equal on "
+    "as many as B, drawn from A's. A and B are tested on all regions, A* and B* on single-cell "
     "ones; 'multi' on multi-cell ones; 'several' on those with two true types or more; '44:56' on "
     "all, weighted to the paper's 1080 single-cell and 1389 multi-cell regions."
 )
@@ -108,10 +108,10 @@ def heading(
         scores: of the cross-validation.
         folds_by: 'group' or 'patch'.
         features: what the weights of the backbone are called.
-        teaching_splits: splits from whose rows every model learns and which are not scored.
+        teaching_splits: splits on whose rows every model is trained and which are not scored.
     """
     teaching = (
-        f"Every model of every fold also learns from the split {' and '.join(teaching_splits)}, "
+        f"Every model of every fold is also trained on the split {' and '.join(teaching_splits)}, "
         "of which nothing is scored. "
         if teaching_splits
         else ""
@@ -121,7 +121,7 @@ def heading(
         f"{regions[ALL]:,} completely labelled regions are scored: "
         f"{regions[SINGLE_CELL]:,} single-cell and {regions[MULTI_CELL]:,} multi-cell, "
         f"{regions[SEVERAL_TYPES]:,} with several types; "
-        f"{_count(scores, 'incomplete_regions'):,} incomplete ones are only learnt from. "
+        f"{_count(scores, 'incomplete_regions'):,} incomplete ones are only trained on. "
         f"{_count(scores, 'groups', subset=ALL)} groups, {_count(scores, 'folds', subset=ALL)} "
         f"folds by {folds_by}. {teaching}"
         f"Backbone of the features: {features}. Intervals: 95 %, {_count(scores, 'resamples'):,} "
@@ -144,7 +144,7 @@ def _summary(scores: HeldOutScores) -> Table:
     for name, (model, subset) in paper.EXPERIMENTS.items():
         trained_tested = (_TRAINED_ON[model], _TESTED_ON[subset])
         rows.append((f"paper {name}", *trained_tested, "", _of_paper(name)[-1], "", "", ""))
-    header = ("", "learns from", "tested on", "regions", exact.title, "pooled", macro.title)
+    header = ("", "trained on", "tested on", "regions", exact.title, "pooled", macro.title)
     notes = (_EXPERIMENTS_NOTE, _OTHER_DATA_NOTE, *_macro_notes(scores), _DEVIATION_NOTE)
     title = "Exact match, and AUC averaged over types"
     return Table(title, (*header, "pooled"), tuple(rows), notes)

@@ -20,7 +20,7 @@ from rbc_tf.core.fingerprint import Fingerprint
 from rbc_tf.core.types import FeatureTable
 from rbc_tf.evaluation.cross_validation.fold_results import FoldResults
 from rbc_tf.evaluation.cross_validation.outer_folds import (
-    TEACHING,
+    TRAIN_ONLY,
     OuterFoldsConfig,
     Part,
     draw_inner_folds,
@@ -41,9 +41,9 @@ class CrossValidationConfig:
 
     Attributes:
         folds: the outer folds.
-        classifier: networks, gradient boosting and the inner folds that it learns from.
+        classifier: heads, gradient boosting and the inner folds that it is trained on.
         splits: the splits whose rows are scored; every row where empty.
-        teaching_splits: splits whose rows teach every model of every fold and are scored in none:
+        teaching_splits: splits on whose rows every model of every fold is trained, scored in none:
             such as those that the backbone was fine-tuned on.
     """
 
@@ -63,19 +63,19 @@ class CrossValidationConfig:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class CrossValidation:
-    """What was said of every row, by models that had not seen it, and how they were made.
+    """Held-out predictions of every row, and how the models were made.
 
     Attributes:
         cell_types: of labels and probabilities.
         predictions: one row per row of the features that was scored.
-        made_of: settings and hashes of inputs, plain JSON values.
+        fingerprint: settings and hashes of inputs.
         trainings: one record per outer fold and model, plain JSON values; 'seconds' is what it
             took when it was made.
     """
 
     cell_types: CellTypes
     predictions: Predictions
-    made_of: dict
+    fingerprint: Fingerprint
     trainings: tuple[dict, ...]
 
 
@@ -94,27 +94,28 @@ def cross_validate(
         CacheError: the features are unfinished or damaged.
         StaleError: `output_dir` holds results of another study, and `overwrite` is False.
     """
-    fingerprint = cache.load_fingerprint(features_dir)
+    of_features = cache.load_fingerprint(features_dir)
     provenance.check_single_cell(features_dir)
     features = cache.load_features(features_dir)
     scored = _rows_in(features, config.splits)
     provenance.check_unseen(features_dir, scored)
-    teaching = _rows_in(features, config.teaching_splits) if config.teaching_splits else None
+    further = _rows_in(features, config.teaching_splits) if config.teaching_splits else None
     cell_types = cache.load_cell_types(features_dir)
-    made_of = {
+    values = {
         "config": _settings(config),
-        "features": {"sha256": fingerprint.sha256, "settings": fingerprint.settings},
+        "features": {"sha256": of_features.sha256, "settings": of_features.settings},
         "rows_sha256": _hash_of_rows(scored, cell_types),
     }
     folds = draw_outer_folds(scored, config.folds)  # first, since it can refuse
     table = scored
-    if teaching is not None:
-        made_of["teaching_rows_sha256"] = _hash_of_rows(teaching, cell_types)
-        table = scored.followed_by(teaching)
-        folds = np.append(folds, np.full(len(teaching), TEACHING))
-    results = FoldResults(output_dir, Fingerprint(made_of), overwrite)
+    if further is not None:
+        values["teaching_rows_sha256"] = _hash_of_rows(further, cell_types)
+        table = scored.followed_by(further)
+        folds = np.append(folds, np.full(len(further), TRAIN_ONLY))
+    fingerprint = Fingerprint(values)
+    results = FoldResults(output_dir, fingerprint, overwrite)
     predictions, trainings = _run(table, cell_types, folds, config, results)
-    return CrossValidation(cell_types, predictions, made_of, trainings)
+    return CrossValidation(cell_types, predictions, fingerprint, trainings)
 
 
 def _run(
@@ -135,7 +136,7 @@ def _run(
             trainings.append(record)
         record, abnormal[part.test] = runs.of_boosting(probabilities[MODEL_A][part.test])
         trainings.append(record)
-    tested = folds != TEACHING
+    tested = folds != TRAIN_ONLY
     scored = table.select(tested)
     predictions = Predictions(
         names=cell_types.names,
@@ -146,7 +147,7 @@ def _run(
         num_cells=scored.num_cells,
         complete=scored.complete,
         folds=folds[tested].astype(np.int32),
-        probabilities={model: said[tested] for model, said in probabilities.items()},
+        probabilities={model: values[tested] for model, values in probabilities.items()},
         abnormal=abnormal[tested],
     )
     return predictions, tuple(trainings)
@@ -174,16 +175,16 @@ class _Runs:
 
         def train() -> tuple[dict, np.ndarray]:
             seed = (self._config.folds.seed, self._fold)
-            learnt, stopping = rows_for(model, self._part, self._table, seed)
-            self._tell(f"model {model}", learnt)
+            train_rows, stopping = rows_for(model, self._part, self._table, seed)
+            self._log(f"model {model}", train_rows)
             trained = train_heads(
-                self._table.select(learnt),
+                self._table.select(train_rows),
                 self._table.select(stopping),
                 self._cell_types.names,
                 self._config.classifier.heads,
             )
             heads = [dataclasses.asdict(report) for report in trained.reports]
-            record = {"num_train": len(learnt), "num_stopping": len(stopping), "heads": heads}
+            record = {"num_train": len(train_rows), "num_stopping": len(stopping), "heads": heads}
             return record, predict(trained.model, self._table.features[self._part.test])
 
         return self._kept(model, train)
@@ -191,22 +192,22 @@ class _Runs:
     def of_boosting(self, probabilities: np.ndarray) -> tuple[dict, np.ndarray]:
         """A record, and float64 [n] that the fold's rows are abnormal.
 
-        It learns from what networks that did not see them say of all other folds' rows, and
-        answers from what Model A says of the fold's, float32 [n, T].
+        It is trained on out-of-fold predictions for the rows of all other folds, and predicts from
+        Model A's probabilities of the fold's, float32 [n, T].
         """
 
         def train() -> tuple[dict, np.ndarray]:
-            learnt = np.sort(np.concatenate([self._part.train, self._part.stopping]))
-            self._tell("gradient boosting", learnt)
-            rest, config = self._table.select(learnt), self._config.classifier
-            inner = draw_inner_folds(rest, self._folds[learnt], config.folds)
+            train_rows = np.sort(np.concatenate([self._part.train, self._part.stopping]))
+            self._log("gradient boosting", train_rows)
+            rest, config = self._table.select(train_rows), self._config.classifier
+            inner = draw_inner_folds(rest, self._folds[train_rows], config.folds)
             names = self._cell_types.names
             unseen = out_of_fold_probabilities(rest, names, config.heads, inner)
-            told = inner != NOT_HELD_OUT
+            held_out = inner != NOT_HELD_OUT
             model = fit_abnormality(
-                unseen[told], rest.labels[told], self._cell_types, config.boosting
+                unseen[held_out], rest.labels[held_out], self._cell_types, config.boosting
             )
-            return {"num_train": len(learnt)}, model.predict(probabilities)
+            return {"num_train": len(train_rows)}, model.predict(probabilities)
 
         return self._kept(BOOSTING, train)
 
@@ -227,10 +228,10 @@ class _Runs:
             )
         return record, arrays["values"]
 
-    def _tell(self, what: str, learnt: np.ndarray) -> None:
+    def _log(self, what: str, train_rows: np.ndarray) -> None:
         fold, folds = self._fold + 1, self._config.folds.num_folds
         logging.info(
-            "Outer fold %d of %d, %s: %d patches to learn from.", fold, folds, what, len(learnt)
+            "Outer fold %d of %d, %s: %d patches to train on.", fold, folds, what, len(train_rows)
         )
 
 

@@ -79,12 +79,12 @@ def test_parts_share_no_row_and_stopping_shares_no_group(folds_by):
         assert set(folds[part.test]) == {fold}
         assert not set(table.groups[part.train]) & set(table.groups[part.stopping])
         if folds_by == "group":
-            learnt = set(table.groups[np.concatenate([part.train, part.stopping])])
-            assert not set(table.groups[part.test]) & learnt
+            others = set(table.groups[np.concatenate([part.train, part.stopping])])
+            assert not set(table.groups[part.test]) & others
 
 
 @pytest.mark.parametrize("rare", range(9))
-def test_stopping_leaves_the_rare_type_to_learn_from(rare):
+def test_stopping_leaves_the_rare_type_to_train_on(rare):
     # Outside fold 0 a single group has the type, on single cells: it must not stop training.
     table = make_table(count=90, groups=9)
     table.labels[:] = [1, 0, 0]
@@ -97,19 +97,19 @@ def test_stopping_leaves_the_rare_type_to_learn_from(rare):
     assert len(part.stopping)
 
 
-def test_models_learn_from_their_rows():
+def test_models_are_trained_on_their_rows():
     table = make_table()
     folds = draw_outer_folds(table, OuterFoldsConfig(3))
     part = split_outer_fold(table, folds, 0, INNER)
-    single = table.num_cells == 1
+    single_cell = table.num_cells == 1
     a, b, equal = (rows_for(model, part, table, (0, 0)) for model in ("A", "B", "A_equal"))
     for rows, of_a, of_b, of_equal in zip((part.train, part.stopping), a, b, equal, strict=True):
         assert of_a.tolist() == rows.tolist()
-        assert of_b.tolist() == rows[single[rows]].tolist()
+        assert of_b.tolist() == rows[single_cell[rows]].tolist()
         assert len(of_equal) == len(of_b) < len(of_a)
         assert len(set(of_equal)) == len(of_equal)
         assert set(of_equal) < set(of_a)
-        assert not single[of_equal].all()
+        assert not single_cell[of_equal].all()
     again, other = (rows_for("A_equal", part, table, seed)[0] for seed in ((0, 0), (0, 1)))
     assert equal[0].tolist() == again.tolist() != other.tolist()
 

@@ -34,7 +34,7 @@ def test_saved_predictions_are_read_again(tmp_path, count):
     assert dtypes == {"labels": np.int8, "folds": np.int32, "abnormal": np.float64}
 
 
-def test_what_is_scored_and_of_what_kind_it_is():
+def test_what_is_scored_and_its_subsets():
     # Complete but with an unknown type (as no import makes it), incomplete, and two complete ones.
     predictions = make_predictions(
         [[1, -1], [1, 0], [1, 1], [0, 0]], num_cells=[2, 2, 2, 1], complete=[1, 0, 1, 1]
@@ -57,7 +57,7 @@ def test_wrong_shapes_are_refused():
 
 
 @pytest.mark.parametrize("damage", ["text", "other", "pickle"])
-def test_other_files_are_told(tmp_path, damage):
+def test_other_files_are_refused(tmp_path, damage):
     path = tmp_path / "predictions.npz"
     if damage == "text":
         path.write_text("nonsense")

@@ -189,43 +189,43 @@ def test_features_that_have_seen_the_rows_are_refused(features_dir, tmp_path, mo
     assert not (tmp_path / "out").exists()
 
 
-def test_rows_of_teaching_splits_teach_every_model_and_are_not_scored(
+def test_every_model_is_trained_on_teaching_splits_which_are_not_scored(
     features_dir, tmp_path, monkeypatch
 ):
     table = make_table()
-    held_out, teaching = table.splits == "train", table.splits == "test"
-    learnt, train_heads = [], cross_validation.train_heads
+    held_out, train_only = table.splits == "train", table.splits == "test"
+    trained_on, train_heads = [], cross_validation.train_heads
 
     def noted(train, stopping, names, config):
-        learnt.append(train)
-        assert not np.isin(stopping.images, table.images[teaching]).any()
+        trained_on.append(train)
+        assert not np.isin(stopping.images, table.images[train_only]).any()
         return train_heads(train, stopping, names, config)
 
     monkeypatch.setattr(cross_validation, "train_heads", noted)
     monkeypatch.setattr(folds_lib, "train_heads", noted)
     config = dataclasses.replace(CONFIG, splits=("train",), teaching_splits=("test",))
     printed = make_table1(features_dir, tmp_path / "out", config, FEW)
-    assert "learns from the split test, of which nothing is scored" in " ".join(printed.split())
+    assert "trained on the split test, of which nothing is scored" in " ".join(printed.split())
     predictions = Predictions.load(tmp_path / "out" / "predictions.npz")
     np.testing.assert_array_equal(predictions.boxes, table.boxes[held_out])
     assert set(predictions.folds) == {0, 1}
     # Two outer folds, each with models A, B and A_equal and three inner folds.
-    assert len(learnt) == 2 * (3 + 3)
-    single = table.num_cells[teaching] == 1
-    for train in learnt:
+    assert len(trained_on) == 2 * (3 + 3)
+    single_cell = table.num_cells[train_only] == 1
+    for train in trained_on:
         if (train.num_cells == 1).all():  # Model B
-            taught = table.boxes[teaching][single]
-            assert np.isin(taught[:, 0], train.boxes[:, 0]).all()
-    counts = [np.isin(train.images, table.images[teaching]).sum() for train in learnt]
+            expected = table.boxes[train_only][single_cell]
+            assert np.isin(expected[:, 0], train.boxes[:, 0]).all()
+    counts = [np.isin(train.images, table.images[train_only]).sum() for train in trained_on]
     # A and the inner folds of the boosting have all 20 of them; A_equal draws.
-    assert counts.count(teaching.sum()) >= 2 * (1 + 3)
+    assert counts.count(train_only.sum()) >= 2 * (1 + 3)
     assert min(counts) > 0
     values = json.loads((tmp_path / "out" / "scores.json").read_text())
     assert values["run"]["config"]["teaching_splits"] == ["test"]
 
 
 @pytest.mark.parametrize(("splits", "teaching"), [((), ("test",)), (("test",), ("test",))])
-def test_what_teaches_is_not_scored(splits, teaching):
+def test_teaching_splits_are_not_scored(splits, teaching):
     with pytest.raises(ValueError, match="must be named, and be others"):
         dataclasses.replace(CONFIG, splits=splits, teaching_splits=teaching)
 

@@ -171,7 +171,7 @@ def test_another_detector_needs_another_folder(source, tmp_path):
     assert _Detector.seen == [200, 201, 202] * 2
 
 
-def test_a_broken_image_is_told_and_the_rest_scored(source, tmp_path):
+def test_a_broken_image_is_named_and_the_rest_scored(source, tmp_path):
     path = source.dataset_dir / "images" / "b.png"
     path.write_bytes(path.read_bytes()[:-20])  # its header is whole, so the folder loads
     outcome = evaluate_detector(source, tmp_path / "out", _SCORING)
