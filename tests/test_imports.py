@@ -44,6 +44,7 @@ _MAY_IMPORT = {
         "features",
         "classification",
         "manifest",
+        "model_card",
         "inference",
         "figures/drawing",
     },

@@ -4,8 +4,6 @@ rbc_tf compare-features --features_dir=random --features_dir=finetuned \\
     --heads='paper={}' --heads='fast={learning_rate: 3e-4, batch_size: 256}' --output_dir=compared
 """
 
-import dataclasses
-import pathlib
 import typing
 
 from absl import flags
@@ -28,33 +26,17 @@ _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder for the tables.")
 
 def main() -> None:
     from rbc_tf.core import config as config_lib
-    from rbc_tf.core import files, text_table
-    from rbc_tf.evaluation.features import run as feature_comparison
-    from rbc_tf.evaluation.features import scores as features
-    from rbc_tf.evaluation.features import tables as feature_table
+    from rbc_tf.core import text_table
+    from rbc_tf.evaluation.features import run, scores, tables
 
     if not _FEATURES_DIR.value:
         raise ValueError("--features_dir must be given once or more. Received: none")
     heads = {name: _settings(values) for name, values in map(_named, _HEADS.value)}
-    scores = feature_comparison.compare_features(_FEATURES_DIR.value, heads)
-    best = features.best_of(scores)
-    table = feature_table.feature_table(scores, best)
-    folder = pathlib.Path(_OUTPUT_DIR.value)
-    files.write_csv(
-        folder / "features.csv", feature_table.CSV_HEADER, feature_table.csv_rows(scores, best)
-    )
-    files.write_json(
-        folder / "features.json",
-        {
-            "heads": {name: config_lib.to_dict(config) for name, config in heads.items()},
-            "scores": [dataclasses.asdict(score) for score in scores],
-            "chosen": [best.features, best.heads],
-            "versions": files.versions(),
-        },
-    )
-    with files.atomic_path(folder / "features.md") as temporary:
-        temporary.write_text(text_table.markdown(table), encoding="utf-8")
-    print(text_table.console(table))
+    candidates = run.compare_features(_FEATURES_DIR.value, heads)
+    best = scores.best_of(candidates)
+    settings = {name: config_lib.to_dict(config) for name, config in heads.items()}
+    tables.write(_OUTPUT_DIR.value, candidates, best, settings)
+    print(text_table.console(tables.choice_table(candidates, best)))
 
 
 def _named(setting: str) -> tuple[str, str]:

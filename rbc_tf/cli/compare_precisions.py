@@ -3,8 +3,6 @@
 rbc_tf compare-precisions --bundle_dir=bundle --dataset_dir=DATA --num_images=40
 """
 
-import dataclasses
-
 from absl import flags
 
 from rbc_tf.cli.shared_flags import AUTO, PRECISIONS
@@ -21,20 +19,23 @@ _NUM_IMAGES = flags.DEFINE_integer(
 _PRECISIONS = flags.DEFINE_list(
     "precisions", [AUTO], "What is held against float32: " + ", ".join(PRECISIONS)
 )
-_OUTPUT_FILE = flags.DEFINE_string("output_file", None, "JSON file for the comparison.")
+_OUTPUT_FILE = flags.DEFINE_string(
+    "output_file", None, "JSON file for the comparison; CSV and Markdown go beside it."
+)
 
 
 def main() -> None:
-    from rbc_tf.core import files, text_table
-    from rbc_tf.evaluation.precision import run as precision_comparison
+    from rbc_tf.core import text_table
+    from rbc_tf.evaluation.precision import run, tables
     from rbc_tf.inference import bundle
 
     samples = dataset.load_dataset(_DATASET_DIR.value).in_split(_SPLIT.value)
     if _NUM_IMAGES.value:
         samples = samples[:: max(1, len(samples) // _NUM_IMAGES.value)][: _NUM_IMAGES.value]
-    compared = precision_comparison.compare(
-        bundle.load_bundle(_BUNDLE_DIR.value), samples, _PRECISIONS.value
-    )
+    compared = bundle.load_bundle(_BUNDLE_DIR.value)
+    scores = run.compare(compared, samples, _PRECISIONS.value)
     if _OUTPUT_FILE.value:
-        files.write_json(_OUTPUT_FILE.value, [dataclasses.asdict(c) for c in compared])
-    print(text_table.console(precision_comparison.table(compared)))
+        about = {"dataset": _DATASET_DIR.value, "split": _SPLIT.value}
+        about |= {"bundle_sha256": compared.sha256}
+        tables.write(_OUTPUT_FILE.value, scores, about)
+    print(text_table.console(tables.table(scores)))

@@ -4,8 +4,6 @@ rbc_tf evaluate --bundle_dir=bundle --dataset_dir=chula --output_file=scores.jso
     --figures_dir=figures --record
 """
 
-import dataclasses
-
 from absl import flags
 
 from rbc_tf.cli import shared_flags
@@ -16,7 +14,9 @@ REQUIRED = ("bundle_dir", "dataset_dir")
 _BUNDLE_DIR = flags.DEFINE_string("bundle_dir", None, "The bundle.")
 _DATASET_DIR = flags.DEFINE_string("dataset_dir", None, "The dataset folder, with splits.")
 _SPLIT = flags.DEFINE_enum("split", "test", dataset.SPLITS, "What is scored.")
-_OUTPUT_FILE = flags.DEFINE_string("output_file", None, "JSON file for the scores.")
+_OUTPUT_FILE = flags.DEFINE_string(
+    "output_file", None, "JSON file for the scores; CSV and Markdown go beside it."
+)
 _FIGURES_DIR = flags.DEFINE_string(
     "figures_dir", None, "Folder for the reliability curves, as SVG and PNG."
 )
@@ -30,7 +30,7 @@ _RECORD = flags.DEFINE_bool(
 
 
 def main() -> None:
-    from rbc_tf.core import files
+    from rbc_tf.core import text_table
     from rbc_tf.evaluation.bundle import record as held_out
     from rbc_tf.evaluation.bundle import run as evaluate
     from rbc_tf.evaluation.bundle import seen, tables
@@ -50,11 +50,12 @@ def main() -> None:
         figures_dir=_FIGURES_DIR.value,
     )
     if _OUTPUT_FILE.value:
-        files.write_json(_OUTPUT_FILE.value, dataclasses.asdict(scores))
+        about = {"dataset": str(loaded.root), "split": _SPLIT.value, "bundle_sha256": scored.sha256}
+        tables.write(_OUTPUT_FILE.value, scores, about)
     if _RECORD.value:
         recorded = held_out.record_scores(scored, loaded, _SPLIT.value, scores)
         print(f"model card: {recorded.path / bundle.MODEL_CARD}")
-    print(f"{loaded.root}, {_SPLIT.value} images:")
-    print(tables.chain_scores_table(scores, loaded.cell_types))
+    print(f"{loaded.root}, {_SPLIT.value} images:\n")
+    print("\n".join(map(text_table.console, tables.tables(scores))))
     for note in notes:
         print(f"note: {note}")

@@ -27,8 +27,8 @@ def main() -> None:
     from rbc_tf.classification import fit
     from rbc_tf.classification.training import one_core_per_operation
     from rbc_tf.core import config as config_lib
-    from rbc_tf.evaluation.bundle import tables
-    from rbc_tf.evaluation.classifier import validation_logs
+    from rbc_tf.core import text_table
+    from rbc_tf.evaluation.classifier import tables, validation_logs
 
     one_core_per_operation()
     config = config_lib.load_layers(
@@ -40,13 +40,12 @@ def main() -> None:
     log_dir = pathlib.Path(_OUTPUT_DIR.value) / fit.LOGS
     validation_logs.write_validation_logs(_FEATURES_DIR.value, _OUTPUT_DIR.value, log_dir)
     record, calibration = classifier.record, classifier.calibration
-    print(
-        tables.classifier_table(
-            record["heads"],
-            record["calibration"]["types"],
-            calibration.temperatures,
-            calibration.thresholds,
-        )
+    table = tables.validation_table(
+        record["heads"],
+        record["calibration"]["types"],
+        calibration.temperatures,
+        calibration.thresholds,
     )
+    print(text_table.console(table).rstrip())
     print(f"abnormality: validation AUC {record['abnormality']['validation_auc']}")
     print(f"classifier: {_OUTPUT_DIR.value} (curves: tensorboard --logdir={log_dir})")

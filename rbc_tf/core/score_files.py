@@ -1,11 +1,12 @@
-"""Lists of scores as CSV and JSON, and for TensorBoard."""
+"""Lists of scores as JSON, CSV and Markdown, and for TensorBoard."""
 
 import pathlib
 from collections.abc import Mapping, Sequence
 
-from rbc_tf.core import files
+from rbc_tf.core import files, text_table
 from rbc_tf.core import score as score_lib
 from rbc_tf.core.score import Score
+from rbc_tf.core.text_table import Table
 
 _NUMBERS = ("value", "low_95", "high_95", "support")
 
@@ -28,6 +29,14 @@ def write_csv(path: str | pathlib.Path, scores: Sequence[Score]) -> None:
         for score in scores
     ]
     files.write_csv(path, ("score", *keys, *_NUMBERS), rows)
+
+
+def write_markdown(path: str | pathlib.Path, tables: Sequence[Table], heading: str = "") -> None:
+    """Tables one below the other, under a text where there is one."""
+    parts = [f"{heading.rstrip()}\n"] if heading else []
+    text = "\n".join([*parts, *map(text_table.markdown, tables)])
+    with files.atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def write_scalars(scores: Sequence[Score], step: int = 0) -> None:

@@ -18,7 +18,23 @@ _NAMES = {
 _PHRASES = {"score_threshold": "at score {}", "at_recall": "at recall {}"}
 
 _MEAN = "mean"
-_ON_ECE = "ECE: expected calibration error in ten bins, before (raw) and after temperature scaling."
+ON_ECE = "ECE: expected calibration error in ten bins, before (raw) and after temperature scaling."
+
+
+def tables(scores: Sequence[Score], title: str, notes: Sequence[str] = ()) -> tuple[Table, ...]:
+    """Every score of one thing in the tables where it belongs, those that have none left out.
+
+    Scores of whole regions by subset, those of types by type, those of abnormality by method, and
+    all others in a list. Types and abnormality are shown on all regions alone.
+    """
+    others = [s for s in scores if not {"type", "abnormality"} & set(s.of) and not _of_regions(s)]
+    found = (
+        listing(others, title, notes),
+        by_subset(scores, title, notes),
+        by_type(scores, f"{title}, by type"),
+        by_method(scores, f"{title}: abnormal or not"),
+    )
+    return tuple(table for table in found if table.rows and len(table.header) > 1)
 
 
 def listing(scores: Sequence[Score], title: str, notes: Sequence[str] = ()) -> Table:
@@ -56,6 +72,7 @@ def pivot(
     names: Mapping[str, str] | None = None,
     notes: Sequence[str] = (),
     intervals: bool = True,
+    digits: int = 3,
 ) -> Table:
     """A row for each value of `of[rows]`, a column for each statistic, both in their order.
 
@@ -66,6 +83,7 @@ def pivot(
         names: what its values are called, as `name_of` has it where not given.
         notes: of the table.
         intervals: show them, where there are any.
+        digits: after the point.
     """
     chosen = [score for score in scores if rows in score.of]
     titles = list(dict.fromkeys(score.title for score in chosen))
@@ -75,7 +93,7 @@ def pivot(
     table_rows = tuple(
         (
             (names or {}).get(row, name_of(row)),
-            *(_cell(found.get(title), intervals) for title in titles),
+            *(_cell(found.get(title), intervals, digits) for title in titles),
         )
         for row, found in by_row.items()
     )
@@ -87,7 +105,7 @@ def by_subset(scores: Sequence[Score], title: str, notes: Sequence[str] = ()) ->
 
     Those of types and of abnormality are left out, and so are means over the types.
     """
-    chosen = [s for s in scores if set(s.of) == {"subset"} and s.mean_of is None]
+    chosen = [s for s in scores if _of_regions(s) and s.mean_of is None]
     return pivot(chosen, title, "subset", notes=notes).turned()
 
 
@@ -108,7 +126,7 @@ def by_type(
         for s in chosen
         if s.mean_of is not None
     ]
-    notes = (_ON_ECE,) if any(s.name.startswith("ece") for s in chosen) else ()
+    notes = (ON_ECE,) if any(s.name.startswith("ece") for s in chosen) else ()
     typed = [s for s in chosen if "type" in s.of]
     return narrow(pivot([*typed, *means], title, "type", names, notes, intervals))
 
@@ -125,7 +143,12 @@ def narrow(table: Table) -> Table:
     return turned if table.width > WIDTH and turned.width < table.width else table
 
 
-def _cell(score: Score | None, intervals: bool) -> str:
+def _of_regions(score: Score) -> bool:
+    return set(score.of) == {"subset"}
+
+
+def _cell(score: Score | None, intervals: bool, digits: int) -> str:
     if score is None:
         return ""
-    return text_table.with_interval(score.value, score.interval if intervals else None)
+    ends = score.interval if intervals else None
+    return text_table.with_interval(score.value, ends, digits=digits)

@@ -62,8 +62,8 @@ def markdown(table: Table, level: int = 2) -> str:
     return "\n".join(lines) + "\n"
 
 
-def decimals(value: float | int | None, sign: bool = False) -> str:
-    """Three digits, a count as it is, a dash where nothing is defined (None or nan).
+def decimals(value: float | int | None, sign: bool = False, digits: int = 3) -> str:
+    """So many digits, a count as it is, a dash where nothing is defined (None or nan).
 
     With `sign`, positive numbers have theirs too, as differences should.
     """
@@ -71,20 +71,23 @@ def decimals(value: float | int | None, sign: bool = False) -> str:
         return "-"
     if isinstance(value, int):
         return f"{value:+,}" if sign else f"{value:,}"
-    rounded = round(value, 3) or 0.0  # no -0.000
-    return f"{rounded:+.3f}" if sign else f"{rounded:.3f}"
+    rounded = round(value, digits) or 0.0  # no -0.000
+    return f"{rounded:{'+' if sign else ''}.{digits}f}"
 
 
-def interval(ends: tuple[float, float] | None, sign: bool = False) -> str:
+def interval(ends: tuple[float, float] | None, sign: bool = False, digits: int = 3) -> str:
     """'[low, high]', empty where there is none."""
-    return "" if ends is None else f"[{', '.join(decimals(end, sign) for end in ends)}]"
+    return "" if ends is None else f"[{', '.join(decimals(end, sign, digits) for end in ends)}]"
 
 
 def with_interval(
-    value: float | int | None, ends: tuple[float, float] | None, sign: bool = False
+    value: float | int | None,
+    ends: tuple[float, float] | None,
+    sign: bool = False,
+    digits: int = 3,
 ) -> str:
     """The value, and its interval where it has one."""
-    return f"{decimals(value, sign)} {interval(ends, sign)}".rstrip()
+    return f"{decimals(value, sign, digits)} {interval(ends, sign, digits)}".rstrip()
 
 
 def _widths(table: Table) -> list[int]:

@@ -20,7 +20,8 @@ from matplotlib.lines import Line2D
 
 from rbc_tf.core import files
 from rbc_tf.metrics import intervals
-from rbc_tf.metrics.calibration import ReliabilityCurve, curve_error
+from rbc_tf.metrics.calibration import ReliabilityCurve, curve_error, curves_by_type
+from rbc_tf.metrics.classified import ClassifiedRegions
 
 # Okabe and Ito's, which colour-blind people can tell apart; marks and lines differ as well.
 _BEFORE, _AFTER = "#D55E00", "#0072B2"
@@ -44,6 +45,17 @@ _SETTINGS = {
     "text.parse_math": False,  # a name with two dollar signs is no formula
     "svg.hashsalt": "rbc_tf",  # the same picture gives the same file
 }
+
+
+Curves = tuple[ReliabilityCurve, ...]
+
+
+def curves(regions: ClassifiedRegions) -> tuple[Curves, Curves]:
+    """Per type the curve before temperature scaling, and that after; every label known."""
+    return tuple(
+        curves_by_type(values, regions.labels)
+        for values in (regions.outputs, regions.probabilities)
+    )
 
 
 def write_figure(
@@ -79,19 +91,19 @@ def draw(
     for place, name in enumerate(names):
         row, column = divmod(place, columns)
         inner = grid[row, column].subgridspec(2, 1, height_ratios=(3, 1), hspace=0.12)
-        curves = figure.add_subplot(inner[0])
-        counts = figure.add_subplot(inner[1], sharex=curves)
+        upper = figure.add_subplot(inner[0])
+        lower = figure.add_subplot(inner[1], sharex=upper)
         error_before, error_after = curve_error(before[place]), curve_error(after[place])
-        curves.set_title(
+        upper.set_title(
             f"{_short(name)}\nECE {_number(error_before)} → {_number(error_after)}", pad=6
         )
-        _draw_curves(curves, before[place], after[place])
-        _draw_counts(counts, before[place], after[place])
+        _draw_curves(upper, before[place], after[place])
+        _draw_counts(lower, before[place], after[place])
         if column == 0:
-            curves.set_ylabel("share with the type")
-            counts.set_ylabel("regions")
+            upper.set_ylabel("share with the type")
+            lower.set_ylabel("regions")
         if place + columns >= len(names):
-            counts.set_xlabel("probability")
+            lower.set_xlabel("probability")
     figure.align_ylabels()
     return figure
 
@@ -160,5 +172,5 @@ def _short(name: str) -> str:
     return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
 
 
-def _number(value: float) -> str:
-    return "–" if np.isnan(value) else f"{value:.3f}"
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"

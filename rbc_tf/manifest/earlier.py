@@ -1,9 +1,10 @@
 """Manifests of version 0.1.0 (format version 2), given as those of today."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from rbc_tf.core import score as score_lib
 from rbc_tf.core.score import Score
+from rbc_tf.manifest.records import CHAIN, CLASSIFIER, DETECTOR
 
 FORMAT_VERSION = 2
 
@@ -36,43 +37,44 @@ def updated(content: Mapping) -> dict:
 
 def held_out_scores(entry: Mapping) -> list[Score]:
     """The scores in an entry of version 0.1.0."""
-    found, abnormal = entry["detection"], entry["abnormality"]
-    at = {"score_threshold": f"{found['score_threshold']:g}"}
-    detector = [
-        Score("num_images", found["num_images"]),
-        Score("num_regions", found["num_true"]),
-        Score("num_detected", found.get("num_detected")),
-        Score("ap50", found["ap50"]),
-        Score("ap75", found["ap75"]),
-        Score("ap50_95", found["ap"]),
-        Score("recall", found["recall"], of=at),
-        Score("recall", found["recall_single_cell"], of={"subset": "single_cell", **at}),
-        Score("recall", found["recall_multi_cell"], of={"subset": "multi_cell", **at}),
-        Score("precision", found["precision"], of=at),
-    ]
-    classifier = [
-        Score("regions", entry["regions"]),
-        Score("exact_match", entry["exact_match"]),
-        Score("exact_match_plain", entry["exact_match_plain"]),
-        Score("n_abnormal", abnormal["num_abnormal"], of={"abnormality": "boosting"}),
-    ]
-    classifier += [
-        Score(name, abnormal[name], of={"abnormality": "boosting"})
-        for name in ("accuracy", "sensitivity", "specificity", "auc")
-    ]
-    columns = {"n_positive": "present"}
-    columns |= {name: name for name in ("auc", "threshold", "recall", "precision", "ece")}
-    classifier += [
-        Score(name, own[key], of={"type": own["name"]})
-        for own in entry["types"]
-        for name, key in columns.items()
-    ]
-    chain = [Score("found_and_right", entry["found_and_right"])]
     return [
-        score.at(stage=stage)
-        for stage, scores in (("detector", detector), ("classifier", classifier), ("chain", chain))
-        for score in scores
+        *(score.at(stage=DETECTOR) for score in _of_detector(entry["detection"])),
+        *(score.at(stage=CLASSIFIER, subset="all") for score in _of_classifier(entry)),
+        Score(
+            "exact_match",
+            entry["found_and_right"],
+            of={"stage": CHAIN, "subset": "all"},
+            support=entry["regions"],
+        ),
     ]
+
+
+def _of_detector(found: Mapping) -> Iterator[Score]:
+    at, number = {"score_threshold": f"{found['score_threshold']:g}"}, found["num_true"]
+    yield Score("num_images", found["num_images"])
+    yield Score("num_regions", number)
+    for name, key in (("ap50", "ap50"), ("ap75", "ap75"), ("ap50_95", "ap")):
+        yield Score(name, found[key], support=number)
+    yield Score("precision", found["precision"], of=at, support=found.get("num_detected"))
+    yield Score("recall", found["recall"], of=at, support=number)
+    for subset in ("single_cell", "multi_cell"):
+        yield Score("recall", found[f"recall_{subset}"], of={**at, "subset": subset})
+
+
+def _of_classifier(entry: Mapping) -> Iterator[Score]:
+    number, abnormality = entry["regions"], entry["abnormality"]
+    yield Score("num_regions", number)
+    for name in ("exact_match", "exact_match_plain"):
+        yield Score(name, entry[name], support=number)
+    columns = {"n_positive": "present"}
+    columns |= {name: name for name in ("threshold", "auc", "recall", "precision", "ece")}
+    for own in entry["types"]:
+        for name, key in columns.items():
+            yield Score(name, own[key], of={"type": own["name"]})
+    of = {"abnormality": "boosting"}
+    yield Score("n_abnormal", abnormality["num_abnormal"], of=of)
+    for name in ("accuracy", "auc", "sensitivity", "specificity"):
+        yield Score(name, abnormality[name], of=of, support=number)
 
 
 def _held_out(entry: Mapping) -> dict:

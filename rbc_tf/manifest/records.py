@@ -11,6 +11,10 @@ from rbc_tf.detection.record import DetectorRecord
 
 Counts = tuple[int, int, int]
 
+# What the `stage` of a score of the whole bundle is: boxes; types on the true boxes; types on the
+# detected boxes, where a region that was not found is not right.
+DETECTOR, CLASSIFIER, CHAIN = "detector", "classifier", "chain"
+
 
 @dataclasses.dataclass(frozen=True)
 class HeadRecord:
@@ -94,7 +98,7 @@ class HeldOutScores:
         scored: UTC time, ISO 8601.
         unseen_by: parts that are known to have seen none of these images; version 0.1.0 knew it
             of all but the detector.
-        scores: of a `stage` each: 'detector', 'classifier' (on true boxes) or 'chain'.
+        scores: of a `stage` each, DETECTOR, CLASSIFIER or CHAIN.
     """
 
     dataset: str

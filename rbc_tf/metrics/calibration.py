@@ -65,8 +65,8 @@ def bins_of(probabilities: np.ndarray, num_bins: int = NUM_BINS) -> np.ndarray:
 
 def expected_calibration_error(
     probabilities: np.ndarray, labels: np.ndarray, num_bins: int = NUM_BINS
-) -> float:
-    """Mean over patches of |mean probability - share present| of their bin; nan of no patch.
+) -> float | None:
+    """Mean over patches of |mean probability - share present| of their bin; None of no patch.
 
     In [0, 1], and 0 where every bin's mean probability is its share. The arguments are those of
     `reliability_curve`.
@@ -74,10 +74,10 @@ def expected_calibration_error(
     return curve_error(reliability_curve(probabilities, labels, num_bins))
 
 
-def curve_error(curve: ReliabilityCurve) -> float:
-    """The expected calibration error that a reliability curve shows; nan where it is empty."""
+def curve_error(curve: ReliabilityCurve) -> float | None:
+    """The expected calibration error that a reliability curve shows; None where it is empty."""
     if not curve.counts.any():
-        return float("nan")
+        return None
     gaps = np.abs(curve.mean_predicted - curve.share_present)
     return float(np.average(gaps[curve.counts > 0], weights=curve.counts[curve.counts > 0]))
 

@@ -1,7 +1,7 @@
 """What a classifier predicted for regions, and the truth: the arrays that scores are made of."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -11,6 +11,11 @@ from rbc_tf.metrics.bootstrap import GroupBootstrap
 # Subsets of regions: all; of one cell; of several; with two true types or more.
 ALL, SINGLE_CELL, MULTI_CELL, SEVERAL_TYPES = "all", "single_cell", "multi_cell", "several_types"
 SUBSETS = (ALL, SINGLE_CELL, MULTI_CELL, SEVERAL_TYPES)
+
+
+_PER_REGION = ("num_cells", "groups", "abnormal", "folds", "found")
+_PER_TYPE = ("labels", "probabilities", "predicted", "outputs")
+_PER_ROW = (*_PER_REGION, *_PER_TYPE)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -78,8 +83,7 @@ class ClassifiedRegions:
             object.__setattr__(self, "predicted", self.probabilities > self.thresholds)
         rows, types = len(self.labels), len(self.names)
         shapes: dict[str, tuple[int, ...]]
-        shapes = dict.fromkeys(("num_cells", "groups", "abnormal", "folds", "found"), (rows,))
-        shapes |= dict.fromkeys(("labels", "probabilities", "predicted", "outputs"), (rows, types))
+        shapes = dict.fromkeys(_PER_REGION, (rows,)) | dict.fromkeys(_PER_TYPE, (rows, types))
         shapes |= dict.fromkeys(("thresholds", "abnormal_types"), (types,))
         for name, shape in shapes.items():
             values = getattr(self, name)
@@ -125,8 +129,7 @@ class ClassifiedRegions:
 
     def select(self, rows: np.ndarray) -> "ClassifiedRegions":
         """The rows given by a bool mask or by indices."""
-        per_row = ("labels", "num_cells", "groups", "probabilities", "predicted", "outputs")
-        chosen = {name: getattr(self, name) for name in (*per_row, "abnormal", "folds", "found")}
+        chosen = {name: getattr(self, name) for name in _PER_ROW}
         chosen = {name: values[rows] for name, values in chosen.items() if values is not None}
         return dataclasses.replace(self, **chosen)
 
@@ -134,6 +137,16 @@ class ClassifiedRegions:
         """Resamples of the groups, whose weights `weights_of` restricts to a subset."""
         folds = np.zeros(len(self), int) if self.folds is None else self.folds
         return GroupBootstrap(self.groups, folds, _kinds(self), num_resamples, seed)
+
+
+def concatenate(parts: Sequence[ClassifiedRegions]) -> ClassifiedRegions:
+    """The regions of one or several parts of the same types, one after the other."""
+    rows = {
+        name: np.concatenate([getattr(part, name) for part in parts])
+        for name in _PER_ROW
+        if getattr(parts[0], name) is not None
+    }
+    return dataclasses.replace(parts[0], **rows)
 
 
 def weights_of(subset: str, bootstrap: GroupBootstrap) -> np.ndarray:

@@ -1,6 +1,4 @@
-"""Scores of multi-label classification: exact match and ROC-AUC per type (paper, Table 1)."""
-
-import dataclasses
+"""Rows of multi-label predictions against the truth: what a score is a mean, or an area, of."""
 
 import numpy as np
 from sklearn import metrics
@@ -10,56 +8,8 @@ from rbc_tf.core.types import PRESENT, UNKNOWN
 # Above it a type is present (the paper: Six networks).
 PLAIN_THRESHOLD = 0.5
 
-
-@dataclasses.dataclass(frozen=True)
-class MultilabelScores:
-    """Scores over complete regions.
-
-    Attributes:
-        exact_match: share of regions of which every type is right; nan where there is none.
-        auc: per type, None where the type has no positive or no negative.
-        num_regions: how many regions were scored.
-        num_positive: per type, how many of them have it.
-    """
-
-    exact_match: float
-    auc: tuple[float | None, ...]
-    num_regions: int
-    num_positive: tuple[int, ...]
-
-    @property
-    def mean_auc(self) -> float:
-        """Mean over the types that have an AUC; nan where none has."""
-        known = [value for value in self.auc if value is not None]
-        return float(np.mean(known)) if known else float("nan")
-
-
-def score_multilabel(
-    probabilities: np.ndarray, labels: np.ndarray, thresholds: np.ndarray
-) -> MultilabelScores:
-    """Scores probabilities against labels that are all known.
-
-    Args:
-        probabilities: float [N, T].
-        labels: int8 [N, T], 1 present, 0 absent.
-        thresholds: float [T]; a type is said to be present above its threshold.
-
-    Raises:
-        ValueError: shapes differ, or a label is unknown.
-    """
-    if probabilities.shape != labels.shape or probabilities.shape[1:] != thresholds.shape:
-        raise ValueError(
-            "`probabilities` and `labels` must have the shape [N, T] and `thresholds` [T]. "
-            f"Received: {probabilities.shape}, {labels.shape}, {thresholds.shape}"
-        )
-    if (labels == UNKNOWN).any():
-        raise ValueError("Only complete regions can be scored. Received: unknown labels")
-    return MultilabelScores(
-        exact_match=exact_match(probabilities, labels, thresholds),
-        auc=tuple(roc_auc(labels[:, t], probabilities[:, t]) for t in range(labels.shape[1])),
-        num_regions=len(labels),
-        num_positive=tuple(int(n) for n in (labels == 1).sum(axis=0)),
-    )
+# A probability of 0 for what is there would cost infinitely much.
+_LEAST = 1e-7
 
 
 def exactly_right(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -88,18 +38,29 @@ def jaccard(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return np.divide(common, either, out=np.ones(len(common)), where=either > 0)
 
 
-def exact_match(probabilities: np.ndarray, labels: np.ndarray, thresholds: np.ndarray) -> float:
-    """Share of regions of which every type is right; nan where there is no region."""
-    if len(labels) == 0:
-        return float("nan")
-    return float(exactly_right(probabilities > thresholds, labels == PRESENT).mean())
+def cross_entropies(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """float64 [N, T], -log of the probability given to what is true; nan where that is unknown.
+
+    Args:
+        probabilities: float [N, T].
+        labels: int8 [N, T], 1 present, 0 absent, -1 unknown.
+    """
+    given = np.asarray(probabilities, np.float64)
+    of_truth = np.where(labels == PRESENT, given, 1 - given)
+    return np.where(labels == UNKNOWN, np.nan, -np.log(np.maximum(of_truth, _LEAST)))
 
 
-def roc_auc(labels: np.ndarray, scores: np.ndarray) -> float | None:
-    """Area under the ROC curve, None where only one class occurs."""
-    if len(np.unique(labels)) < 2:
+def hardest(losses: np.ndarray, most: int) -> np.ndarray:
+    """int [M], rows of the M <= `most` highest losses [N], highest first; those of nan left out."""
+    order = np.argsort(-losses, kind="stable")  # nan comes last
+    return order[: min(most, int(np.isfinite(losses).sum()))]
+
+
+def roc_auc(truth: np.ndarray, scores: np.ndarray) -> float | None:
+    """Area under the ROC curve of scores float [N], None where only one class occurs."""
+    if len(np.unique(truth)) < 2:
         return None
-    return float(metrics.roc_auc_score(labels, scores))
+    return float(metrics.roc_auc_score(truth, scores))
 
 
 def known_auc(labels: np.ndarray, scores: np.ndarray) -> float | None:

@@ -244,7 +244,8 @@ def score_type(of: BinaryPredictions, name: str, threshold: float) -> list[Score
         Score(score, statistic(weights)[0, 0], of={"type": name})
         for score, statistic in binary_statistics(of, units, TYPE_SCORES)
     ]
-    return [*_facts_of_type(of.truth, name, threshold), *values]
+    negative = Score("n_negative", int((~of.truth).sum()), of={"type": name})
+    return [negative, *_facts_of_type(of.truth, name, threshold), *values]
 
 
 def _of_subset(regions: ClassifiedRegions, found: list) -> Iterator[Score]:

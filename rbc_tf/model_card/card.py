@@ -11,8 +11,8 @@ from rbc_tf.model_card import data, limits, metrics
 from rbc_tf.model_card.words import NOT_RECORDED, bullets, count
 
 _PURPOSE = (
-    "Finds regions of one or several red blood cells in images of blood smears, says which cell "
-    "types each region holds (several may be), and whether any of them is abnormal. Cells that "
+    "Finds regions of one or several red blood cells in images of blood smears, and predicts which "
+    "cell types each region holds (several may be) and whether any of them is abnormal. Cells that "
     "touch or overlap are not separated."
 )
 _INTENDED = (
@@ -77,8 +77,8 @@ def _details(manifest: Manifest) -> str:
         f"**Cell types:** {len(types)}: {', '.join(map(_type_name, types))}.",
         f"**Regions:** {_detector(manifest)}",
         f"**Features:** {_features(manifest)}",
-        "**Types:** one binary network per type on the features, calibrated by one temperature "
-        "each. **Abnormal or not:** gradient boosting on the outputs of these networks.",
+        "**Types:** one binary head per type on the features, calibrated by one temperature each. "
+        "**Abnormal or not:** gradient boosting on the outputs of these heads.",
         "**Method:** Qiu et al., 'Multi-label Detection and Classification of Red Blood Cells in "
         "Microscopic Images', as rbc_tf implements it.",
         f"**Everything else:** settings, seeds and hashes are in `manifest.json` (bundle format "
@@ -109,7 +109,9 @@ def _detector(manifest: Manifest) -> str:
 def _features(manifest: Manifest) -> str:
     record = manifest.provenance.backbone
     weights = manifest.backbone or NOT_RECORDED
-    text = f"{manifest.network.title}, weights `{weights}`"
+    network = manifest.network
+    width = f" ({network.feature_dim:,} features)" if network.feature_dim else ""
+    text = f"{network.title}{width}, weights `{weights}`"
     if record is not None:
         patches = count(record.num_patches.get("train"), "patch", "patches")
         kind = (record.regions or NOT_RECORDED).replace("_", "-")

@@ -2,10 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 
-from rbc_tf.core.score import one
+from rbc_tf.core.score import select
 from rbc_tf.detection.record import DetectorRecord
 from rbc_tf.manifest.manifest import Manifest
-from rbc_tf.manifest.records import DataRecord, HeadRecord, HeldOutScores, SplitCounts
+from rbc_tf.manifest.records import (
+    CLASSIFIER,
+    DETECTOR,
+    DataRecord,
+    HeadRecord,
+    HeldOutScores,
+    SplitCounts,
+)
 from rbc_tf.model_card.words import NOT_RECORDED, count, section
 
 
@@ -27,12 +34,12 @@ def evaluation(manifest: Manifest) -> str:
     )
     held_out = manifest.metrics.held_out
     for entry in held_out:
-        num_true = int(one(entry.scores, "num_regions", stage="detector").value or 0)
-        complete = one(entry.scores, "regions", stage="classifier").value
+        num_true = _number(entry, stage=DETECTOR)
+        complete = _number(entry, stage=CLASSIFIER, subset="all")
         text += (
             f"\n\n**Held out:** split '{entry.split}' of `{entry.dataset}`, "
             f"{count(entry.images, 'image')} in {count(entry.groups, 'group')} with "
-            f"{count(num_true, 'region')}, {complete:,} of them completely labelled; scored "
+            f"{count(num_true, 'region')}, {complete or 0:,} of them completely labelled; scored "
             f"{entry.scored}. {_unseen(entry)}"
         )
     if not held_out:
@@ -50,6 +57,12 @@ def _unseen(entry: HeldOutScores) -> str:
         "By the hashes of their files, the classifier and its features have learnt from none of "
         "them. That the detector has not seen them rests on the use of the same splits."
     )
+
+
+def _number(entry: HeldOutScores, **of: str) -> int | None:
+    """How many regions were scored; None where that is not recorded."""
+    found = select(entry.scores, "num_regions", **of)
+    return found[0].value if found else None
 
 
 def _source(data: DataRecord | None) -> str:

@@ -1,16 +1,17 @@
-"""What the manifest gives reason to doubt, said outright."""
+"""What the manifest gives reason to doubt."""
 
 from collections.abc import Iterator, Sequence
 
+from rbc_tf.core.text_table import decimals
 from rbc_tf.manifest.manifest import Manifest
 from rbc_tf.manifest.records import AbnormalityRecord, HeadRecord, HeldOutScores
-from rbc_tf.model_card.words import count, decimals
+from rbc_tf.model_card.words import count
 
 # Below so many regions with a type, its figures and its threshold rest on chance.
 _FEW = 20
 # Below so many groups, figures may be those of a slide rather than those of smears.
 _FEW_GROUPS = 5
-# Below this area under the ROC curve a type is told poorly.
+# Below this area under the ROC curve a type is predicted poorly.
 _POOR = 0.7
 
 
@@ -19,8 +20,8 @@ def limits(manifest: Manifest) -> Iterator[str]:
     found = manifest.metrics
     if manifest.backbone == "random":
         yield (
-            "**The network behind the features has random weights.** Whatever types it names are "
-            "not to be believed."
+            "**The network behind the features has random weights.** Whatever types it predicts "
+            "are not to be believed."
         )
     yield from _held_out(found.held_out)
     yield from _types(found.heads_validation)
@@ -58,7 +59,10 @@ def _types(heads: Sequence[HeadRecord]) -> Iterator[str]:
         yield f"Never found, since no training region has it: {', '.join(never)}."
     untested = [head.name for head in heads if head.status == "not_validated"]
     if untested:
-        yield f"Not validated, since no validation region tells of it: {', '.join(untested)}."
+        yield (
+            "Not validated, since of no validation region it is known whether it has it: "
+            f"{', '.join(untested)}."
+        )
     trained = [head for head in heads if head.status == "trained"]
     few = [
         f"{head.name} ({head.validation_counts[0]})"
@@ -76,7 +80,7 @@ def _types(heads: Sequence[HeadRecord]) -> Iterator[str]:
         if head.validation_auc is not None and head.validation_auc < _POOR
     ]
     if poor:
-        yield f"Poorly told, with a validation AUC below {_POOR}: {', '.join(poor)}."
+        yield f"Poorly predicted, with a validation AUC below {_POOR}: {', '.join(poor)}."
 
 
 def _calibration(manifest: Manifest) -> Iterator[str]:
@@ -118,4 +122,4 @@ def _abnormality(record: AbnormalityRecord) -> Iterator[str]:
         )
     auc = record.validation_auc
     if auc is not None and auc < _POOR:
-        yield f"Abnormal and normal regions are poorly told apart: validation AUC {decimals(auc)}."
+        yield f"Abnormal and normal regions are poorly separated: validation AUC {decimals(auc)}."

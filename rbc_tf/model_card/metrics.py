@@ -1,11 +1,21 @@
 """What was measured, on which data, and the thresholds that turn probabilities into answers."""
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Iterator, Mapping
 
-from rbc_tf.core.score import one, select
+from rbc_tf.core import score_tables, text_table
+from rbc_tf.core.score import Score
+from rbc_tf.core.text_table import Table, decimals
 from rbc_tf.manifest.manifest import Manifest
-from rbc_tf.manifest.records import AbnormalityRecord, HeldOutScores, Metrics, TypeCalibration
-from rbc_tf.model_card.words import NOT_RECORDED, count, decimals, section
+from rbc_tf.manifest.records import (
+    AbnormalityRecord,
+    HeadRecord,
+    HeldOutScores,
+    Metrics,
+    TypeCalibration,
+)
+from rbc_tf.model_card import held_out
+from rbc_tf.model_card.words import NOT_RECORDED, count, section
 
 _OBJECTIVES = {
     "exact_match": "chosen on validation regions for the most exact matches (all types right)",
@@ -13,15 +23,18 @@ _OBJECTIVES = {
     "plain": "0.5 for every type, as in the paper",
 }
 
+# What the records of heads begin the names of their scores on validation with.
+_VALIDATION = "validation_"
+
 
 def metrics(manifest: Manifest) -> str:
-    """Validation figures by part, then those on held-out images."""
+    """Validation scores by part, then those on held-out images."""
     found = manifest.metrics
     parts = [
         _detector(found.detector_validation),
         _heads(found),
         _abnormality(found.abnormality_validation),
-        *map(_held_out, found.held_out),
+        *(part for entry in found.held_out for part in _held_out(entry)),
     ]
     return "\n\n".join(parts)
 
@@ -49,27 +62,40 @@ def _detector(scores: Mapping) -> str:
     known = {text: scores[key] for key, text in named.items() if scores.get(key, -1) >= 0}
     if not known:
         return f"Detector, on its validation images: {NOT_RECORDED}."
-    figures = ", ".join(f"{text} {decimals(value)}" for text, value in known.items())
-    return f"Detector, on its validation images: {figures} (Model Garden's metric)."
+    values = ", ".join(f"{text} {decimals(value)}" for text, value in known.items())
+    return f"Detector, on its validation images: {values} (Model Garden's metric)."
 
 
 def _heads(found: Metrics) -> str:
-    heads = found.heads_validation
-    if not heads:
+    if not found.heads_validation:
         return f"Types, on validation regions: {NOT_RECORDED}."
-    calibrated = {own.name: own for own in found.calibration_validation.types}
-    rows = []
-    for head in heads:
-        own = calibrated.get(head.name, TypeCalibration(head.name))
-        values = (head.validation_auc, own.ece_before, own.ece_after)
-        rows.append((head.name, f"{head.validation_counts[0]:,}", *map(decimals, values)))
-    return section(
+    scores = [
+        *(score for head in found.heads_validation for score in _of_head(head)),
+        *(score for own in found.calibration_validation.types for score in _of_calibration(own)),
+    ]
+    table = score_tables.pivot(
+        scores,
         "Types, on validation regions",
-        ("type", "have it", "AUC", "ECE raw", "ECE calibrated"),
-        rows,
-        "AUC: area under the ROC curve. ECE: expected calibration error, before and after "
-        "temperature scaling.",
+        "type",
+        notes=(f"AUC: area under the ROC curve. {score_tables.ON_ECE}",),
     )
+    return _markdown(table)
+
+
+def _of_head(head: HeadRecord) -> Iterator[Score]:
+    """Whatever scores on validation its record has."""
+    of = {"type": head.name}
+    yield Score("n_positive", head.validation_counts[0], of=of)
+    for field in dataclasses.fields(head):
+        value = getattr(head, field.name)
+        if field.name.startswith(_VALIDATION) and (value is None or isinstance(value, float)):
+            yield Score(field.name.removeprefix(_VALIDATION), value, of=of)
+
+
+def _of_calibration(own: TypeCalibration) -> Iterator[Score]:
+    of = {"type": own.name}
+    yield Score("ece_raw", own.ece_before, of=of)
+    yield Score("ece", own.ece_after, of=of)
 
 
 def _abnormality(record: AbnormalityRecord | None) -> str:
@@ -82,50 +108,11 @@ def _abnormality(record: AbnormalityRecord | None) -> str:
     )
 
 
-def _held_out(entry: HeldOutScores) -> str:
-    detector, classifier = ({"stage": stage} for stage in ("detector", "classifier"))
-    of_detector = select(entry.scores, "precision", **detector)
-    at = of_detector[0].of  # with the score threshold
-    abnormal = {"abnormality": "boosting", **classifier}
-    lines = [
-        ("detection: AP50 (the paper's AP)", "ap50", detector),
-        ("detection: AP75", "ap75", detector),
-        ("detection: AP50:95", "ap50_95", detector),
-        (f"detection: recall at score {at['score_threshold']}", "recall", at),
-        ("detection: recall, single-cell regions", "recall", {"subset": "single_cell", **at}),
-        ("detection: recall, multi-cell regions", "recall", {"subset": "multi_cell", **at}),
-        ("detection: precision", "precision", at),
-        ("types, on true boxes: exact match", "exact_match", classifier),
-        ("types, on true boxes: exact match at 0.5", "exact_match_plain", classifier),
-        ("abnormal or not: accuracy", "accuracy", abnormal),
-        ("abnormal or not: sensitivity", "sensitivity", abnormal),
-        ("abnormal or not: specificity", "specificity", abnormal),
-        ("abnormal or not: AUC", "auc", abnormal),
-        ("whole chain: found, with exactly its types", "found_and_right", {"stage": "chain"}),
-    ]
-
-    def value(name: str, of: Mapping[str, str]):
-        return one(entry.scores, name, **of).value
-
+def _held_out(entry: HeldOutScores) -> Iterator[str]:
     where = f"held-out images, `{entry.dataset}` ('{entry.split}')"
-    columns = ("auc", "threshold", "recall", "precision", "ece")
-    positive = select(entry.scores, "n_positive", **classifier)
-    types = [
-        (own.of["type"], f"{own.value:,}", *(decimals(value(name, own.of)) for name in columns))
-        for own in positive
-    ]
-    chain = section(
-        f"Whole chain, on {where}",
-        ("", "value"),
-        [(text, decimals(value(name, of))) for text, name, of in lines],
-        f"{count(value('num_images', detector), 'image')}, "
-        f"{count(value('num_regions', detector), 'region')}; types and abnormality on "
-        f"{count(value('regions', classifier), 'completely labelled one')}, "
-        f"{value('n_abnormal', abnormal):,} of them abnormal.",
-    )
-    by_type = section(
-        f"Types, on {where}",
-        ("type", "have it", "AUC", "threshold", "recall", "precision", "ECE calibrated"),
-        types,
-    )
-    return f"{chain}\n\n{by_type}"
+    yield from map(_markdown, held_out.tables(entry.scores, where))
+
+
+def _markdown(table: Table) -> str:
+    """A table below the headings of the card."""
+    return text_table.markdown(table, level=3).rstrip()

@@ -19,11 +19,6 @@ def count(number: int | None, noun: str, plural: str = "") -> str:
     return f"{number:,} {noun if number == 1 else plural}"
 
 
-def decimals(value: float | None) -> str:
-    """Three digits; a dash where there is nothing to score."""
-    return "-" if value is None else f"{value:.3f}"
-
-
 def section(title: str, header: Sequence[str], rows: Iterable[Sequence[str]], *notes: str) -> str:
     """A table with its title as a heading below those of the card."""
     table = text_table.Table(title, tuple(header), tuple(map(tuple, rows)), notes)

@@ -26,7 +26,11 @@ from rbc_tf.classification.calibration import (
     has_both_classes,
 )
 from rbc_tf.metrics.calibration import expected_calibration_error
-from rbc_tf.metrics.multilabel import exact_match
+from rbc_tf.metrics.multilabel import exactly_right
+
+
+def exact_match(probabilities, labels, thresholds):
+    return exactly_right(probabilities > thresholds, labels == 1).mean()
 
 
 def _fit(outputs, labels, objective=EXACT_MATCH):

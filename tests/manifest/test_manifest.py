@@ -45,7 +45,7 @@ _FULL = builders.manifest(
                 3,
                 "abc",
                 "2026-06-01T00:00:00+00:00",
-                (
+                scores=(
                     Score("ap50", 0.5, (0.25, 0.75), {"stage": "detector"}, 7),
                     Score("recall", None, of={"stage": "classifier", "type": "disc"}),
                 ),
@@ -163,13 +163,15 @@ def test_manifests_of_version_2_are_read():
     assert one(entry.scores, "recall", **at).value == 0.85
     assert one(entry.scores, "recall", subset="single_cell", **at).value == 0.9
     assert one(entry.scores, "ap50_95", stage="detector").value == 0.8
-    assert one(entry.scores, "num_detected", stage="detector").value == 380
-    disc = {"stage": "classifier", "type": "disc"}
+    assert one(entry.scores, "precision", **at).support == 380
+    assert one(entry.scores, "num_regions", stage="detector").value == 400
+    everything = {"stage": "classifier", "subset": "all"}
+    disc = {**everything, "type": "disc"}
     assert one(entry.scores, "n_positive", **disc).value == 5
     assert one(entry.scores, "precision", **disc).value is None
-    abnormal = {"stage": "classifier", "abnormality": "boosting"}
+    abnormal = {**everything, "abnormality": "boosting"}
     assert one(entry.scores, "n_abnormal", **abnormal).value == 100
-    assert one(entry.scores, "found_and_right", stage="chain").value == 0.3125
+    assert one(entry.scores, "exact_match", stage="chain", subset="all").value == 0.3125
 
 
 def test_a_manifest_of_version_2_is_written_as_one_of_today():

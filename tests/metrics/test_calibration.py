@@ -33,7 +33,7 @@ def test_no_patch():
     assert curve.counts.tolist() == [0] * 10
     assert np.isnan(curve.mean_predicted).all()
     assert np.isnan(curve.share_present).all()
-    assert np.isnan(expected_calibration_error(np.zeros(0), np.zeros(0)))
+    assert expected_calibration_error(np.zeros(0), np.zeros(0)) is None
 
 
 def test_nobody_has_the_type():

@@ -1,17 +1,57 @@
 import numpy as np
 import pytest
+from sklearn import metrics
 
 from rbc_tf.metrics import intervals, multilabel
 
-HALF = np.array([0.5, 0.5])
+
+def test_every_type_must_be_right():
+    predicted = np.array([[1, 0], [1, 1], [0, 1]], bool)
+    truth = np.array([[1, 0], [1, 0], [0, 1]], bool)
+    assert multilabel.exactly_right(predicted, truth).tolist() == [True, False, True]
+    assert multilabel.exactly_right(predicted[:0], truth[:0]).tolist() == []
 
 
-def test_exact_match_wants_every_type_right():
-    probabilities = np.array([[0.9, 0.1], [0.9, 0.9], [0.5, 0.6]])
-    labels = np.array([[1, 0], [1, 0], [0, 1]], dtype=np.int8)  # 0.5 is not above 0.5
-    scores = multilabel.score_multilabel(probabilities, labels, HALF)
-    assert scores.exact_match == pytest.approx(2 / 3)
-    assert scores.num_positive == (2, 1)
+def test_the_first_of_equal_types_is_the_best():
+    probabilities = np.array([[0.5, 0.5], [0.2, 0.4], [0.1, 0.0]])
+    labels = np.array([[0, 1], [0, 1], [1, 1]], np.int8)
+    assert multilabel.best_type_right(probabilities, labels).tolist() == [False, True, True]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_accuracy_of_the_best_type_is_scikit_learns_on_single_labels(seed):
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(0, 4, 50)
+    labels = np.eye(4, dtype=np.int8)[truth]
+    probabilities = np.round(rng.random((50, 4)), 1)  # with ties
+    found = multilabel.best_type_right(probabilities, labels).mean()
+    assert found == metrics.accuracy_score(truth, probabilities.argmax(axis=1))
+
+
+def test_jaccard_index_by_hand():
+    # Sets {0} and {0, 1}; {0, 1} and {1, 2}; {} and {}; {0} and {}.
+    predicted = np.array([[1, 0, 0], [1, 1, 0], [0, 0, 0], [1, 0, 0]], bool)
+    truth = np.array([[1, 1, 0], [0, 1, 1], [0, 0, 0], [0, 0, 0]], bool)
+    assert multilabel.jaccard(predicted, truth) == pytest.approx([1 / 2, 1 / 3, 1, 0])
+
+
+def test_loss_is_minus_log_of_the_probability_of_the_truth():
+    losses = multilabel.cross_entropies(
+        np.array([[0.25, 0.25, 0.25], [1.0, 1.0, 0.0]], np.float32),
+        np.array([[1, 0, -1], [1, 0, 1]], np.int8),
+    )
+    np.testing.assert_allclose(losses[0], [np.log(4), np.log(4 / 3), np.nan])
+    # Certain and wrong costs much, but not infinitely much.
+    np.testing.assert_allclose(losses[1], [0, np.log(1e7), np.log(1e7)], rtol=1e-6)
+
+
+def test_hardest_first_without_the_unknown():
+    losses = np.array([0.5, np.nan, 2.0, 1.0, 2.0])
+    assert multilabel.hardest(losses, 3).tolist() == [2, 4, 3]
+    assert multilabel.hardest(losses, 9).tolist() == [2, 4, 3, 0]
+    assert multilabel.hardest(losses[:1], 1).tolist() == [0]
+    assert multilabel.hardest(losses[1:2], 1).tolist() == []
+    assert multilabel.hardest(losses[:0], 1).tolist() == []
 
 
 def test_auc_counts_pairs_and_halves_ties():
@@ -21,26 +61,9 @@ def test_auc_counts_pairs_and_halves_ties():
     ) == pytest.approx(3.5 / 4)
 
 
-def test_a_type_of_one_class_has_no_auc():
-    probabilities = np.array([[0.9, 0.2], [0.4, 0.3]])
-    labels = np.array([[1, 0], [0, 0]], dtype=np.int8)
-    scores = multilabel.score_multilabel(probabilities, labels, HALF)
-    assert scores.auc == (1.0, None)
-    assert scores.mean_auc == 1.0
-
-
-def test_no_region_makes_no_number():
-    empty = np.zeros((0, 2))
-    scores = multilabel.score_multilabel(empty, empty.astype(np.int8), HALF)
-    assert np.isnan(scores.exact_match)
-    assert np.isnan(scores.mean_auc)
-
-
-def test_unknown_labels_and_wrong_shapes_are_refused():
-    with pytest.raises(ValueError, match="complete"):
-        multilabel.score_multilabel(np.zeros((1, 2)), np.array([[1, -1]], np.int8), HALF)
-    with pytest.raises(ValueError, match="shape"):
-        multilabel.score_multilabel(np.zeros((1, 2)), np.zeros((1, 3), np.int8), HALF)
+@pytest.mark.parametrize("labels", [[], [1], [0, 0]])
+def test_one_class_has_no_auc(labels):
+    assert multilabel.roc_auc(np.array(labels), np.linspace(0, 1, len(labels))) is None
 
 
 def test_wilson_against_published_values():

@@ -188,7 +188,8 @@ def test_unknown_labels_are_refused_for_regions_and_left_out_of_types():
 def test_a_type_of_no_patch_has_no_score():
     empty = BinaryPredictions(np.zeros(0, bool), np.zeros(0, bool), np.zeros(0), np.zeros(0))
     scores = {score.name: score.value for score in region_scores.score_type(empty, "x", 0.5)}
-    assert (scores.pop("n_positive"), scores.pop("threshold")) == (0, 0.5)
+    facts = [scores.pop(name) for name in ("n_positive", "n_negative", "threshold")]
+    assert facts == [0, 0, 0.5]
     assert set(scores.values()) == {None}
 
 
@@ -199,3 +200,36 @@ def test_shapes_and_subsets_are_checked():
         ClassifiedRegions(("x", "y"), FOUR.labels, FOUR.num_cells, FOUR.groups)
     with pytest.raises(ValueError, match="'single'"):
         score_regions(FOUR, subsets=("single",))
+
+
+def test_types_without_positives_answers_or_both():
+    # Type 0: 2 have it, 1 of them predicted, 2 predicted. Type 1: none has it, 1 predicted. Type 2:
+    # 1 has it, none predicted. Type 3: none and none.
+    labels = np.array([[1, 0, 1, 0], [1, 0, 0, 0], [0, 0, 0, 0]], np.int8)
+    predicted = np.array([[1, 1, 0, 0], [0, 0, 0, 0], [1, 0, 0, 0]], bool)
+    answers = ClassifiedRegions(
+        tuple("abcd"), labels, np.ones(3, int), np.array(["g"] * 3), predicted=predicted
+    )
+    scores = score_regions(answers, (ALL,))
+    found = {
+        name: [value(scores, name, type=t) for t in "abcd"]
+        for name in ("recall", "precision", "f1")
+    }
+    assert found["recall"] == [0.5, None, 0, None]
+    assert found["precision"] == [0.5, 0, None, None]
+    assert found["f1"] == [0.5, None, 0, None]
+
+
+def test_known_patches_of_a_type_are_scored():
+    labels = np.array([[1], [0], [1], [0], [-1]], np.int8)
+    probabilities = np.array([[0.9], [0.8], [0.3], [0.1], [1.0]])
+    half = np.array([0.5])
+    answers = ClassifiedRegions(("a",), labels, np.ones(5), np.full(5, "g"), probabilities, half)
+    found = region_scores.score_type(answers.of_type(0), "a", 0.5)
+    scores = {score.name: score.value for score in found}
+    # Of the four pairs one present patch, 0.3, ranks below an absent one, 0.8. Average precision:
+    # recall 1/2 at precision 1/1, and 1/2 more at precision 2/3.
+    assert (scores["n_positive"], scores["n_negative"]) == (2, 2)
+    assert scores["auc"] == pytest.approx(3 / 4)
+    assert scores["average_precision"] == pytest.approx((1 + 2 / 3) / 2)
+    assert (scores["precision"], scores["recall"]) == (0.5, 0.5)

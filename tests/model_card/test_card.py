@@ -1,10 +1,13 @@
 """The card says what the manifest says, and nothing else."""
 
+import dataclasses
 import re
 
 import pytest
 
+from rbc_tf.core.score import Score
 from rbc_tf.manifest import manifest as manifests
+from rbc_tf.manifest.records import HeldOutScores
 from rbc_tf.model_card import card
 
 _HEADINGS = [
@@ -190,7 +193,8 @@ def test_every_figure_stands_where_it_belongs():
     metrics = found["Metrics"]
     # Minus one stands for 'not defined'.
     assert "Detector, on its validation images: AP50 0.963, AP75 0.500 (" in metrics
-    assert "| disc | 50 | 0.900 | 0.125 | 0.062 |" in metrics
+    assert "| type | have it | loss | AUC | ECE raw | ECE |" in metrics
+    assert "| disc | 50 | 0.100 | 0.900 | 0.125 | 0.062 |" in metrics
     assert "30 abnormal validation regions and 60 normal: AUC 0.875" in metrics
     thresholds = found["Thresholds"]
     assert "score of 0.6" in thresholds
@@ -205,15 +209,35 @@ def test_held_out_figures_say_on_what_data():
     assert "split 'test' of `elsewhere`, 9 images in 7 groups" in found["Evaluation data"]
     assert "400 regions, 321 of them completely labelled" in found["Evaluation data"]
     metrics = found["Metrics"]
-    assert metrics.count("on held-out images, `elsewhere` ('test')") == 2
-    assert "| detection: AP50 (the paper's AP) | 0.950 |" in metrics
-    assert "| detection: precision | - |" in metrics
-    assert "| types, on true boxes: exact match | 0.375 |" in metrics
-    assert "| abnormal or not: AUC | 0.688 |" in metrics
-    assert "| burr | 12 | - | 0.250 | 0.750 | - | 0.050 |" in metrics
+    assert metrics.count(", held-out images, `elsewhere` ('test')") == 5
+    assert "| AP50 (the paper's AP) | 0.950 |  | 400 |" in metrics
+    assert "| recall, single-cell, at score 0.6 | 0.900 |" in metrics
+    assert "| precision, at score 0.6 | - |" in metrics
+    assert "| exact match at 0.5 | 0.250 |" in metrics
+    assert "| burr | 12 | 0.250 | - | 0.750 | - | 0.050 |" in metrics
+    assert "| exact match | 0.312 |" in metrics.split("### Whole chain")[1]
+    assert "| gradient boosting | 100 | 0.625 | 0.688 | 0.500 | 0.750 |" in metrics
     assert "held-out images" not in found["Limitations"]
     manifest["metrics"]["held_out"] = [_held_out(groups=1)]
     assert "`elsewhere` are of 1 group only" in _sections(_render(manifest))["Limitations"]
+
+
+def test_a_score_of_any_name_stands_in_the_card():
+    of = {"stage": "classifier", "subset": "all"}
+    scores = (
+        Score("brand_new", 0.4375, (0.25, 0.5), of),
+        Score("also_new", 0.5625, None, {**of, "type": "burr"}),
+        Score("unheard_of", 0.6875, None, {"stage": "another stage"}),
+    )
+    manifest = manifests.from_json(_full())
+    held_out = HeldOutScores("elsewhere", "test", 9, 7, scores=scores)
+    metrics = dataclasses.replace(manifest.metrics, held_out=(held_out,))
+    text = card.render(dataclasses.replace(manifest, metrics=metrics))
+    found = _sections(text)["Metrics"]
+    assert "| brand new | 0.438 [0.250, 0.500] |" in found
+    assert "| type | also new |" in found
+    assert "| unheard of | 0.688 |" in found
+    assert "### another stage, held-out images, `elsewhere` ('test')" in found
 
 
 def test_random_weights_are_warned_of_on_top():
@@ -226,7 +250,7 @@ def test_random_weights_are_warned_of_on_top():
 def test_the_network_is_the_bundle_s_own():
     assert "ResNet-50, weights" in _render(_full())  # a bundle of 0.1.0, which names none
     text = _render(_full() | {"network": {"name": "net", "title": "Net 7", "feature_dim": 9}})
-    assert "Net 7, weights" in text
+    assert "Net 7 (9 features), weights" in text
     assert "ResNet" not in text
 
 
@@ -266,7 +290,7 @@ def _limits(heads=(), reports=(), abnormality=None, start=None):
 
 def test_limits_follow_from_the_figures():
     found = _limits([_head("a", present=20, auc=0.7)], [_calibrated("a")])
-    for words in ("Fewer than", "Poorly told", "Never found", "Not calibrated", "poorly told"):
+    for words in ("Fewer than", "Poorly", "Never found", "Not calibrated", "poorly"):
         assert words not in found
 
     found = _limits(
@@ -281,7 +305,7 @@ def test_limits_follow_from_the_figures():
     assert "say little: few (19), none (0)." in found
     assert "below 0.7: poor (0.699)." in found
     assert "no training region has it: never." in found
-    assert "no validation region tells of it: untested." in found
+    assert "known whether it has it: untested." in found
 
     found = _limits(
         reports=[

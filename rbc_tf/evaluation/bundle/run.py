@@ -8,17 +8,15 @@ import tqdm
 
 from rbc_tf.core import boxes, image_io
 from rbc_tf.core.cell_types import CellTypes
+from rbc_tf.core.score import Score
 from rbc_tf.core.types import Detections, Region, Sample
 from rbc_tf.data import examples, regions
 from rbc_tf.evaluation import reliability
-from rbc_tf.evaluation.bundle.scores import (
-    ChainScores,
-    EvaluatedImage,
-    Thresholds,
-    reliability_curves,
-    score_chain,
-)
+from rbc_tf.evaluation.bundle.scores import EvaluatedImage, regions_of, score_chain
 from rbc_tf.inference.chain import Chain
+from rbc_tf.metrics.classified import ClassifiedRegions
+
+_LEAST_IOU = 0.5  # of a detection that finds a region
 
 
 def evaluate(
@@ -27,8 +25,8 @@ def evaluate(
     cell_types: CellTypes,
     region_config: regions.RegionConfig = regions.RegionConfig(),
     figures_dir: str | pathlib.Path | None = None,
-) -> ChainScores:
-    """Runs the chain on images with known regions and scores it.
+) -> list[Score]:
+    """Runs the chain on images with known regions and scores it; see `scores.score_chain`.
 
     Args:
         chain: the loaded bundle.
@@ -50,51 +48,58 @@ def evaluate(
         _run(chain, sample, regions.find_regions(sample, region_config))
         for sample in tqdm.tqdm(samples, desc="evaluate", unit="image")
     ]
-    manifest = chain.manifest
-    thresholds = Thresholds(
-        manifest.thresholds, manifest.score_threshold, manifest.abnormal_threshold
-    )
-    scores = score_chain(images, cell_types, thresholds)
+    scores = score_chain(images, chain.manifest.score_threshold)
     if figures_dir is not None:
-        before, after = reliability_curves(images)
         names = [cell_type.display_name for cell_type in cell_types]
-        reliability.write_figure(figures_dir, names, before, after)
+        reliability.write_figure(figures_dir, names, *reliability.curves(regions_of(images)))
     return scores
 
 
 def _run(chain: Chain, sample: Sample, truth: tuple[Region, ...]) -> EvaluatedImage:
     image = image_io.read_image(sample.image_path)
     detections = chain.detect(image)
-    scored = [r for r in truth if examples.is_example(r) and r.complete]
-    cell_types = chain.manifest.cell_types
-    labels = [examples.label_vector(r, cell_types) for r in scored]
-    labels = np.array(labels, np.int8).reshape(-1, len(cell_types))
-    true_boxes = boxes.as_boxes([r.box for r in scored])
+    complete = [r for r in truth if examples.is_example(r) and r.complete]
+    true_boxes = boxes.as_boxes([r.box for r in complete])
     features = chain.features(image, true_boxes)
     probabilities, abnormal = chain.classifier.predict(features)
-    found, found_probabilities = _on_detections(chain, image, detections, true_boxes)
+    found, on_detections = _on_detections(chain, image, detections, true_boxes)
+    labels = [examples.label_vector(r, chain.manifest.cell_types) for r in complete]
+    known = {
+        "names": chain.manifest.cell_types.names,
+        "labels": np.array(labels, np.int8).reshape(-1, len(chain.manifest.cell_types)),
+        "num_cells": np.array([r.num_cells for r in complete], np.int32),
+        "groups": np.full(len(complete), sample.group),
+        "thresholds": np.array(chain.manifest.thresholds),
+    }
     return EvaluatedImage(
+        group=sample.group,
         detections=detections,
         truth=truth,
         points=np.array([(cell.y, cell.x) for cell in sample.cells]).reshape(-1, 2),
-        labels=labels,
-        outputs=chain.classifier.outputs(features),
-        probabilities=probabilities,
-        abnormal=abnormal,
-        found=found,
-        found_probabilities=found_probabilities,
+        on_truth=ClassifiedRegions(
+            **known,
+            probabilities=probabilities,
+            outputs=chain.classifier.outputs(features),
+            abnormal=abnormal,
+            abnormal_types=chain.manifest.cell_types.abnormal,
+            abnormal_threshold=chain.manifest.abnormal_threshold,
+        ),
+        on_detections=ClassifiedRegions(**known, probabilities=on_detections, found=found),
     )
 
 
 def _on_detections(
     chain: Chain, image: np.ndarray, detections: Detections, true_boxes: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """bool [N], whether a detection covers each region, and float32 [N, T] what is said of it."""
+    """bool [N], whether a detection covers each region; float32 [N, T], its types' probabilities.
+
+    0 where there is no such detection.
+    """
     kept = detections.boxes[detections.scores >= chain.manifest.score_threshold]
     ious = boxes.iou(true_boxes, kept)
     found = np.zeros(len(true_boxes), dtype=bool)
     probabilities = np.zeros((len(true_boxes), len(chain.manifest.cell_types)), np.float32)
     if ious.size:
-        found = ious.max(axis=1) >= 0.5
+        found = ious.max(axis=1) >= _LEAST_IOU
         probabilities[found], _ = chain.classify(image, kept[ious.argmax(axis=1)[found]])
     return found, probabilities

@@ -19,12 +19,12 @@ from rbc_tf.data import dataset as dataset_lib
 from rbc_tf.evaluation.classifier import trained_on
 from rbc_tf.evaluation.classifier.patches_board import WorstPatch, write_worst_patches
 from rbc_tf.evaluation.classifier.projector import write_projection
-from rbc_tf.evaluation.classifier.scores import ClassifiedRegions
 from rbc_tf.evaluation.classifier.validation_logs import VALIDATION
 from rbc_tf.features.cache import Fingerprint
 from rbc_tf.features.crops import CropConfig, cut_pictures
 from rbc_tf.figures.drawing.predicted_patches import PredictedPatch, type_list
-from rbc_tf.metrics import hardness
+from rbc_tf.metrics.classified import ClassifiedRegions
+from rbc_tf.metrics.multilabel import cross_entropies, exactly_right, hardest
 
 # Beside the runs of training and of `validation_logs`.
 RUN = "inspection"
@@ -156,14 +156,14 @@ def _worst_pages(
     table = loaded.table
     rows = table.select((table.splits == VALIDATION) & table.complete)
     regions = trained_on.classify(loaded.classifier, rows)
-    losses = hardness.cross_entropies(regions.probabilities, regions.labels)
+    losses = cross_entropies(regions.probabilities, regions.labels)
     overall = losses.sum(axis=1)
     title = "Worst validation patches, by cross-entropy summed over the types"
-    chosen = [("worst_patches", title, overall, hardness.hardest(overall, settings.num_worst))]
+    chosen = [("worst_patches", title, overall, hardest(overall, settings.num_worst))]
     for t in np.flatnonzero(has_both_classes(regions.labels)):
         name = loaded.classifier.cell_types.names[t]
         title = f"Worst validation patches of {name}, by its cross-entropy"
-        found = hardness.hardest(losses[:, t], settings.num_worst_per_type)
+        found = hardest(losses[:, t], settings.num_worst_per_type)
         chosen.append((f"worst_patches_of/{name}", title, losses[:, t], found))
     shown = np.unique(np.concatenate([found for *_, found in chosen]))
     patches = pictures.cut(rows.select(shown), pictures.crop, "Worst patches")
@@ -197,16 +197,14 @@ def _draw_points(table: FeatureTable, settings: InspectionConfig) -> FeatureTabl
 
 def _columns(loaded: trained_on.TrainedOn, rows: FeatureTable) -> dict[str, list]:
     """What the projector knows of each point; the first column is its label."""
-    classifier = loaded.classifier
-    names = classifier.cell_types.names
-    regions = trained_on.classify(classifier, rows)
-    named = regions.probabilities > np.array(classifier.calibration.thresholds)
-    truth = rows.labels == PRESENT
-    right = np.where((named == truth).all(axis=1), "exactly right", "not right")
+    names = loaded.classifier.cell_types.names
+    regions = trained_on.classify(loaded.classifier, rows)
+    right = exactly_right(regions.predicted, regions.truth)
+    answers = np.where(right, "exactly right", "not right")
     columns = {
-        "types": [type_list(row, names) for row in truth],
-        "named": [type_list(row, names) for row in named],
-        "answer": np.where(rows.complete, right, "not fully labelled").tolist(),
+        "types": [type_list(row, names) for row in regions.truth],
+        "predicted": [type_list(row, names) for row in regions.predicted],
+        "answer": np.where(rows.complete, answers, "not fully labelled").tolist(),
         "cells": rows.num_cells.tolist(),
         "image": rows.images.tolist(),
         "group": rows.groups.tolist(),

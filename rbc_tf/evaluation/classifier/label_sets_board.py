@@ -38,7 +38,7 @@ def write_label_sets(confusion: LabelSetConfusion, names: Sequence[str], part: s
 
 @style.applied()
 def draw(confusion: LabelSetConfusion, names: Sequence[str], part: str) -> Figure:
-    """Rows are true sets, columns named sets; colour is the share of a row, numbers regions."""
+    """Rows are true sets, columns predicted sets; colour is the share of a row, numbers regions."""
     labels = set_names(confusion.sets, names)
     size = len(labels)
     cell = min(_WIDEST_CELL, (style.WIDTH - _NAMES - _COUNTS) / size)
@@ -47,7 +47,7 @@ def draw(confusion: LabelSetConfusion, names: Sequence[str], part: str) -> Figur
     top = _HEADING + above
     page = style.Page(top + size * _ROW + 10)
     page.text(0, 0, _heading(confusion, part), fontweight="bold")
-    page.text(_NAMES - 1.5, top - 3.5, "true set, named set:", ha="right")
+    page.text(_NAMES - 1.5, top - 3.5, "true set, predicted set:", ha="right")
     page.text(_NAMES + size * cell + 1.5, top - 3.5, "regions")
     axes = page.axes(_NAMES, top, size * cell, size * _ROW)
     _draw_cells(axes, confusion.counts)
@@ -61,7 +61,7 @@ def draw(confusion: LabelSetConfusion, names: Sequence[str], part: str) -> Figur
     page.text(
         0,
         page.height - 7,
-        "Columns: the set named. Colour: share of the row. Outlined: exactly right; other sets "
+        "Columns: the predicted set. Colour: share of the row. Outlined: exactly right; other sets "
         "stand together, right or wrong.",
     )
     return page.figure
@@ -91,7 +91,7 @@ def _draw_cells(axes, counts: np.ndarray) -> None:
 
 
 def table(confusion: LabelSetConfusion, names: Sequence[str], part: str) -> text_table.Table:
-    """Per true set: its regions, how many are exactly right, and what else is named most."""
+    """Per true set: its regions, how many are exactly right, and what else is predicted most."""
     labels = set_names(confusion.sets, names)
     rows = []
     for place, label in enumerate(labels[:-1]):
@@ -100,11 +100,11 @@ def table(confusion: LabelSetConfusion, names: Sequence[str], part: str) -> text
         if total:
             wrong = np.where(np.arange(len(counts)) == place, 0, counts)
             worst = np.argsort(-wrong, kind="stable")[:3]
-            named = ", ".join(f"{labels[i]} ({wrong[i]:,})" for i in worst if wrong[i])
-            rows.append((label, f"{total:,}", f"{right / total:.3f}", named or "-"))
+            others = ", ".join(f"{labels[i]} ({wrong[i]:,})" for i in worst if wrong[i])
+            rows.append((label, f"{total:,}", f"{right / total:.3f}", others or "-"))
     return text_table.Table(
         _heading(confusion, part),
-        ("true set", "regions", "exactly right", "named instead, most frequent first"),
+        ("true set", "regions", "exactly right", "predicted instead, most frequent first"),
         tuple(rows),
     )
 

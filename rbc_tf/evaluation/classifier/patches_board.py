@@ -1,4 +1,4 @@
-"""The patches that a classifier does worst on, with truth, probabilities and what is named."""
+"""The patches that a classifier does worst on, with truth, probabilities and predictions."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ class WorstPatch:
     """One region, where it is, and its loss.
 
     Attributes:
-        answer: the patch, its truth and what is said of it.
+        answer: the patch, its truth and what is predicted for it.
         box: (ymin, xmin, ymax, xmax) in pixels of its image.
         loss: cross-entropy by which it was chosen.
     """
@@ -40,7 +40,7 @@ def write_worst_patches(
         worst: highest loss first.
         names: of the T types.
         thresholds: float [T], on the calibrated probabilities.
-        what: says which patches these are.
+        what: which patches these are.
     """
     for start in range(0, len(worst), predicted_patches.MOST):
         page = worst[start : start + predicted_patches.MOST]
@@ -63,8 +63,8 @@ def _table(worst, names, thresholds, what) -> text_table.Table:
     for place, patch in enumerate(worst, start=1):
         answer = patch.answer
         true = predicted_patches.type_list(answer.labels == PRESENT, names)
-        named = predicted_patches.type_list(answer.predicted(thresholds), names)
+        predicted = predicted_patches.type_list(answer.predicted(thresholds), names)
         box = ", ".join(f"{edge:g}" for edge in patch.box)
-        rows.append((str(place), answer.image, box, true, named, f"{patch.loss:.2f}"))
-    header = ("", "image", "ymin, xmin, ymax, xmax", "true", "named", "loss")
+        rows.append((str(place), answer.image, box, true, predicted, f"{patch.loss:.2f}"))
+    header = ("", "image", "ymin, xmin, ymax, xmax", "true", "predicted", "loss")
     return text_table.Table(what, header, tuple(rows))

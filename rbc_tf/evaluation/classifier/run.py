@@ -1,23 +1,15 @@
 """Scores of a trained classifier on cached features of images that it has not seen."""
 
-import dataclasses
 import pathlib
+from collections.abc import Sequence
 
-import numpy as np
-
-from rbc_tf.classification.classifier import Classifier
-from rbc_tf.core import files, text_table, unseen
+from rbc_tf.core import score_files, text_table, unseen
+from rbc_tf.core.score import Score
 from rbc_tf.core.types import FeatureTable
 from rbc_tf.evaluation import reliability
-from rbc_tf.evaluation.classifier import tables as classification_table
-from rbc_tf.evaluation.classifier import trained_on
-from rbc_tf.evaluation.classifier.scores import (
-    ClassificationScores,
-    ClassifiedRegions,
-    score_classification,
-)
+from rbc_tf.evaluation.classifier import tables, trained_on
+from rbc_tf.evaluation.classifier.scores import score_classification
 from rbc_tf.features import provenance
-from rbc_tf.metrics.calibration import curves_by_type
 
 
 def evaluate_classifier(
@@ -28,7 +20,7 @@ def evaluate_classifier(
 ) -> str:
     """Scores the completely labelled regions of a split and writes tables and a picture.
 
-    Writes scores.json, scores.md and reliability.{svg,png}; gives the table for the console.
+    Writes scores.{json,csv,md} and reliability.{svg,png}; gives the tables for the console.
 
     Raises:
         ValueError: the classifier was trained on other features, or the split has no complete
@@ -37,19 +29,28 @@ def evaluate_classifier(
         CacheError, ClassifierError: a folder is unfinished or damaged.
     """
     loaded = trained_on.load(features_dir, classifier_dir)
-    classifier, table = loaded.classifier, loaded.table
+    table, folder = loaded.table, pathlib.Path(output_dir)
     rows = table.select((table.splits == split) & table.complete)
     _check_unseen(features_dir, loaded, rows)
-    regions = trained_on.classify(classifier, rows)
-    names = classifier.cell_types.names
-    thresholds = np.array(classifier.calibration.thresholds)
-    scores = score_classification(regions, classifier.cell_types.abnormal, thresholds)
-    tables = classification_table.tables(scores, names, thresholds, split)
-    _write(pathlib.Path(output_dir), regions, scores, classifier, split)
-    markdown = "\n".join(map(text_table.markdown, tables))
-    with files.atomic_path(pathlib.Path(output_dir) / "scores.md") as temporary:
-        temporary.write_text(markdown, encoding="utf-8")
-    return "\n".join(map(text_table.console, tables))
+    regions = trained_on.classify(loaded.classifier, rows)
+    scores = score_classification(regions)
+    _write_scores(folder, scores, loaded, split)
+    display = [cell_type.display_name for cell_type in loaded.classifier.cell_types]
+    reliability.write_figure(folder, display, *reliability.curves(regions))
+    return "\n".join(map(text_table.console, tables.tables(scores, split)))
+
+
+def _write_scores(
+    folder: pathlib.Path, scores: Sequence[Score], loaded: trained_on.TrainedOn, split: str
+) -> None:
+    about = {
+        "split": split,
+        "cell_types": list(loaded.classifier.cell_types.names),
+        "thresholds": list(loaded.classifier.calibration.thresholds),
+    }
+    score_files.write_json(folder / "scores.json", scores, about)
+    score_files.write_csv(folder / "scores.csv", scores)
+    score_files.write_markdown(folder / "scores.md", tables.tables(scores, split))
 
 
 def _check_unseen(
@@ -59,31 +60,3 @@ def _check_unseen(
     parts = [trained_on.seen_by(loaded), provenance.backbone_seen(features_dir)]
     images = provenance.images_of(loaded.table, loaded.fingerprint)
     unseen.check(parts, images, set(rows.images.tolist()), str(features_dir))
-
-
-def _write(
-    folder: pathlib.Path,
-    regions: ClassifiedRegions,
-    scores: ClassificationScores,
-    classifier: Classifier,
-    split: str,
-) -> None:
-    names = classifier.cell_types.names
-    thresholds = classifier.calibration.thresholds
-    files.write_json(
-        folder / "scores.json",
-        {
-            "split": split,
-            "cell_types": list(names),
-            "thresholds": list(thresholds),
-            "scores": dataclasses.asdict(scores),
-            "versions": files.versions(),
-        },
-    )
-    display = [cell_type.display_name for cell_type in classifier.cell_types]
-    reliability.write_figure(
-        folder,
-        display,
-        curves_by_type(regions.outputs, regions.labels),
-        curves_by_type(regions.probabilities, regions.labels),
-    )

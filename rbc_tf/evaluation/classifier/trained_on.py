@@ -8,8 +8,9 @@ import numpy as np
 from rbc_tf.classification.classifier import Classifier
 from rbc_tf.core.types import FeatureTable
 from rbc_tf.core.unseen import CLASSIFIER, SEEN_SPLITS, Seen
-from rbc_tf.evaluation.classifier.scores import ClassifiedRegions
 from rbc_tf.features import cache
+from rbc_tf.metrics.classified import ClassifiedRegions
+from rbc_tf.metrics.multilabel import PLAIN_THRESHOLD
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -55,13 +56,17 @@ def seen_by(loaded: TrainedOn) -> Seen:
 
 
 def classify(classifier: Classifier, rows: FeatureTable) -> ClassifiedRegions:
-    """What a classifier says of rows of features, with their truth."""
+    """What a classifier predicts for rows of features, with their truth."""
     probabilities, abnormal = classifier.predict(rows.features)
     return ClassifiedRegions(
-        outputs=classifier.outputs(rows.features),
-        probabilities=probabilities,
-        abnormal=abnormal,
+        names=classifier.cell_types.names,
         labels=rows.labels,
         num_cells=rows.num_cells,
         groups=rows.groups,
+        probabilities=probabilities,
+        thresholds=np.array(classifier.calibration.thresholds),
+        outputs=classifier.outputs(rows.features),
+        abnormal=abnormal,
+        abnormal_types=classifier.cell_types.abnormal,
+        abnormal_threshold=PLAIN_THRESHOLD,
     )

@@ -10,14 +10,13 @@ from absl import logging
 from rbc_tf.classification.heads import HeadsConfig, predict
 from rbc_tf.classification.training import train_heads
 from rbc_tf.core.types import FeatureTable
-from rbc_tf.evaluation.features.scores import FeatureScores
+from rbc_tf.evaluation.features.scores import TEST, VALIDATION, Candidate, score_split
 from rbc_tf.features import cache, provenance
-from rbc_tf.metrics.multilabel import PLAIN_THRESHOLD, MultilabelScores, score_multilabel
 
 
 def compare_features(
     features_dirs: Sequence[str | pathlib.Path], heads: Mapping[str, HeadsConfig]
-) -> list[FeatureScores]:
+) -> list[Candidate]:
     """Trains heads on the split 'train' of each cache, with each of the settings.
 
     All caches must be of the same patches. Validation says when a training stops and which
@@ -28,46 +27,38 @@ def compare_features(
             has seen test groups.
         CacheError: a cache is unfinished or damaged.
     """
-    scores, first = [], None
+    candidates, first = [], None
     for folder in map(pathlib.Path, features_dirs):
         table = cache.load_features(folder)
         first = first or table
         _check_same_patches(folder, table, first)
-        provenance.check_unseen(folder, table.select(table.splits == "test"))
+        provenance.check_unseen(folder, table.select(table.splits == TEST))
         for name, config in heads.items():
             logging.info("Heads '%s' on %s.", name, folder)
-            scores.append(_score(folder, table, name, config))
-    return scores
+            candidates.append(_score(folder, table, name, config))
+    return candidates
 
 
-def _score(
-    folder: pathlib.Path, table: FeatureTable, name: str, config: HeadsConfig
-) -> FeatureScores:
+def _score(folder: pathlib.Path, table: FeatureTable, name: str, config: HeadsConfig) -> Candidate:
     names = cache.load_cell_types(folder).names
     fingerprint = cache.load_fingerprint(folder)
-    train, validation = (_rows(table, split) for split in ("train", "validation"))
+    train, validation, test = (_rows(table, split) for split in ("train", VALIDATION, TEST))
     began = time.monotonic()
     trained = train_heads(train, validation, names, config)
     seconds = time.monotonic() - began
-    test = _rows(table, "test")
-    test = test.select(test.complete)
-    single = test.num_cells == 1
-
-    def scored(rows: FeatureTable) -> MultilabelScores:
-        thresholds = np.full(len(names), PLAIN_THRESHOLD)
-        return score_multilabel(predict(trained.model, rows.features), rows.labels, thresholds)
-
-    return FeatureScores(
+    scores = []
+    for split, rows in ((VALIDATION, validation), (TEST, test)):
+        complete = rows.select(rows.complete)
+        probabilities = predict(trained.model, complete.features)
+        scores += score_split(complete, probabilities, names, split)
+    return Candidate(
         features=folder.name,
         weights=fingerprint.weights,
         crop=fingerprint.settings["crop"],
         heads=name,
         epochs=int(np.median([report.epoch for report in trained.reports])),
         seconds=seconds,
-        validation=scored(validation.select(validation.complete)),
-        test=scored(test),
-        single_cell=scored(test.select(single)),
-        multi_cell=scored(test.select(~single)),
+        scores=tuple(scores),
     )
 
 

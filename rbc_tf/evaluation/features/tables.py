@@ -1,94 +1,104 @@
-"""The comparison of features as a table."""
+"""The comparison of features as tables and files."""
 
-from collections.abc import Sequence
+import pathlib
+from collections.abc import Mapping, Sequence
 
+from rbc_tf.core import score as score_lib
+from rbc_tf.core import score_files, score_tables, text_table
 from rbc_tf.core.text_table import Table
-from rbc_tf.evaluation.features.scores import FeatureScores
-from rbc_tf.metrics.multilabel import MultilabelScores
+from rbc_tf.evaluation.features.scores import (
+    TEST,
+    VALIDATION,
+    Candidate,
+    all_scores,
+    patches,
+)
+from rbc_tf.metrics.classified import ALL, MULTI_CELL, SEVERAL_TYPES, SINGLE_CELL
 
-CSV_HEADER = (
-    "features", "weights", "crop_mode", "patch_size", "heads", "epochs", "seconds", "part",
-    "regions", "exact_match", "mean_auc", "types_with_auc", "chosen",
-)  # fmt: skip
+_PARTS = {
+    (VALIDATION, ALL): "validation",
+    (TEST, ALL): "test",
+    (TEST, SINGLE_CELL): "single-cell test",
+    (TEST, MULTI_CELL): "multi-cell test",
+    (TEST, SEVERAL_TYPES): "several types, test",
+}
+_SHOWN = tuple(_PARTS)[:4]
 
-PARTS = ("validation", "test", "single_cell", "multi_cell")
 
-
-def feature_table(scores: Sequence[FeatureScores], best: FeatureScores) -> Table:
+def choice_table(candidates: Sequence[Candidate], best: Candidate) -> Table:
     """One row per features and heads; the best is marked by an arrow."""
-    first = scores[0]
+    first = candidates[0]
     rows = [
         (
-            f"{'> ' if score is best else '  '}{score.features}, {score.heads}",
-            _crop(score.crop),
-            str(score.epochs),
-            *(_number(getattr(score, part).exact_match) for part in PARTS),
-            _number(score.validation.mean_auc),
-            _number(score.test.mean_auc),
+            _name(candidate, best),
+            patches(candidate.crop),
+            str(candidate.epochs),
+            *(text_table.decimals(candidate.value("exact_match", *part)) for part in _SHOWN),
+            *(text_table.decimals(candidate.value("macro_auc", s)) for s in (VALIDATION, TEST)),
         )
-        for score in scores
+        for candidate in candidates
     ]
-    counts = ", ".join(
-        f"{getattr(first, part).num_regions} {text}"
-        for part, text in zip(
-            PARTS, ("validation", "test", "single-cell test", "multi-cell test"), strict=True
-        )
-    )
+    header = ("features, heads", "patches", "epoch", "validation", "test", "single-cell")
+    counts = ", ".join(f"{first.value('num_regions', *part)} {_PARTS[part]}" for part in _SHOWN)
     return Table(
         title="Features and heads compared: exact match, and mean AUC over types",
-        header=(
-            "features, heads",
-            "patches",
-            "epoch",
-            "validation",
-            "test",
-            "single",
-            "multi",
-            "AUC val.",
-            "AUC test",
-        ),
+        header=(*header, "multi-cell", "AUC val.", "AUC test"),
         rows=tuple(rows),
         notes=(
             f"Complete regions: {counts}. Thresholds are 0.5.",
             "> marks the choice: the highest exact match on validation. The test took no part.",
-            f"Mean AUC over the types that have one: {_told(first.validation)} on validation, "
-            f"{_told(first.test)} on the test.",
+            f"Mean AUC over the types that have one: {_types_with_auc(first, VALIDATION)} on "
+            f"validation, {_types_with_auc(first, TEST)} on the test.",
         ),
     )
 
 
-def csv_rows(scores: Sequence[FeatureScores], best: FeatureScores) -> list[tuple]:
-    """One row per features, heads and part."""
-    return [
-        (
-            score.features,
-            score.weights,
-            score.crop["mode"],
-            score.crop["size"],
-            score.heads,
-            score.epochs,
-            round(score.seconds, 1),
-            part,
-            found.num_regions,
-            found.exact_match,
-            found.mean_auc,
-            _told(found),
-            score is best,
+def further_tables(candidates: Sequence[Candidate], best: Candidate) -> tuple[Table, ...]:
+    """Every score of whole regions, and every mean over the types, a table for each part."""
+    found = []
+    for (split, subset), title in _PARTS.items():
+        scores = [
+            score.at(candidate=_name(candidate, best))
+            for candidate in candidates
+            for score in candidate.scores
+            if score.of == {"split": split, "subset": subset}
+        ]
+        found.append(
+            score_tables.narrow(score_tables.pivot(scores, f"Regions: {title}", "candidate"))
         )
-        for score in scores
-        for part in PARTS
-        for found in [getattr(score, part)]
-    ]
+    return tuple(found)
 
 
-def _crop(crop: dict) -> str:
-    window = f" {crop['window']:g}" if crop["window"] else ""
-    return f"{crop['mode']}{window}, {crop['size']}"
+def write(
+    folder: str | pathlib.Path,
+    candidates: Sequence[Candidate],
+    best: Candidate,
+    heads: Mapping[str, Mapping],
+) -> None:
+    """Writes features.{json,csv,md}.
+
+    Args:
+        folder: made where it is not there.
+        candidates, best: what was compared, and the choice.
+        heads: settings by their names, plain values.
+    """
+    folder = pathlib.Path(folder)
+    scores = all_scores(candidates, best)
+    about = {
+        "heads": dict(heads),
+        "crops": {candidate.features: dict(candidate.crop) for candidate in candidates},
+        "chosen": [best.features, best.heads],
+    }
+    score_files.write_json(folder / "features.json", scores, about)
+    score_files.write_csv(folder / "features.csv", scores)
+    tables = (choice_table(candidates, best), *further_tables(candidates, best))
+    score_files.write_markdown(folder / "features.md", tables)
 
 
-def _told(scores: MultilabelScores) -> int:
-    return sum(value is not None for value in scores.auc)
+def _name(candidate: Candidate, best: Candidate) -> str:
+    return f"{'> ' if candidate is best else '  '}{candidate.features}, {candidate.heads}"
 
 
-def _number(value: float) -> str:
-    return "-" if value != value else f"{value:.3f}"
+def _types_with_auc(candidate: Candidate, split: str) -> int:
+    scores = score_lib.select(candidate.scores, "auc", split=split, subset=ALL)
+    return sum(score.value is not None for score in scores)

@@ -15,9 +15,10 @@ from rbc_tf.data.dataset import Dataset
 from rbc_tf.detection.record import DetectorRecord, UsedSplit
 from rbc_tf.evaluation.bundle import record as held_out
 from rbc_tf.evaluation.bundle import seen
-from rbc_tf.evaluation.bundle.scores import EvaluatedImage, Thresholds, score_chain
+from rbc_tf.evaluation.bundle.scores import EvaluatedImage, score_chain
 from rbc_tf.inference import bundle as bundles
 from rbc_tf.manifest.records import DataRecord, Metrics, Provenance
+from rbc_tf.metrics.classified import ClassifiedRegions
 from tests import builders
 
 _TYPES = builders.DISC_AND_BURR
@@ -79,18 +80,23 @@ def _with_detector(bundle, *images):
 def _scores(score=0.9):
     """Of one image with one burr cell, found where `score` is 0.5 or more; no disc anywhere."""
     box = np.array([[0, 0, 10, 10]], np.float32)
+    known = {
+        "names": _TYPES.names,
+        "labels": np.array([[0, 1]], np.int8),
+        "num_cells": np.array([1]),
+        "groups": np.array(["two"]),
+        "probabilities": np.array([[0.1, 0.7]], np.float32),
+        "thresholds": np.array([0.5, 0.5]),
+    }
     image = EvaluatedImage(
+        group="two",
         detections=Detections(box, np.array([score], np.float32)),
         truth=(Region((0, 0, 10, 10), ("burr",), complete=True),),
         points=np.array([[5, 5]]),
-        labels=np.array([[0, 1]], np.int8),
-        outputs=np.array([[0.1, 0.7]], np.float32),
-        probabilities=np.array([[0.1, 0.7]], np.float32),
-        abnormal=np.array([0.9]),
-        found=np.array([score >= 0.5]),
-        found_probabilities=np.array([[0.1, 0.7]], np.float32),
+        on_truth=ClassifiedRegions(**known),
+        on_detections=ClassifiedRegions(**known, found=np.array([score >= 0.5])),
     )
-    return score_chain([image], _TYPES, Thresholds((0.5, 0.5), score=0.5, abnormal=0.5))
+    return score_chain([image], score_threshold=0.5)
 
 
 def test_scores_are_kept_with_what_they_were_made_on(bundle, dataset):
@@ -106,11 +112,11 @@ def test_scores_are_kept_with_what_they_were_made_on(bundle, dataset):
     assert "NaN" not in (bundle.path / bundles.MANIFEST).read_text()
     positive = select(entry.scores, "n_positive")
     assert [(score.of["type"], score.value) for score in positive] == [("disc", 0), ("burr", 1)]
-    of_types = {"stage": "classifier"}
-    assert one(entry.scores, "regions", **of_types).value == 1
+    of_types = {"stage": "classifier", "subset": "all"}
+    assert one(entry.scores, "num_regions", **of_types).value == 1
     assert one(entry.scores, "recall", type="burr", **of_types).value == 1
     assert one(entry.scores, "exact_match", **of_types).value == 1
-    assert one(entry.scores, "found_and_right", stage="chain").value == 1
+    assert one(entry.scores, "exact_match", stage="chain", subset="all").value == 1
     card = (bundle.path / bundles.MODEL_CARD).read_text()
     assert "split 'test' of `smears`, 2 images in 1 group" in card
     assert (bundle.path / "detector" / "saved_model.pb").read_bytes() == b"graph"

@@ -92,7 +92,9 @@ def test_worst_patches_and_projector(made, tmp_path):
         assert colour == _COLOURS[point["types"]] or wrong_label
         partly = point["answer"] == "not fully labelled"
         assert point["type Gran"] == ("unknown" if partly else "absent")
-        assert partly or (point["answer"] == "exactly right") == (point["types"] == point["named"])
+        assert partly or (point["answer"] == "exactly right") == (
+            point["types"] == point["predicted"]
+        )
     reader = tf.train.load_checkpoint(str(folder))
     stored = reader.get_tensor("features/.ATTRIBUTES/VARIABLE_VALUE")
     table = cache.load_features(features)

@@ -8,6 +8,7 @@ from rbc_tf.classification.classifier import Classifier
 from rbc_tf.classification.fit import ClassifierConfig, train_classifier
 from rbc_tf.classification.folds import FoldsConfig
 from rbc_tf.classification.heads import HeadsConfig
+from rbc_tf.core import score as score_lib
 from rbc_tf.core.cell_types import CellTypes
 from rbc_tf.core.unseen import BACKBONE, Seen, SeenError
 from rbc_tf.evaluation.classifier import run as classifier_scores
@@ -66,12 +67,18 @@ def test_complete_regions_of_the_test_are_scored(features, classifier_dir, tmp_p
     text = classifier_scores.evaluate_classifier("f", classifier_dir, tmp_path)
     # Complete are rows 0, 1 and 2 of four: 30 of the 40 test rows, 20 of them of the abnormal type
     # that even rows have. The types are easy to tell apart.
-    assert "Abnormal: 20 of 30 regions" in text
-    scores = json.loads((tmp_path / "scores.json").read_text())["scores"]
-    assert scores["subsets"]["all"]["num_regions"] == 30
-    assert scores["subsets"]["all"]["exact_match"]["value"] == 1
-    assert scores["num_groups"] == 4
-    assert "| all | 30 | 1.000" in (tmp_path / "scores.md").read_text()
+    content = json.loads((tmp_path / "scores.json").read_text())
+    scores = score_lib.from_json(content["scores"])
+    everything = {"subset": "all"}
+    assert score_lib.one(scores, "num_regions", **everything).value == 30
+    assert score_lib.one(scores, "exact_match", **everything).value == 1
+    abnormal = score_lib.one(scores, "n_abnormal", abnormality="boosting", **everything)
+    assert (abnormal.value, content["split"]) == (20, "test")
+    assert score_lib.one(scores, "num_groups").value == 4
+    assert "gradient boosting" in text
+    assert "| exact match | 1.000 [1.000, 1.000] |" in (tmp_path / "scores.md").read_text()
+    rows = builders.read_csv(tmp_path / "scores.csv")
+    assert {row["score"] for row in rows} == {score.name for score in scores}
     assert (tmp_path / "reliability.png").stat().st_size > 1000
     assert (tmp_path / "reliability.svg").read_text().count("<svg") == 1
 

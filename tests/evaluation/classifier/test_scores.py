@@ -1,98 +1,72 @@
+"""Scores of a classifier as a list and as tables; their values are tested with the metrics."""
+
 import numpy as np
 import pytest
-from sklearn import metrics
 
-from rbc_tf.core import text_table
-from rbc_tf.evaluation.classifier import tables as classification_table
-from rbc_tf.evaluation.classifier.scores import ClassifiedRegions, score_classification
-from rbc_tf.metrics.best_type import best_is_right
-
-ABNORMAL = np.array([False, True])
+from rbc_tf.core import score as score_lib
+from rbc_tf.evaluation.classifier import tables
+from rbc_tf.evaluation.classifier.scores import score_classification
+from rbc_tf.metrics.classified import ClassifiedRegions
 
 
-def regions(outputs, labels, num_cells, groups=None, probabilities=None):
-    outputs = np.array(outputs, np.float32)
-    return ClassifiedRegions(
-        outputs=outputs,
-        probabilities=outputs if probabilities is None else np.array(probabilities, np.float32),
-        abnormal=outputs[:, 1].astype(np.float64),
-        labels=np.array(labels, np.int8),
-        num_cells=np.array(num_cells),
-        groups=np.array(groups or ["a", "b"] * len(outputs))[: len(outputs)],
-    )
-
-
-FOUR = regions(
-    outputs=[[0.9, 0.1], [0.4, 0.3], [0.7, 0.6], [0.2, 0.8]],
-    probabilities=[[0.9, 0.1], [0.4, 0.2], [0.6, 0.4], [0.2, 0.8]],
-    labels=[[1, 0], [0, 1], [1, 1], [1, 0]],
-    num_cells=[1, 1, 2, 1],
-)
-
-
-def test_scores_by_hand():
-    scores = score_classification(FOUR, ABNORMAL, np.array([0.5, 0.3]), num_resamples=50)
-    # Thresholds 0.5 and 0.3 on the calibrated: {0}, {}, {0, 1}, {1}: right in rows 0 and 2.
-    # At 0.5 on the outputs: {0}, {}, {0, 1}, {1}: the same.
-    everything = scores.subsets["all"]
-    assert (everything.exact_match.value, everything.exact_match_plain.value) == (0.5, 0.5)
-    # The best type is 0, 0, 0, 1; true are 0; 1; 0 and 1; 0.
-    assert everything.best_type.value == 0.5
-    assert scores.subsets["single_cell"].num_regions == 3
-    assert scores.subsets["single_cell"].best_type.value == pytest.approx(1 / 3)
-    for name in ("multi_cell", "several_types"):
-        assert scores.subsets[name].num_regions == 1
-        assert scores.subsets[name].exact_match.value == 1
-    # Abnormal are rows 1 and 2, with 0.3 and 0.6; rows 0 and 3 have 0.1 and 0.8.
-    assert scores.abnormality.accuracy == 0.5
-    assert scores.abnormality.sensitivity == scores.abnormality.specificity == 0.5
-    assert scores.abnormality.auc == 0.5
-    assert scores.num_groups == 2
-    # Type 1: the outputs 0.1 (absent), 0.3, 0.6 (present), 0.8 (absent), each in a bin of its own.
-    assert scores.ece_before[1] == pytest.approx((0.1 + 0.7 + 0.4 + 0.8) / 4)
-    assert scores.ece_after[1] == pytest.approx((0.1 + 0.8 + 0.6 + 0.8) / 4)
-
-
-def test_thresholds_apply_to_calibrated_probabilities_and_half_to_outputs():
-    tuned = score_classification(FOUR, ABNORMAL, np.array([0.5, 0.5]), num_resamples=10)
-    # The calibrated 0.4 of row 2 is no longer above: right in row 0 alone.
-    assert tuned.subsets["all"].exact_match.value == 0.25
-    assert tuned.subsets["all"].exact_match_plain.value == 0.5
-
-
-def test_intervals_hold_whole_groups():
-    # Group a is all right, group b all wrong: a resample of two groups has 0, 1/2 or 1.
-    found = score_classification(
-        regions([[0.9, 0.1]] * 40, [[1, 0], [0, 1]] * 20, [1] * 40), ABNORMAL, np.array([0.5, 0.5])
-    )
-    assert found.subsets["all"].exact_match.value == 0.5
-    assert found.subsets["all"].exact_match.interval == (0, 1)
-
-
-def test_subset_without_regions_has_no_score():
-    found = score_classification(
-        regions([[0.9, 0.1]] * 4, [[1, 0]] * 4, [1] * 4), ABNORMAL, np.array([0.5, 0.5])
-    )
-    assert found.subsets["multi_cell"].num_regions == 0
-    assert found.subsets["multi_cell"].exact_match.value is None
-    tables = classification_table.tables(found, ("x", "y"), np.array([0.5, 0.25]), "test")
-    text = "\n".join(map(text_table.console, tables))
-    multi = next(line for line in text.splitlines() if line.startswith("multi-cell"))
-    assert multi.split() == ["multi-cell", "0", "-", "-", "-"]
-    assert "0 of 4 regions" in text
-
-
-def test_nothing_to_score_is_refused():
-    empty = regions(np.zeros((0, 2)), np.zeros((0, 2)), [])
-    with pytest.raises(ValueError, match="completely labelled region"):
-        score_classification(empty, ABNORMAL, np.array([0.5, 0.5]))
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_accuracy_of_the_best_type_is_scikit_learns_on_single_labels(seed):
+def regions(count=40, seed=0):
+    """Of two types and two slides; the second type is abnormal."""
     rng = np.random.default_rng(seed)
-    truth = rng.integers(0, 4, 50)
-    labels = np.eye(4, dtype=np.int8)[truth]
-    probabilities = np.round(rng.random((50, 4)), 1)  # with ties
-    found = best_is_right(probabilities, labels).mean()
-    assert found == metrics.accuracy_score(truth, probabilities.argmax(axis=1))
+    labels = (rng.random((count, 2)) < 0.5).astype(np.int8)
+    outputs = np.clip(0.3 * labels + 0.7 * rng.random((count, 2)), 0, 1).astype(np.float32)
+    return ClassifiedRegions(
+        names=("x", "y"),
+        labels=labels,
+        num_cells=rng.integers(1, 3, count),
+        groups=np.array(["a", "b"] * count)[:count],
+        probabilities=outputs,
+        thresholds=np.array([0.5, 0.25]),
+        outputs=outputs,
+        abnormal=outputs[:, 1],
+        abnormal_types=np.array([False, True]),
+    )
+
+
+def test_scores_stand_with_their_intervals():
+    scores = score_classification(regions(), num_resamples=20)
+    assert score_lib.one(scores, "num_groups").value == 2
+    for name in ("exact_match", "exact_match_plain", "best_type", "jaccard_index"):
+        for subset in ("all", "single_cell", "multi_cell", "several_types"):
+            score = score_lib.one(scores, name, subset=subset)
+            assert score.interval is not None
+    # The draw is the same each time.
+    assert score_classification(regions(), num_resamples=20) == scores
+
+
+def test_no_region_is_refused():
+    with pytest.raises(ValueError, match="Received: none"):
+        score_classification(regions().select(np.zeros(40, bool)))
+
+
+def test_tables_show_subsets_types_and_abnormality():
+    scores = score_classification(regions(), num_resamples=20)
+    subsets, types, abnormality = tables.tables(scores, "test")
+    assert "split 'test'" in subsets.title
+    assert subsets.header == ("subset", "all", "single-cell", "multi-cell", "several types")
+    assert "2 groups" in subsets.notes[0]
+    rows = {row[0]: row[1:] for row in types.rows}
+    assert list(rows) == ["x", "y", "mean"]
+    # The mean of what is counted or set means nothing.
+    columns = dict(zip(types.header[1:], rows["mean"], strict=True))
+    assert (columns["have it"], columns["threshold"]) == ("", "")
+    values = [score_lib.one(scores, "auc", subset="all", type=name).value for name in "xy"]
+    assert columns["AUC"] == f"{np.mean(values):.3f}"
+    assert abnormality.rows[0][0] == "gradient boosting"
+
+
+def test_table_of_validation():
+    heads = [
+        {"name": "normal", "status": "trained", "epoch": 3, "validation_auc": 0.75},
+        {"name": "burr", "status": "not_validated", "epoch": 8, "validation_auc": None},
+    ]
+    calibration = [{"ece_before": 0.2, "ece_after": 0.1}, {"ece_before": None, "ece_after": None}]
+    table = tables.validation_table(heads, calibration, (2.0, 1.0), (0.25, 0.5))
+    assert table.rows == (
+        ("normal", "trained", "3", "0.750", "2.000", "0.250", "0.200", "0.100"),
+        ("burr", "not_validated", "8", "-", "1.000", "0.500", "-", "-"),
+    )

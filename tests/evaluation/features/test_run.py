@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 
 from rbc_tf.classification.heads import HeadsConfig
+from rbc_tf.core import score as score_lib
 from rbc_tf.core import text_table
 from rbc_tf.core.cell_types import CellTypes
+from rbc_tf.core.score import Score
 from rbc_tf.evaluation.features import run as feature_comparison
-from rbc_tf.evaluation.features import tables as feature_table
+from rbc_tf.evaluation.features import tables
 from rbc_tf.evaluation.features.run import compare_features
-from rbc_tf.evaluation.features.scores import FeatureScores, best_of
+from rbc_tf.evaluation.features.scores import Candidate, best_of
 from rbc_tf.features import cache
-from rbc_tf.metrics.multilabel import MultilabelScores
 from tests import builders
 
 TYPES = CellTypes.from_list(
@@ -58,12 +59,12 @@ def test_useful_features_win_and_only_complete_regions_are_scored(caches):
     assert [(s.features, s.heads) for s in scores] == [("noise", "quick"), ("useful", "quick")]
     assert best_of(scores).features == "useful"
     useful = scores[1]
-    assert useful.test.exact_match == 1
+    assert useful.value("exact_match", "test") == 1
     # Of rows 60 to 89 three are incomplete; every fifth, 60, 65, ... 85, has two cells.
-    assert useful.test.num_regions == useful.validation.num_regions == 27
-    assert useful.multi_cell.num_regions == 6
-    assert useful.single_cell.num_regions == 21
-    assert scores[0].test.exact_match < 0.9
+    assert useful.value("num_regions", "test") == useful.value("num_regions", "validation") == 27
+    assert useful.value("num_regions", "test", "multi_cell") == 6
+    assert useful.value("num_regions", "test", "single_cell") == 21
+    assert scores[0].value("exact_match", "test") < 0.9
 
 
 def test_caches_of_other_patches_are_refused(caches):
@@ -89,30 +90,64 @@ def test_split_without_complete_regions_is_refused(caches):
         compare_features(["useful"], {"quick": HEADS})
 
 
-def _scores(name, validation, auc, test):
-    def part(exact):
-        return MultilabelScores(exact, (auc, None), 10, (5, 0))
+def _candidate(name, validation, auc, test):
+    def part(split, subset, exact):
+        of = {"split": split, "subset": subset}
+        yield Score("num_regions", 10, of=of)
+        yield Score("exact_match", exact, of=of)
+        yield Score("macro_auc", auc, of=of)
+        yield Score("auc", auc, of={**of, "type": "x"})
+        yield Score("auc", None, of={**of, "type": "y"})
 
-    crop = {"mode": "stretch", "size": 224, "window": None}
-    return FeatureScores(
-        name, "w", crop, "paper", 3, 1.25, part(validation), part(test), part(test), part(np.nan)
+    parts = (
+        ("validation", "all", validation),
+        ("test", "all", test),
+        ("test", "single_cell", test),
+        ("test", "multi_cell", None),
     )
+    crop = {"mode": "stretch", "size": 224, "window": None}
+    scores = tuple(score for of_part in parts for score in part(*of_part))
+    return Candidate(name, "w", crop, "paper", 3, 1.25, scores)
 
 
 def test_validation_chooses_whatever_the_test_says():
-    scores = [_scores("a", 0.6, 0.9, 0.2), _scores("b", 0.6, 0.95, 0.1), _scores("c", 0.5, 1, 0.9)]
-    assert best_of(scores).features == "b"
+    candidates = [
+        _candidate("a", 0.6, 0.9, 0.2),
+        _candidate("b", 0.6, 0.95, 0.1),
+        _candidate("c", 0.5, 1, 0.9),
+        _candidate("d", None, None, 1.0),
+    ]
+    assert best_of(candidates).features == "b"
+    assert best_of(candidates[3:]).features == "d"
 
 
 def test_table_marks_the_choice_and_leaves_out_what_is_no_number():
-    scores = [_scores("a", 0.6, 0.9, 0.25), _scores("b", 0.7, 0.95, 0.125)]
-    text = text_table.console(feature_table.feature_table(scores, scores[1]))
+    candidates = [_candidate("a", 0.6, 0.9, 0.25), _candidate("b", 0.7, 0.95, 0.125)]
+    text = text_table.console(tables.choice_table(candidates, candidates[1]))
     rows = [line.split() for line in text.splitlines() if "paper" in line]
     shown = ["stretch,", "224", "3"]
     assert rows[0] == ["a,", "paper", *shown, "0.600", "0.250", "0.250", "-", "0.900", "0.900"]
     assert rows[1] == [">", "b,", "paper", *shown, "0.700", "0.125", "0.125", "-", "0.950", "0.950"]
     assert "1 on validation, 1 on the test" in text
-    rows = feature_table.csv_rows(scores, scores[1])
-    assert len(rows) == 8
-    assert {len(row) for row in rows} == {len(feature_table.CSV_HEADER)}
-    assert [row[-1] for row in rows] == [False] * 4 + [True] * 4
+
+
+def test_every_score_is_written(caches, tmp_path):
+    candidates = compare_features(["useful"], {"quick": HEADS})
+    tables.write(tmp_path, candidates, candidates[0], {"quick": {"hidden_units": 4}})
+    content = builders.read_json(tmp_path / "features.json")
+    scores = score_lib.from_json(content["scores"])
+    assert content["chosen"] == ["useful", "quick"]
+    # Three facts of the candidate, and whatever is scored.
+    assert len(scores) == 3 + len(candidates[0].scores)
+    assert scores[0].of == {
+        "features": "useful",
+        "weights": "w.keras",
+        "patches": "fixed_scale 80, 64",
+        "heads": "quick",
+    }
+    rows = builders.read_csv(tmp_path / "features.csv")
+    assert len(rows) == len(scores)
+    text = (tmp_path / "features.md").read_text()
+    for name in ("exact match", "best type is true", "Jaccard index", "macro F1"):
+        assert name in text
+    assert "Regions: multi-cell test" in text
