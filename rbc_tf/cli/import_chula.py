@@ -27,13 +27,27 @@ _TYPE_TABLE = flags.DEFINE_enum(
 _BLOCK_SIZE = flags.DEFINE_integer(
     "block_size", 12, "So many images of consecutive numbers make one group."
 )
+_TOUCHING_DISTANCE = flags.DEFINE_integer(
+    "touching_distance",
+    0,
+    "Regions with gaps of so many pixels at most are one region; above 0 they are listed in "
+    "regions.csv, which then stands in for the masks.",
+)
 
 
 def main() -> None:
     summary = chula.import_chula(
-        _CHULA_DIR.value, _OUTPUT_DIR.value, _TYPE_TABLE.value, _BLOCK_SIZE.value
+        _CHULA_DIR.value,
+        _OUTPUT_DIR.value,
+        _TYPE_TABLE.value,
+        _BLOCK_SIZE.value,
+        _TOUCHING_DISTANCE.value,
     )
     share = summary.points_on_cells / max(summary.points, 1)
     print(f"images: {summary.images}")
     print(f"labelled cells: {summary.points}, of them on the masks: {share:.2%}")
     print(f"labelled cells of no type in the table: {summary.points_of_other_type}")
+    print(
+        f"regions with each cell labelled: {summary.complete_multi_cell} of several cells, "
+        f"{summary.complete_several_types} of several types"
+    )

@@ -12,9 +12,10 @@ import shutil
 import tqdm
 
 from rbc_tf.core import files, image_io
-from rbc_tf.core.cell_types import OTHER, CellTypes
-from rbc_tf.data import segmentation
-from rbc_tf.data.dataset import CELLS_HEADER, IMAGES_HEADER
+from rbc_tf.core.cell_types import OTHER, SEPARATOR, CellTypes
+from rbc_tf.core.types import Cell, Region
+from rbc_tf.data import near_regions, segmentation
+from rbc_tf.data.dataset import CELLS_HEADER, IMAGES_HEADER, REGIONS_HEADER
 
 # Our type of each id of the dataset; ids that are not named become `other`.
 TYPE_OF_ID = {
@@ -42,12 +43,18 @@ _TYPES_FOLDER = pathlib.Path(__file__).parent / "chula_types"
 
 @dataclasses.dataclass(frozen=True)
 class ImportSummary:
-    """What came of an import; `points_on_cells` of `points` lie on the mask."""
+    """What came of an import; `points_on_cells` of `points` lie on the mask.
+
+    The last two count regions of which each cell is labelled: those of several cells, and those of
+    cells of several types.
+    """
 
     images: int
     points: int
     points_on_cells: int
     points_of_other_type: int
+    complete_multi_cell: int
+    complete_several_types: int
 
 
 def import_chula(
@@ -55,6 +62,7 @@ def import_chula(
     output_dir: str | pathlib.Path,
     type_table: str = "own",
     block_size: int = 12,
+    touching_distance: int = 0,
     config: segmentation.SegmentationConfig = segmentation.SegmentationConfig(),
 ) -> ImportSummary:
     """Writes a dataset folder with masks by segmentation (see `segmentation`).
@@ -65,6 +73,8 @@ def import_chula(
         type_table: 'own', its twelve types, or 'paper', those that the paper names too.
         block_size: so many images of consecutive numbers are one group; images of one slide
             follow one another.
+        touching_distance: regions with gaps of so many pixels at most are one (see
+            `near_regions`); above 0 they are written to regions.csv, which stands in for masks.
         config: settings of the segmentation.
 
     Raises:
@@ -78,8 +88,10 @@ def import_chula(
         raise ValueError(f"`type_table` must be one of {known}. Received: {type_table}")
     if block_size < 1:
         raise ValueError(f"`block_size` must be at least 1. Received: {block_size}")
+    if touching_distance < 0:
+        raise ValueError(f"`touching_distance` must be at least 0. Received: {touching_distance}")
     images = _list_numbered(chula_dir)
-    cells, groups, on_cells = [], [], 0
+    cells, groups, found, on_cells = [], [], [], 0
     with files.atomic_folder(output_dir, marker=_RECORD) as folder:
         (folder / "images").mkdir()
         for number, path in tqdm.tqdm(images, desc="import", unit="image"):
@@ -91,17 +103,24 @@ def import_chula(
             points = _read_points(chula_dir / "Label" / f"{number}.txt", mask.shape)
             on_cells += sum(bool(mask[y, x]) for x, y, _ in points)
             table = TYPE_OF_ID[type_table]
-            cells += [(name, x, y, table.get(type_id, OTHER)) for x, y, type_id in points]
+            of_image = [Cell(x, y, table.get(type_id, OTHER)) for x, y, type_id in points]
+            cells += [(name, cell.x, cell.y, cell.type) for cell in of_image]
+            near = near_regions.find_near_regions(mask, of_image, touching_distance)
+            found += [(name, region) for region in near]
         files.write_csv(folder / "cells.csv", CELLS_HEADER, cells)
         files.write_csv(folder / "images.csv", IMAGES_HEADER, groups)
+        if touching_distance:
+            files.write_csv(folder / "regions.csv", REGIONS_HEADER, map(_region_row, found))
         load_types(type_table).save(folder / "cell_types.yaml")
         summary = ImportSummary(
             images=len(images),
             points=len(cells),
             points_on_cells=on_cells,
             points_of_other_type=sum(cell[3] == OTHER for cell in cells),
+            complete_multi_cell=sum(r.complete and r.num_cells > 1 for _, r in found),
+            complete_several_types=sum(r.complete and len(r.types) > 1 for _, r in found),
         )
-        _write_provenance(folder, type_table, block_size, config, summary)
+        _write_provenance(folder, type_table, block_size, touching_distance, config, summary)
     return summary
 
 
@@ -148,13 +167,20 @@ def _read_points(path: pathlib.Path, shape: tuple[int, int]) -> list[tuple[int, 
     return points
 
 
-def _write_provenance(folder, type_table, block_size, config, summary) -> None:
+def _region_row(found: tuple[str, Region]) -> tuple:
+    name, region = found
+    complete = str(region.complete).lower()
+    return (name, *region.box, SEPARATOR.join(region.types), region.num_cells, complete)
+
+
+def _write_provenance(folder, type_table, block_size, touching_distance, config, summary) -> None:
     files.write_json(
         folder / _RECORD,
         {
             "dataset": "Chula RBC-12",
             "type_table": type_table,
             "block_size": block_size,
+            "touching_distance": touching_distance,
             "segmentation": dataclasses.asdict(config),
             "summary": dataclasses.asdict(summary),
             "versions": files.versions(),

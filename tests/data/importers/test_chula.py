@@ -67,6 +67,20 @@ def test_the_papers_types(chula_dir, tmp_path):
     assert loaded.cell_types.names == ("Oval", "Elon", "Echi", "Stom")
 
 
+def test_near_cells_are_one_region_where_asked(chula_dir, tmp_path):
+    # The discs' edges are 80 - 2 * 18 = 44 pixels apart, along rows and columns.
+    summary = chula.import_chula(chula_dir, tmp_path / "out", touching_distance=50)
+    assert summary.complete_multi_cell == 1  # the first image, all four labelled
+    first, second = (dataset.load_dataset(tmp_path / "out").sample(n) for n in ("001", "012"))
+    (region,) = regions.find_regions(first)
+    assert region.types == ("elliptocyte", "macrocyte", "normal", "other")
+    assert (region.num_cells, region.complete) == (4, True)
+    (region,) = regions.find_regions(second)
+    assert (region.num_cells, region.complete, region.types) == (4, False, ())
+    with pytest.raises(ValueError, match=r"touching_distance.*-1"):
+        chula.import_chula(chula_dir, tmp_path / "other", touching_distance=-1)
+
+
 @pytest.mark.parametrize("line", ["60 60", "60 60 13", "200 60 0", "a b c"])
 def test_bad_lines_are_named(chula_dir, tmp_path, line):
     (chula_dir / "Label" / "12.txt").write_text(f"1 1 0\n{line}\n")
