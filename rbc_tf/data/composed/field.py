@@ -101,8 +101,8 @@ def _smooth(image: np.ndarray, free: np.ndarray) -> np.ndarray:
     light = cv2.resize(image * free[..., None], size, interpolation=cv2.INTER_AREA)
     found = np.zeros((*weight.shape, 3), np.float32)
     # Wide windows where the narrow one sees no background.
-    for sigma in (4, 2, 1):
-        sigma = sigma * _SMOOTHING / _COARSE
+    for width in (4, 2, 1):
+        sigma = width * _SMOOTHING / _COARSE
         seen = cv2.GaussianBlur(weight, (0, 0), sigma)[..., None]
         mean = cv2.GaussianBlur(light, (0, 0), sigma) / np.maximum(seen, 1e-6)
         trust = np.clip(seen / 0.1, 0, 1)
@@ -112,9 +112,9 @@ def _smooth(image: np.ndarray, free: np.ndarray) -> np.ndarray:
 
 def _autocovariance(parts: list[np.ndarray], frees: list[np.ndarray]) -> np.ndarray:
     """float64 [2 L + 1, 2 L + 1], mean product of pixels a lag apart, over free pairs."""
-    products, pairs = 0.0, 0.0
+    products, pairs = np.zeros((2, 2 * _LAGS + 1, 2 * _LAGS + 1))
     for part, free in zip(parts, frees, strict=True):
-        shape = np.array(free.shape) + _LAGS
+        shape = tuple(side + _LAGS for side in free.shape)
         seen = np.fft.rfft2(free.astype(np.float64), shape)
         values = np.fft.rfft2(np.where(free, part, 0.0), shape)
         products = products + _near_lags(np.fft.irfft2(np.abs(values) ** 2, shape))
