@@ -5,12 +5,12 @@ import pathlib
 import re
 
 import pytest
-from rbc_tf.evaluation.baselines.settings import BaselinesConfig
 
 from rbc_tf.classification.calibration import CalibrationConfig
 from rbc_tf.classification.fit import ClassifierConfig
 from rbc_tf.classification.heads import HeadsConfig
 from rbc_tf.core import config as config_lib
+from rbc_tf.evaluation.baselines.inputs import BaselinesConfig
 from rbc_tf.features.augmentation import AugmentationConfig
 from rbc_tf.features.finetuning import FinetuningConfig
 
