@@ -80,7 +80,7 @@ def _counts(dataset: Dataset) -> dict[str, np.ndarray]:
 
 def _buckets_of_sides(counts: dict, side_of: dict, num_buckets: int) -> dict[tuple, int]:
     """{(split, subject): number of buckets}, by its share of the cells, at least one."""
-    cells = collections.Counter()
+    cells: collections.Counter = collections.Counter()
     groups = collections.Counter(side_of[group] for group in counts)
     for group, row in counts.items():
         cells[side_of[group]] += row.sum()
@@ -93,7 +93,7 @@ def _buckets_of_sides(counts: dict, side_of: dict, num_buckets: int) -> dict[tup
 
 def _dealt_evenly(counts: dict[str, np.ndarray], number: int) -> list[set[str]]:
     """The largest groups first, each to the bucket that needs its types the most."""
-    totals = sum(counts.values())
+    totals = np.sum(list(counts.values()), axis=0)
     scale = np.where(totals > 0, number / np.maximum(totals, 1), 0)
     filled = np.zeros((number, len(totals)))
     dealt: list[set[str]] = [set() for _ in range(number)]

@@ -10,6 +10,7 @@ drawn anew, of the same correlations, between cells; where two cells overlap bot
 
 import dataclasses
 import itertools
+import typing
 
 import numpy as np
 
@@ -58,12 +59,14 @@ def compose(
     regions = [_region(library, config, backdrop, size, pairs, rng) for size in sizes]
     diameter = 2 * np.sqrt(library.typical_area / np.pi)
     placed = scene.place_regions(regions, diameter, shape, rng)
+    # Placing asks of a cell no more than its mask and type, which source cells have too.
+    cells = typing.cast(tuple[SourceCell, ...], tuple(piece.cell for piece in placed.placed))
     pieces = [*placed.placed, *_debris(library, config, placed, backdrop, rng)]
     return ComposedSmear(
         image=render(backdrop, pieces),
         mask=placed.mask,
         cells=placed.cells(),
-        sources=tuple(p.cell for p in placed.placed),
+        sources=cells,
     )
 
 
@@ -74,8 +77,9 @@ def render(backdrop: Backdrop, placed: list[PlacedCell]) -> np.ndarray:
     empty = np.ones(shape, np.float32)
     for piece in placed:
         in_frame, in_canvas = piece.windows(shape)
-        passed[in_frame] *= piece.cell.passed[in_canvas]
-        empty[in_frame] *= 1 - piece.cell.opacity[in_canvas]
+        cell = typing.cast(SourceCell, piece.cell)
+        passed[in_frame] *= cell.passed[in_canvas]
+        empty[in_frame] *= 1 - cell.opacity[in_canvas]
     # Along a faded edge, part of the source's grain and part of ours: their variances add up.
     share = np.sqrt(np.maximum(1 - (1 - empty) ** 2, 0))[..., None]
     image = backdrop.light * passed * (1 + share * backdrop.grain)

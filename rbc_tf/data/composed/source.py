@@ -40,8 +40,10 @@ _DARK_CORNER = 0.55
 
 _LIGHT_SIDE = 80  # pixels that suffice for the light of a field, which varies slowly
 
-# Cells absorb so much, in optical density, where they are stained at all.
-_STAINED = 0.05
+# Dyes hold back some colours more than others, by so much optical density at least; grey cells are
+# not stained. Densities below the second are too faint to be divided by.
+_COLOURED = 0.02
+_FAINT = 0.02
 _STAIN_RANGE = (0.3, 2.0)
 
 
@@ -69,7 +71,7 @@ class SourceCell:
 
     def stained(self, strength: np.ndarray) -> "SourceCell":
         """With optical densities multiplied by float [3]."""
-        passed = np.float32(self.passed) ** np.float32(strength)
+        passed = np.power(np.float32(self.passed), np.float32(strength), dtype=np.float32)
         return dataclasses.replace(self, passed=passed.astype(np.float16))
 
     def turned(self, angle: float, mirrored: bool) -> "SourceCell":
@@ -130,7 +132,7 @@ class SourceImage:
 def read(sample: Sample, cell_types: CellTypes) -> SourceImage:
     """Cuts the single cells (and debris) of one image of a dataset out of it."""
     image = image_io.read_image(sample.image_path)
-    mask = image_io.read_mask(sample.mask_path)
+    mask = read_mask(sample)
     light = field.background(image, mask)
     passed = image / np.maximum(light, 1)
     found = regions.find_regions(sample)
@@ -163,15 +165,22 @@ def read(sample: Sample, cell_types: CellTypes) -> SourceImage:
     )
 
 
+def read_mask(sample: Sample) -> np.ndarray:
+    """bool [H, W], the mask of an image; raises ValueError where it has none."""
+    if sample.mask_path is None:
+        raise ValueError(f"{sample.image_path}: a mask is required to cut its cells out")
+    return image_io.read_mask(sample.mask_path)
+
+
 def stain_ratio(own: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """float64 [3], what the densities of an image of median density `own` are to be multiplied by.
 
     Slides differ in how strongly they are stained; within one field cells do not. Unstained cells,
-    which hardly absorb, stay as they are; none is changed beyond what grain and colours bear.
+    which are grey, stay as they are; none is changed beyond what grain and colours bear.
     """
-    if min(own.min(), wanted.min()) < _STAINED:
+    if min(np.ptp(own), np.ptp(wanted)) < _COLOURED:
         return np.ones(3)
-    return np.clip(wanted / own, *_STAIN_RANGE)
+    return np.clip(np.maximum(wanted, _FAINT) / np.maximum(own, _FAINT), *_STAIN_RANGE)
 
 
 def _is_single(region, cell_types) -> bool:
