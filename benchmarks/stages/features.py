@@ -4,7 +4,6 @@ Beside it stands Keras' own `predict`, in batches and one by one, and OpenVINO w
 installed.
 """
 
-import dataclasses
 import importlib.util
 
 import numpy as np
@@ -82,8 +81,8 @@ def _as_if_trained(network: backbone.Backbone) -> backbone.Backbone:
     for weight in network.model.weights:
         if len(weight.shape) == 1:
             weight.assign(weight.numpy() + generator.uniform(-0.2, 0.2, weight.shape))
-    # Its hash says which prepared network in the cache is this one.
-    return dataclasses.replace(network, weights_sha256=f"{network.weights_sha256} as if trained")
+    # A new one, whose hash is of these weights: it names the prepared network in the cache.
+    return backbone.Backbone(network.model, name=network.name)
 
 
 def gflop_per_patch(model) -> float:
