@@ -1,6 +1,6 @@
 # `make demo` and `make test` set up everything they need in .venv, from Python 3.11 alone.
 
-# The pins of constraints.txt hold for 3.12 and 3.13 as well: make PYTHON3=python3.12 test
+# The pins of constraints.txt install on 3.12 too: make PYTHON3=python3.12 test
 PYTHON3 ?= python3.11
 VENV := .venv
 PYTHON := $(VENV)/bin/python

@@ -6,6 +6,8 @@ named as composed in images.csv, and so wherever they are used.
 rbc_tf compose-smears --dataset_dir=sickle --output_dir=composed --num_images=200
 """
 
+from typing import Any
+
 from absl import flags
 
 from rbc_tf.core import text_table
@@ -88,15 +90,16 @@ def main() -> None:
     ]
     rows.append(("all", str(total), ""))
     print(text_table.console(text_table.Table("regions", ("", "regions", "share"), tuple(rows))))
-    rows = [(name, str(count)) for name, count in sorted(summary.cells.items())]
-    print(text_table.console(text_table.Table("cells by type", ("", "cells"), tuple(rows))))
+    by_type = [(name, str(count)) for name, count in sorted(summary.cells.items())]
+    print(text_table.console(text_table.Table("cells by type", ("", "cells"), tuple(by_type))))
     fewest = min(summary.pairs.values(), default=0)
     print(f"pairs of types met: {len(summary.pairs)}, each in {fewest} regions or more")
     if summary.pairs_missed:
         print(f"pairs of types not met: {', '.join(summary.pairs_missed)}")
 
 
-def _numbers(name: str, values: list[str], count: int) -> tuple[float, ...]:
+def _numbers(name: str, values: list[str], count: int) -> Any:
+    """A tuple of `count` numbers."""
     try:
         numbers = tuple(float(value) for value in values)
     except ValueError:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -141,7 +142,7 @@ class ClassifiedRegions:
 
 def concatenate(parts: Sequence[ClassifiedRegions]) -> ClassifiedRegions:
     """The regions of one or several parts of the same types, one after the other."""
-    rows = {
+    rows: dict[str, Any] = {
         name: np.concatenate([getattr(part, name) for part in parts])
         for name in _PER_ROW
         if getattr(parts[0], name) is not None

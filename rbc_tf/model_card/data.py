@@ -62,7 +62,8 @@ def _unseen(entry: HeldOutScores) -> str:
 def _number(entry: HeldOutScores, **of: str) -> int | None:
     """How many regions were scored; None where that is not recorded."""
     found = select(entry.scores, "num_regions", **of)
-    return found[0].value if found else None
+    value = found[0].value if found else None
+    return None if value is None else int(value)
 
 
 def _source(data: DataRecord | None) -> str:
