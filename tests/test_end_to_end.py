@@ -20,7 +20,7 @@ from benchmarks.settings import Settings
 from benchmarks.stages import analyze, detection, many_images, start
 from rbc_tf.core import image_io
 from rbc_tf.core.cell_types import PAPER
-from rbc_tf.core.score import one
+from rbc_tf.core.score import from_json, one, select
 from rbc_tf.inference import bundle, chain
 
 _ROOT = pathlib.Path(__file__).parents[1]
@@ -142,18 +142,28 @@ def test_evaluation_of_held_out_smears(run_dir):
         f"--figures_dir={run_dir / 'figures'}",
         "--record",
     )
-    assert "AP50 (paper's AP)" in printed
-    scores = json.loads((run_dir / "scores.json").read_text())
-    assert scores["detection"]["num_images"] == 4
-    assert scores["detection"]["num_true"] >= scores["types"]["num_regions"] > 0
-    assert 0 <= scores["types"]["exact_match"] <= 1
-    assert 0 <= scores["exact_match_plain"] <= 1
-    assert len(scores["ece_before"]) == len(scores["ece_after"]) == len(PAPER)
+    assert "AP50 (the paper's AP)" in printed
+    scores = from_json(json.loads((run_dir / "scores.json").read_text())["scores"])
+    detector, classifier = (
+        select(scores, stage="detector"),
+        {"stage": "classifier", "subset": "all"},
+    )
+    (num_images,), (num_true,) = select(detector, "num_images"), select(detector, "num_true")
+    assert num_images.value == 4
+    assert num_true.value >= one(scores, "num_regions", **classifier).value > 0
+    assert 0 <= one(scores, "exact_match", **classifier).value <= 1
+    assert 0 <= one(scores, "exact_match_plain", **classifier).value <= 1
+    for name in ("ece_raw", "ece"):
+        of_types = [score for score in select(scores, name, **classifier) if "type" in score.of]
+        assert len(of_types) == len(PAPER)
     assert (run_dir / "figures" / "reliability.svg").stat().st_size > 0
     card = (run_dir / "bundle" / "MODEL_CARD.md").read_text()
     assert "**Held out:** split 'test' of `smears`, 4 images" in card
     (entry,) = bundle.load_bundle(run_dir / "bundle").manifest.metrics.held_out
-    assert one(entry.scores, "ap50", stage="detector").value == scores["detection"]["ap50"]
+    assert (
+        one(entry.scores, "ap50", stage="detector").value
+        == one(detector, "ap50", stage="detector").value
+    )
 
 
 @pytest.fixture(scope="module")
@@ -315,8 +325,13 @@ def test_precisions_are_held_against_float32(run_dir, tmp_path):
     )
     assert "3 images" in printed
     compared = json.loads((tmp_path / "compared.json").read_text())
-    assert compared[0]["precision"] == "float32"
-    assert compared[0]["feature_difference"] == compared[0]["label_sets_changed"] == 0
-    for other in compared[1:]:  # none where the machine has float32 alone
-        assert 0 < other["feature_difference"] < 0.05
-        assert other["num_patches"] == compared[0]["num_patches"] > 0
+    scores = from_json(compared["scores"])
+
+    def value(name, precision):
+        return one(scores, name, precision=precision).value
+
+    assert value("feature_difference", "float32") == value("label_sets_changed", "float32") == 0
+    others = {score.of["precision"] for score in scores} - {"float32"}
+    for other in others:  # none where the machine has float32 alone
+        assert 0 < value("feature_difference", other) < 0.05
+        assert value("num_patches", other) == value("num_patches", "float32") > 0

@@ -95,7 +95,7 @@ def analyze(
         return image_analysis.decode(path.name, path, image_io.read_bytes(path))
 
     def write(image, result):
-        image_analysis.write(folder, image, result, chain.manifest.cell_types)
+        image_analysis.write(folder, image, result)
 
     def work(image):
         return image_analysis.analyze(chain, image)

@@ -31,7 +31,7 @@ def test_a_list_comes_back_from_a_file(tmp_path):
         (
             "types: [{name: x, display_name: X, abnormal: true},"
             " {name: x, display_name: Y, abnormal: true}]",
-            "Named again",
+            "twice: \\['x'\\]",
         ),
         ("types: [", "types.yaml"),
     ],
