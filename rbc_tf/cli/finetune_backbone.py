@@ -107,10 +107,11 @@ def _train(folder: pathlib.Path, config: "finetuning.FinetuningConfig") -> None:
     start, name = None, _BACKBONE.value
     if _WEIGHTS.value != "scratch":
         size = train.patches.shape[1]
-        start = backbone.load_backbone(_WEIGHTS.value, size, name=name).model
-    work_dir = folder / "training"
-    model, history = finetuning.finetune(train, validation, config, start, work_dir, name)
-    record = finetuning.make_record(train, validation, config, history)
+        start = backbone.load_backbone(_WEIGHTS.value, size, name=name)
+    work_dir, given = folder / "training", start.model if start else None
+    model, history = finetuning.finetune(train, validation, config, given, work_dir, name)
+    earlier = start.record if start else None
+    record = finetuning.make_record(train, validation, config, history, earlier)
     backbone.Backbone(model, record, name).save(folder / backbone.FILE)
     best = record["best"]
     print(f"best epoch {best['epoch']} of {len(history)}: mean AUC {best['mean_auc']:.4f}")

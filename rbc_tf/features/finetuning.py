@@ -8,6 +8,7 @@ ImageNet shows. The loop calls Keras and NumPy only and so runs on any backend o
 import dataclasses
 import json
 import pathlib
+from collections.abc import Mapping
 
 import keras
 import numpy as np
@@ -166,23 +167,41 @@ def finetune(
 
 
 def make_record(
-    train: PatchArchive, validation: PatchArchive, config: FinetuningConfig, history: list[dict]
+    train: PatchArchive,
+    validation: PatchArchive,
+    config: FinetuningConfig,
+    history: list[dict],
+    start: Mapping | None = None,
 ) -> dict:
     """What a fine-tuned backbone says of its making, plain JSON values.
 
     `images` has the sha256 of every image that took part, by name; `crop` how patches must be cut.
+    Where it began with weights that were fine-tuned themselves, by `start`, their record, it has
+    seen the images of both, and multi-cell regions where either has.
     """
+    start = start or {"images": {}, "regions": train.about["regions"]}
+    images = {**train.about["image_hashes"], **validation.about["image_hashes"]}
+    both = {start["regions"], train.about["regions"]}
     return {
         "crop": train.about["crop"],
-        "regions": train.about["regions"],
+        "regions": both.pop() if len(both) == 1 else "all",
         "types": train.about["types"],
-        "images": {**train.about["image_hashes"], **validation.about["image_hashes"]},
+        "images": images | _others(start["images"], images),
         "num_patches": {"train": len(train), "validation": len(validation)},
         "config": dataclasses.asdict(config),
         "best": max(history, key=_mean_auc),
         "backend": keras.backend.backend(),
         "versions": files.versions(),
     }
+
+
+def _others(earlier: Mapping[str, str], images: Mapping[str, str]) -> dict[str, str]:
+    """The images that are not among `images`; one of the same name gets its hash beside it."""
+    found = {}
+    for name, sha256 in earlier.items():
+        if sha256 not in images.values():
+            found[f"{name} {sha256}" if name in images else name] = sha256
+    return found
 
 
 class _Validation(keras.callbacks.Callback):
