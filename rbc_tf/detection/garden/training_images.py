@@ -62,8 +62,9 @@ def sizes(records_dir: str | pathlib.Path) -> dict[str, tuple[int, int]]:
 def note(params: configs.Experiment, splits: Sequence[str], model_dir: str) -> None:
     """Records in the folder of a run which images it uses, before it uses them.
 
-    A run that goes on with other records has seen the images of all its starts; one that was
-    started by version 0.1.0 has seen more than can be told.
+    A run that goes on with other records has seen the images of all its starts, and one that
+    starts from the checkpoint of another run those of that run. Of a run that version 0.1.0
+    started it is not known.
 
     Args:
         params: of the run.
@@ -81,6 +82,8 @@ def note(params: configs.Experiment, splits: Sequence[str], model_dir: str) -> N
         used = {role: dataclasses.replace(split, images=None) for role, split in used.items()}
     for role, split in (earlier or {}).items():
         used[role] = _both(split, used[role]) if role in used else split
+    for split in _of_start(params):
+        used["train"] = _both(split, used["train"])
     content = {role: dataclasses.asdict(split) for role, split in used.items()}
     files.write_json(pathlib.Path(model_dir) / _FILE, content)
 
@@ -109,6 +112,22 @@ def used_splits(params: configs.Experiment, checkpoint: str) -> dict[str, UsedSp
 
 def _roles(params: configs.Experiment) -> dict[str, str]:
     return {"train": "train", "validation": params.task.evaluation_split}
+
+
+def _of_start(params: configs.Experiment) -> list[UsedSplit]:
+    """The images of the run whose checkpoint this one starts from; none of any other start."""
+    start = params.task.init_checkpoint
+    if not start or start == configs.IMAGENET:
+        return []
+    path = pathlib.Path(start)
+    for run_dir in (path, *path.parents[:2]):  # as in `used_splits`; or the folder is given
+        used = _load(run_dir)
+        if used is not None:
+            return list(used.values())
+        settings = run_dir / "params.yaml"
+        if settings.is_file() and "records_dir:" in settings.read_text(encoding="utf-8"):
+            return [UsedSplit("train", 0, 0, 0)]  # a run of version 0.1.0
+    return []
 
 
 def _used(split: str, found: records.SplitRecord) -> UsedSplit:

@@ -52,7 +52,9 @@ def _params(records_dir, evaluation_split="validation", **images):
         splits[split] = {"num_images": number, "num_boxes": number, "max_boxes": 1}
         splits[split] |= {"images": hashes} if hashes else {}
     (records_dir / "records.json").write_text(json.dumps({"splits": splits}))
-    task = types.SimpleNamespace(records_dir=str(records_dir), evaluation_split=evaluation_split)
+    task = types.SimpleNamespace(
+        records_dir=str(records_dir), evaluation_split=evaluation_split, init_checkpoint="imagenet"
+    )
     return types.SimpleNamespace(task=task)
 
 
@@ -88,6 +90,29 @@ def test_a_run_that_goes_on_with_other_records_has_seen_both(tmp_path, run_dir):
     used = training_images.used_splits(again, str(run_dir / "ckpt-1"))
     assert used["train"] == UsedSplit("train", 3, 3, 1, ("a", "b", "c", "e"))
     assert used["validation"].images == ("c",)
+
+
+@pytest.mark.parametrize("start", ["run", "run/ckpt-2", "run/best", "run/best/ckpt-1"])
+def test_a_run_that_starts_from_another_has_seen_its_images(tmp_path, run_dir, start):
+    first = _params(tmp_path, train=["a", "b"], validation=["c"])
+    training_images.note(first, ("train", "validation"), str(run_dir))
+    (tmp_path / "next").mkdir()
+    params = _params(tmp_path, train=["d"], validation=["e"])
+    params.task.init_checkpoint = str(tmp_path / start)
+    training_images.note(params, ("train", "validation"), str(tmp_path / "next"))
+    used = training_images.used_splits(params, str(tmp_path / "next" / "ckpt-1"))
+    assert used["train"] == UsedSplit("train", 1, 1, 1, ("a", "b", "c", "d"))
+    assert used["validation"].images == ("e",)
+
+
+def test_what_a_run_of_0_1_0_that_it_starts_from_has_seen_is_not_known(tmp_path, run_dir):
+    (run_dir / "params.yaml").write_text("task:\n  records_dir: records\n")
+    (tmp_path / "next").mkdir()
+    params = _params(tmp_path, train=["d"])
+    params.task.init_checkpoint = str(run_dir / "best")
+    training_images.note(params, ("train",), str(tmp_path / "next"))
+    used = training_images.used_splits(params, str(tmp_path / "next" / "ckpt-1"))
+    assert used["train"] == UsedSplit("train", 1, 1, 1)
 
 
 def test_of_records_of_0_1_0_the_images_are_not_known(tmp_path, run_dir):
