@@ -65,8 +65,8 @@ def score_baselines(
         num_resamples, seed: of the bootstrap by group.
 
     Returns:
-        'regions' and 'groups' of each 'subset'; of each 'method', how often it finds the right
-        number of cells; of each 'classifier', all that `metrics.region_scores` registers, and of
+        'num_regions' and 'num_groups' of each 'subset'; of each 'method', how often it finds the
+        right number of cells; of each 'classifier', all that `metrics.region_scores` registers, and of
         'CHAIN - CLASSIFIER' the difference of exact match, paired.
 
     Raises:
@@ -90,8 +90,8 @@ def _counts(regions: ComparedRegions) -> list[Score]:
     counts = []
     for subset in SUBSETS:
         rows, of = classified.rows_of(subset), {"subset": subset}
-        counts.append(Score("regions", int(rows.sum()), of=of))
-        counts.append(Score("groups", len(np.unique(regions.groups[rows])), of=of))
+        counts.append(Score("num_regions", int(rows.sum()), of=of))
+        counts.append(Score("num_groups", len(np.unique(regions.groups[rows])), of=of))
     return counts
 
 
@@ -144,7 +144,7 @@ def _other_scores(regions: ComparedRegions, num_resamples: int, seed: int) -> li
         for score in region_scores.score_regions(
             regions.of_classifier(name), SUBSETS, num_resamples, seed, without=("exact_match",)
         )
-        if score.name not in ("regions", "n_positive")  # of all classifiers the same
+        if not isinstance(score.value, int)  # counts of regions, of all classifiers the same
     ]
 
 

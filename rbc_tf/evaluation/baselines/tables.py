@@ -53,7 +53,7 @@ _NOTES = (
 
 def tables(scores: Sequence[Score]) -> tuple[Table, ...]:
     """Numbers of cells by subset, exact match, its difference from the chain's, and the rest."""
-    num_groups = score_lib.one(scores, "groups", subset=ALL).value
+    num_groups = score_lib.one(scores, "num_groups", subset=ALL).value
     interval = f"In brackets: 95 % intervals by bootstrap over {num_groups} groups of images."
     return (
         *(_count_table(scores, subset) for subset in (SINGLE_CELL, MULTI_CELL)),
@@ -106,8 +106,9 @@ def _further_table(scores: Sequence[Score]) -> Table:
     """All other scores of whole regions, and means over types."""
     chosen = [
         score
-        for score in score_lib.select(scores, subset=ALL)
-        if "classifier" in score.of and "type" not in score.of and score.name != "exact_match"
+        for name in _CLASSIFIERS
+        for score in score_lib.select(scores, subset=ALL, classifier=name)
+        if "type" not in score.of and score.name != "exact_match"
     ]
     title = f"Further scores of all regions ({_regions(scores, ALL)})"
     return score_tables.pivot(chosen, title, "classifier", _CLASSIFIERS)
@@ -118,7 +119,7 @@ def _header(scores: Sequence[Score]) -> tuple[str, ...]:
 
 
 def _regions(scores: Sequence[Score], subset: str) -> int:
-    return score_lib.one(scores, "regions", subset=subset).value
+    return score_lib.one(scores, "num_regions", subset=subset).value
 
 
 def _exact_match(scores: Sequence[Score], classifier: str, subset: str) -> Score:

@@ -75,8 +75,8 @@ class HeldOutScores:
 
     Attributes:
         names: of the cell types.
-        counts: 'regions', 'groups', 'folds' and, of each type, 'n_positive' of each subset, and how
-            much there is besides.
+        counts: 'num_regions', 'num_groups', 'num_folds' and, of each type, 'n_positive' of each
+            subset, and how much there is besides.
         over_folds: of a 'model' (or the difference of two, 'A - B') and a 'subset', and of a 'type'
             or of 'abnormality' where a score depends on that.
     """
@@ -131,8 +131,8 @@ def score_held_out(
     ]
     abnormality = _abnormality(complete, regions[MODEL_A], abnormal_types, bootstrap)
     further = [
-        Score("incomplete_regions", len(predictions) - len(complete)),
-        Score("resamples", num_resamples),
+        Score("num_incomplete", len(predictions) - len(complete)),
+        Score("num_resamples", num_resamples),
         *_majority(regions[MODEL_A], abnormal_types),
     ]
     return HeldOutScores(predictions.names, (*counts, *further), (*over_folds, *abnormality))
@@ -187,7 +187,7 @@ def _scores_of(
     support = {
         score.of.get("type"): score.value
         for score in counts
-        if score.name in ("regions", "n_positive") and score.of["subset"] == subset
+        if score.name in ("num_regions", "n_positive") and score.of["subset"] == subset
     }
     of_regions = {name: values for (name, type_name), values in found.items() if not type_name}
     names = dict.fromkeys(name for name, type_name in found if type_name)
@@ -278,16 +278,16 @@ def _counts(predictions: Predictions) -> tuple[Score, ...]:
         rows, of = regions.rows_of(subset), {"subset": subset}
         labels, groups, folds = regions.truth[rows], regions.groups[rows], regions.folds[rows]
         counts += [
-            Score("regions", int(rows.sum()), of=of),
-            Score("groups", len(np.unique(groups)), of=of),
-            Score("folds", len(np.unique(folds)), of=of),
+            Score("num_regions", int(rows.sum()), of=of),
+            Score("num_groups", len(np.unique(groups)), of=of),
+            Score("num_folds", len(np.unique(folds)), of=of),
         ]
         for name, present in zip(predictions.names, labels.T, strict=True):
             of_type = {**of, "type": name}
             both = set(folds[present].tolist()) & set(folds[~present].tolist())
             counts += [
                 Score("n_positive", int(present.sum()), of=of_type),
-                Score("groups", len(np.unique(groups[present])), of=of_type),
-                Score("folds", len(both), of=of_type),
+                Score("num_groups", len(np.unique(groups[present])), of=of_type),
+                Score("num_folds", len(both), of=of_type),
             ]
     return tuple(counts)

@@ -116,16 +116,16 @@ def heading(
         if teaching_splits
         else ""
     )
-    regions = {subset: _count(scores, "regions", subset=subset) for subset in _COUNTED}
+    regions = {subset: _count(scores, "num_regions", subset=subset) for subset in _COUNTED}
     return (
         f"{regions[ALL]:,} completely labelled regions are scored: "
         f"{regions[SINGLE_CELL]:,} single-cell and {regions[MULTI_CELL]:,} multi-cell, "
         f"{regions[SEVERAL_TYPES]:,} with several types; "
-        f"{_count(scores, 'incomplete_regions'):,} incomplete ones are only trained on. "
-        f"{_count(scores, 'groups', subset=ALL)} groups, {_count(scores, 'folds', subset=ALL)} "
-        f"folds by {folds_by}. {teaching}"
-        f"Backbone of the features: {features}. Intervals: 95 %, {_count(scores, 'resamples'):,} "
-        "resamples of the groups; they hold the choice of images, not another training."
+        f"{_count(scores, 'num_incomplete'):,} incomplete ones are only trained on. "
+        f"{_count(scores, 'num_groups', subset=ALL)} groups, "
+        f"{_count(scores, 'num_folds', subset=ALL)} folds by {folds_by}. {teaching}"
+        f"Backbone of the features: {features}. Intervals: 95 %, "
+        f"{_count(scores, 'num_resamples'):,} resamples of the groups; they hold the choice of images, not another training."
     )
 
 
@@ -137,7 +137,7 @@ def _summary(scores: HeldOutScores) -> Table:
         rows.append(
             (
                 *(name, _TRAINED_ON[model], _TESTED_ON[subset]),
-                f"{_count(scores, 'regions', subset=counted):,}",
+                f"{_count(scores, 'num_regions', subset=counted):,}",
                 *(_spread(exact), _pooled(exact), _spread(macro), _pooled(macro)),
             )
         )
@@ -209,10 +209,8 @@ def _others_of_regions(scores: HeldOutScores) -> Table:
 
 def _best_type(scores: HeldOutScores) -> Table:
     cells = [_pooled(_at(scores, "best_type", model=model, subset=SINGLE_CELL)) for model in MODELS]
-    title = (
-        f"One type for each of the {_count(scores, 'regions', subset=SINGLE_CELL):,} single-cell "
-        "regions"
-    )
+    number = _count(scores, "num_regions", subset=SINGLE_CELL)
+    title = f"One type for each of the {number:,} single-cell regions"
     notes = ("Accuracy of the type of highest probability, pooled over folds.",)
     row = ("type of highest probability is true", *cells)
     return Table(title, ("", *map(_model_name, MODELS)), (row,), notes)
@@ -223,10 +221,8 @@ def _outcomes(scores: HeldOutScores) -> Table:
         (text, *(_pooled(_at(scores, kind, model=m, subset=SEVERAL_TYPES)) for m in MODELS))
         for kind, text in _OUTCOMES.items()
     )
-    title = (
-        f"Predicted for the {_count(scores, 'regions', subset=SEVERAL_TYPES):,} regions with "
-        "several true types"
-    )
+    number = _count(scores, "num_regions", subset=SEVERAL_TYPES)
+    title = f"Predicted for the {number:,} regions with several true types"
     notes = ("Shares, pooled over folds; the first six add up to 1.",)
     return Table(title, ("", *map(_model_name, MODELS)), rows, notes)
 
@@ -272,15 +268,16 @@ def _coverage(scores: HeldOutScores) -> Table:
     def row(title: str, of: dict[str, str], first: str) -> tuple[str, ...]:
         cells = []
         for subset in _COUNTED:
-            counts = (_count(scores, n, subset=subset, **of) for n in (first, "groups", "folds"))
+            names = (first, "num_groups", "num_folds")
+            counts = (_count(scores, name, subset=subset, **of) for name in names)
             cells.append(" / ".join(f"{count:,}" for count in counts))
         return (title, *cells)
 
-    rows = [row("regions", {}, "regions")]
+    rows = [row("regions", {}, "num_regions")]
     rows += [row(name, {"type": name}, "n_positive") for name in scores.names]
     notes = (
         "Regions that have the type / groups they lie in / folds with regions that have it and "
-        f"regions that do not, of {_count(scores, 'folds', subset=ALL)}. The other folds have no "
+        f"regions that do not, of {_count(scores, 'num_folds', subset=ALL)}. The other folds have no "
         "AUC for it. What fewer than 80 % of the resamples define, as when it lies in one group, "
         "has no interval.",
     )

@@ -107,7 +107,7 @@ def value(scores, name, subset, **of):
 def test_numbers_of_cells_are_found(done):
     _, scores = done
     # Two test images, each with four single cells and one pair.
-    regions = {s.of["subset"]: s.value for s in score_lib.select(scores, "regions")}
+    regions = {s.of["subset"]: s.value for s in score_lib.select(scores, "num_regions")}
     assert regions == {"all": 10, SINGLE_CELL: 8, MULTI_CELL: 2, SEVERAL_TYPES: 2}
     for subset in (SINGLE_CELL, MULTI_CELL):
         assert value(scores, "exact", subset, method="watershed_true") == 1

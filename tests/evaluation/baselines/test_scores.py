@@ -42,9 +42,9 @@ def counted(scores, name, subset, **of):
 
 def test_numbers_of_cells_by_hand():
     scores = score_baselines(compared(), "A", num_resamples=50)
-    regions = {s.of["subset"]: s.value for s in score_lib.select(scores, "regions")}
+    regions = {s.of["subset"]: s.value for s in score_lib.select(scores, "num_regions")}
     assert regions == {"all": 6, SINGLE_CELL: 2, MULTI_CELL: 4, SEVERAL_TYPES: 2}
-    assert one(scores, "groups", "all").value == 3
+    assert one(scores, "num_groups", "all").value == 3
     names = ("exact", "one_more", "one_fewer", "other")
     found = [counted(scores, name, SINGLE_CELL, method="cut") for name in names]
     assert found == [(1, 2), (1, 2), (0, 2), (0, 2)]

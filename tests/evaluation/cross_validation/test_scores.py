@@ -168,8 +168,8 @@ def test_a_type_that_folds_lack_is_counted_and_never_a_number():
     assert (reti.mean, reti.std) == (reti.per_fold[1], None)
     held = predictions.groups[predictions.labels[:, 2] == 1]
     assert count(found, "n_positive", subset="all", type="Reti") == len(held) == reti.support
-    assert count(found, "groups", subset="all", type="Reti") == len(set(held))
-    assert count(found, "folds", subset="all", type="Reti") == 1
+    assert count(found, "num_groups", subset="all", type="Reti") == len(set(held))
+    assert count(found, "num_folds", subset="all", type="Reti") == 1
     # No fold but the second has all types; the mean over folds is that of the types' means.
     assert [value is None for value in macro.per_fold] == [True, False, True]
     assert macro.mean == pytest.approx(np.mean([entry.mean for entry in auc.values()]))
@@ -199,7 +199,7 @@ def test_without_multi_cell_regions_their_scores_are_empty():
         of(found, "A", subset)["exact_match"] for subset in ("all", "single_cell")
     )
     assert (everything.pooled, everything.per_fold) == (single.pooled, single.per_fold)
-    assert count(found, "regions", subset="multi_cell") == 0
+    assert count(found, "num_regions", subset="multi_cell") == 0
 
 
 def test_the_paper_mixture_weighs_by_hand():
@@ -304,8 +304,8 @@ def test_incomplete_regions_are_not_scored():
     predictions.complete[:3] = False
     predictions.labels[3:6, 0] = -1
     found = score(predictions)
-    assert count(found, "regions", subset="all") == 54
-    assert (count(found, "incomplete_regions"), count(without, "incomplete_regions")) == (6, 0)
+    assert count(found, "num_regions", subset="all") == 54
+    assert (count(found, "num_incomplete"), count(without, "num_incomplete")) == (6, 0)
     assert found.over_folds == without.over_folds
 
 

@@ -95,7 +95,7 @@ def test_files_parse(finished):
     output_dir, printed = finished
     values = json.loads((output_dir / "scores.json").read_text())
     scores = score_lib.from_json(values["scores"])
-    assert score_lib.one(scores, "incomplete_regions").value == 9
+    assert score_lib.one(scores, "num_incomplete").value == 9
     assert values["run"]["config"]["heads"]["hidden_units"] == 4
     assert {"versions", "seconds", "features", "rows_sha256", "machine"} <= set(values["run"])
     trainings = [(t["fold"], t["model"]) for t in values["run"]["trainings"]]
