@@ -66,8 +66,8 @@ def score_baselines(
 
     Returns:
         'num_regions' and 'num_groups' of each 'subset'; of each 'method', how often it finds the
-        right number of cells; of each 'classifier', all that `metrics.region_scores` registers, and of
-        'CHAIN - CLASSIFIER' the difference of exact match, paired.
+        right number of cells; of each 'classifier', all that `metrics.region_scores` registers, and
+        of 'CHAIN - CLASSIFIER' the difference of exact match, paired.
 
     Raises:
         ValueError: there is no region, one is incomplete, or `num_resamples` is below 1.

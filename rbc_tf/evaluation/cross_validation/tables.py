@@ -125,7 +125,8 @@ def heading(
         f"{_count(scores, 'num_groups', subset=ALL)} groups, "
         f"{_count(scores, 'num_folds', subset=ALL)} folds by {folds_by}. {teaching}"
         f"Backbone of the features: {features}. Intervals: 95 %, "
-        f"{_count(scores, 'num_resamples'):,} resamples of the groups; they hold the choice of images, not another training."
+        f"{_count(scores, 'num_resamples'):,} resamples of the groups; they hold the choice of "
+        "images, not another training."
     )
 
 
@@ -277,8 +278,8 @@ def _coverage(scores: HeldOutScores) -> Table:
     rows += [row(name, {"type": name}, "n_positive") for name in scores.names]
     notes = (
         "Regions that have the type / groups they lie in / folds with regions that have it and "
-        f"regions that do not, of {_count(scores, 'num_folds', subset=ALL)}. The other folds have no "
-        "AUC for it. What fewer than 80 % of the resamples define, as when it lies in one group, "
+        f"regions that do not, of {_count(scores, 'num_folds', subset=ALL)}. The other folds have "
+        "no AUC for it. What fewer than 80 % of the resamples define, as when it lies in one group, "
         "has no interval.",
     )
     header = ("", *(_TESTED_ON[subset] for subset in _COUNTED))
