@@ -278,8 +278,8 @@ def _coverage(scores: HeldOutScores) -> Table:
     rows += [row(name, {"type": name}, "n_positive") for name in scores.names]
     notes = (
         "Regions that have the type / groups they lie in / folds with regions that have it and "
-        f"regions that do not, of {_count(scores, 'num_folds', subset=ALL)}. The other folds have "
-        "no AUC for it. What fewer than 80 % of the resamples define, as when it lies in one group, "
+        f"regions that do not, of {_count(scores, 'num_folds', subset=ALL)}. The other folds "
+        "have no AUC for it. What fewer than 80 % of the resamples define, as when it lies in one group, "
         "has no interval.",
     )
     header = ("", *(_TESTED_ON[subset] for subset in _COUNTED))
