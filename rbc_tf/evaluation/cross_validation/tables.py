@@ -279,8 +279,8 @@ def _coverage(scores: HeldOutScores) -> Table:
     notes = (
         "Regions that have the type / groups they lie in / folds with regions that have it and "
         f"regions that do not, of {_count(scores, 'num_folds', subset=ALL)}. The other folds "
-        "have no AUC for it. What fewer than 80 % of the resamples define, as when it lies in one group, "
-        "has no interval.",
+        "have no AUC for it. What fewer than 80 % of the resamples define, as when it lies in one "
+        "group, has no interval.",
     )
     header = ("", *(_TESTED_ON[subset] for subset in _COUNTED))
     return Table("What the folds hold", header, tuple(rows), notes)
