@@ -1,6 +1,6 @@
 """Lists of scores as tables of text: the same for console, Markdown and the model card.
 
-Whatever scores there are stand in these tables; none is named here.
+Whatever scores there are stand in these tables, whatever their names.
 """
 
 from collections.abc import Mapping, Sequence

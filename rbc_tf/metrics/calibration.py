@@ -18,7 +18,7 @@ class ReliabilityCurve:
     """Probabilities of one type against the truth, in B bins of equal width over [0, 1].
 
     Bin k holds the probabilities in (k / B, (k + 1) / B]: the upper edge belongs to a bin, as a
-    type is said to be present *above* its threshold. The first bin holds 0 as well.
+    type is predicted *above* its threshold. The first bin holds 0 as well.
 
     Attributes:
         mean_predicted: float64 [B], mean probability in each bin; nan where it is empty.

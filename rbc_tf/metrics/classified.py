@@ -26,7 +26,7 @@ class BinaryPredictions:
     Attributes:
         truth: bool [N].
         predicted: bool [N].
-        probabilities: float [N], of yes; None where only the answer is known.
+        probabilities: float [N], of yes; None where only the prediction is known.
         outputs: float [N], the same before calibration; None where there are none.
     """
 

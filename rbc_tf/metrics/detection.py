@@ -37,31 +37,6 @@ class Matches:
     num_images: int
 
 
-@dataclasses.dataclass(frozen=True)
-class DetectionScores:
-    """Summary over a set of images; a value is nan where there is no true box.
-
-    Attributes:
-        ap50: area under the precision-recall curve at IoU 0.5, the paper's AP.
-        ap75: COCO's 101-point average precision at IoU 0.75.
-        ap: COCO's average precision, mean over IoU 0.50:0.95.
-        recall: share of true boxes found at IoU 0.5 at the score threshold.
-        precision: share of detections that are right at IoU 0.5 at the score threshold.
-        score_threshold: the threshold of `recall` and `precision`.
-        num_images, num_true, num_detected: counts, the last above the threshold.
-    """
-
-    ap50: float
-    ap75: float
-    ap: float
-    recall: float
-    precision: float
-    score_threshold: float
-    num_images: int
-    num_true: int
-    num_detected: int
-
-
 def match(
     detections: Sequence[Detections], truths: Sequence[np.ndarray], min_iou: float = 0.5
 ) -> Matches:
@@ -130,73 +105,40 @@ def precision_recall(matches: Matches) -> tuple[np.ndarray, np.ndarray]:
     return precision, recall
 
 
-def average_precision(matches: Matches) -> float:
-    """Area under the precision-recall curve; nan where there is no true box.
+def average_precision(matches: Matches) -> float | None:
+    """Area under the precision-recall curve; None where there is no true box.
 
     Precision at a recall is the best at that recall or above, which takes out the curve's teeth
     (Pascal VOC 2010 and later).
     """
     if len(matches.found_score) == 0:
-        return float("nan")
+        return None
     precision, recall = precision_recall(matches)
     return float(np.sum(_envelope(precision) * np.diff(recall, prepend=0.0)))
 
 
-def coco_average_precision(matches: Matches) -> float:
-    """COCO's average precision: the mean over 101 recalls; nan where there is no true box."""
+def coco_average_precision(matches: Matches) -> float | None:
+    """COCO's average precision: the mean over 101 recalls; None where there is no true box."""
     if len(matches.found_score) == 0:
-        return float("nan")
+        return None
     precision, recall = precision_recall(matches)
     place = np.searchsorted(recall, _COCO_RECALLS, side="left")
     return float(np.append(_envelope(precision), 0.0)[place].mean())
 
 
-def score_detections(
-    detections: Sequence[Detections], truths: Sequence[np.ndarray], score_threshold: float = 0.5
-) -> DetectionScores:
-    """All scores of a set of images."""
-    by_iou = [match(detections, truths, min_iou) for min_iou in COCO_IOUS]
-    at_50, at_75 = by_iou[0], by_iou[5]
-    kept = at_50.scores >= score_threshold
-    num_true = len(at_50.found_score)
-    return DetectionScores(
-        ap50=average_precision(at_50),
-        ap75=coco_average_precision(at_75),
-        ap=float(np.mean([coco_average_precision(matches) for matches in by_iou])),
-        recall=recall_of(at_50, np.ones(num_true, dtype=bool), score_threshold),
-        precision=float(at_50.correct[kept].mean()) if kept.any() else float("nan"),
-        score_threshold=score_threshold,
-        num_images=len(truths),
-        num_true=num_true,
-        num_detected=int(kept.sum()),
-    )
-
-
-def recall_of(matches: Matches, chosen: np.ndarray, score_threshold: float = 0.5) -> float:
-    """Share found of the true boxes chosen by a bool [M] mask; nan where none is chosen."""
-    found = matches.found_score[chosen] >= score_threshold
-    return float(found.mean()) if len(found) else float("nan")
-
-
-def share_of_points_inside(
+def count_points_inside(
     detections: Sequence[Detections], points: Sequence[np.ndarray], score_threshold: float = 0.5
-) -> float:
-    """Share of labelled cells that lie in a detection; independent of how boxes were made.
+) -> np.ndarray:
+    """int64 [images], how many labelled cells of each lie in a detection.
 
     Args:
         detections: per image.
         points: per image float [K, 2], (y, x).
         score_threshold: detections below are left out.
+
+    Raises:
+        ValueError: the two sequences differ in length.
     """
-    inside = count_points_inside(detections, points, score_threshold)
-    total = sum(len(image_points) for image_points in points)
-    return int(inside.sum()) / total if total else float("nan")
-
-
-def count_points_inside(
-    detections: Sequence[Detections], points: Sequence[np.ndarray], score_threshold: float = 0.5
-) -> np.ndarray:
-    """int64 [images], how many points of each lie in a detection; see `share_of_points_inside`."""
     _check_lengths(detections, points)
     inside = np.zeros(len(points), dtype=np.int64)
     for place, (detected, image_points) in enumerate(zip(detections, points, strict=True)):

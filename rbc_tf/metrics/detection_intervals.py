@@ -58,7 +58,8 @@ class ImageBootstrap:
         if self.num_groups == 1:
             return None
         drawn = (resampled(matches, times) for times in self.times)
-        return interval(np.array([detection.average_precision(one) for one in drawn]))
+        areas = [detection.average_precision(one) for one in drawn]
+        return interval(np.array(areas, np.float64))  # None becomes nan
 
 
 def resampled(matches: detection.Matches, times: np.ndarray) -> detection.Matches:

@@ -61,7 +61,7 @@ def average_precisions(
         "ap50_measured": operating_points.area(by_iou[0]),
         "ap50_coco": coco[0],
         "ap75": coco[5],
-        "ap50_95": float(np.mean(coco)),
+        "ap50_95": np.mean(coco) if None not in coco else None,
     }
     intervals = {"ap50": bootstrap.of_average_precision(by_iou[0])}
     num_true = len(by_iou[0].found_score)

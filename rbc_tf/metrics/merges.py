@@ -1,6 +1,6 @@
 """Touching cells: true regions that one detection covers, and regions cut into several.
 
-Both are told from boxes, of which those of touching regions overlap. So a detection merges only
+Both follow from boxes, of which those of touching regions overlap. So a detection merges only
 where a region went missing under it, and a region is split only where a wrong detection lies in
 it; two regions side by side, each with its own detection, are neither.
 """

@@ -30,11 +30,11 @@ class ThresholdCurve:
 
 @dataclasses.dataclass(frozen=True)
 class OperatingPoint:
-    """One place on the curve; a figure without a denominator is nan."""
+    """One place on the curve; None where a denominator is 0."""
 
     score_threshold: float
-    precision: float
-    recall: float
+    precision: float | None
+    recall: float | None
     false_positives_per_image: float
 
 
@@ -52,14 +52,14 @@ def threshold_curve(matches: Matches) -> ThresholdCurve:
     )
 
 
-def area(matches: Matches) -> float:
-    """Area under precision against recall as measured, its teeth left in; nan without true boxes.
+def area(matches: Matches) -> float | None:
+    """Area under precision against recall as measured, its teeth left in; None without true boxes.
 
     Each step to a higher recall counts with the precision reached there (scikit-learn's average
     precision), where `detection.average_precision` takes the best at that recall or above.
     """
     if len(matches.found_score) == 0:
-        return float("nan")
+        return None
     curve = threshold_curve(matches)
     return float(np.sum(curve.precision * np.diff(curve.recall, prepend=0.0)))
 
@@ -72,8 +72,8 @@ def at_threshold(matches: Matches, score_threshold: float) -> OperatingPoint:
     num_true = len(matches.found_score)
     return OperatingPoint(
         score_threshold=score_threshold,
-        precision=right / (right + wrong) if kept.any() else float("nan"),
-        recall=right / num_true if num_true else float("nan"),
+        precision=right / (right + wrong) if kept.any() else None,
+        recall=right / num_true if num_true else None,
         false_positives_per_image=wrong / max(matches.num_images, 1),
     )
 

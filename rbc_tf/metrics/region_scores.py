@@ -23,7 +23,7 @@ from rbc_tf.metrics.classified import (
 from rbc_tf.metrics.multilabel import PLAIN_THRESHOLD, best_type_right, exactly_right, jaccard
 from rbc_tf.metrics.statistics import Statistic
 
-# How abnormality is predicted, where nothing else is said.
+# How abnormality is predicted in a bundle.
 BOOSTING = "boosting"
 
 RegionScore = Callable[[ClassifiedRegions], np.ndarray | None]
@@ -86,7 +86,7 @@ def jaccard_index(regions: ClassifiedRegions) -> np.ndarray:
 
 @binary_score(of_types=False, of_abnormality=True)
 def accuracy(of: BinaryPredictions, units: np.ndarray) -> Statistic:
-    """Share of the regions of which the answer is right."""
+    """Share of the regions that are predicted right."""
     return _share(of.predicted == of.truth, units)
 
 

@@ -109,11 +109,6 @@ def calibration_error(
     return statistic
 
 
-def together(*statistics: Statistic) -> Statistic:
-    """The scores of several statistics side by side."""
-    return lambda weights: np.concatenate([one(weights) for one in statistics], axis=1)
-
-
 def rebalance(
     weights: np.ndarray, counts: np.ndarray, first: np.ndarray, share: float
 ) -> np.ndarray:

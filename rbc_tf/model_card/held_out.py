@@ -16,7 +16,7 @@ _NOTES = {CHAIN: ("A region that is not found is not right.",)}
 
 
 def tables(scores: Sequence[Score], where: str = "") -> tuple[Table, ...]:
-    """Every score; none is named here.
+    """Every score, whatever its name.
 
     Args:
         scores: each of a `stage`.

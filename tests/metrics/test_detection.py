@@ -12,7 +12,8 @@ from pycocotools.cocoeval import COCOeval
 
 from rbc_tf.core import boxes
 from rbc_tf.core.types import Detections
-from rbc_tf.metrics import detection, operating_points
+from rbc_tf.metrics import detection, detection_scores, operating_points
+from rbc_tf.metrics.detection_intervals import ImageBootstrap
 
 
 def _detections(rows):
@@ -55,15 +56,15 @@ def test_a_detection_takes_the_next_box_when_its_best_is_gone():
 @pytest.mark.parametrize("num_detected", [0, 1, 2])
 def test_images_without_true_boxes_make_no_number(num_detected):
     found = _detections([[0, 0, 5, 5, 0.9]] * num_detected)
-    scores = detection.score_detections([found], [boxes.as_boxes([])])
-    assert np.isnan([scores.ap50, scores.ap75, scores.ap, scores.recall]).all()
-    assert scores.num_detected == num_detected
+    scores = _scores([found], [boxes.as_boxes([])])
+    assert [scores[name].value for name in ("ap50", "ap75", "ap50_95", "recall")] == [None] * 4
+    assert scores["precision"].support == num_detected
 
 
 def test_nothing_detected_scores_zero():
-    scores = detection.score_detections([_detections([])], [boxes.as_boxes([[0, 0, 5, 5]])])
-    assert (scores.ap50, scores.ap, scores.recall) == (0, 0, 0)
-    assert np.isnan(scores.precision)
+    scores = _scores([_detections([])], [boxes.as_boxes([[0, 0, 5, 5]])])
+    assert [scores[name].value for name in ("ap50", "ap50_95", "recall")] == [0, 0, 0]
+    assert scores["precision"].value is None
 
 
 def test_images_of_different_number_are_refused():
@@ -71,20 +72,32 @@ def test_images_of_different_number_are_refused():
         detection.match([], [boxes.as_boxes([])])
 
 
-def test_recall_of_chosen_boxes():
+@pytest.mark.parametrize(("threshold", "share"), [(0.5, 0.5), (0.2, 1)])
+def test_recall_of_chosen_boxes(threshold, share):
     truth = boxes.as_boxes([[0, 0, 10, 10], [20, 20, 30, 30], [40, 40, 50, 50]])
     found = _detections([[0, 0, 10, 10, 0.9], [20, 20, 30, 30, 0.3]])
+    subsets = {"first two": np.array([True, True, False]), "none": np.zeros(3, bool)}
+    bootstrap = ImageBootstrap(["group"], 1)
     matches = detection.match([found], [truth])
-    assert detection.recall_of(matches, np.array([True, True, False])) == 0.5
-    assert detection.recall_of(matches, np.array([True, True, False]), 0.2) == 1
-    assert np.isnan(detection.recall_of(matches, np.zeros(3, bool)))
+    _, two, none = detection_scores.recalls_of(matches, threshold, bootstrap, subsets)
+    assert (two.value, two.support) == (share, 2)
+    assert (none.value, none.support) == (None, 0)
 
 
-def test_share_of_points_inside():
+@pytest.mark.parametrize(("threshold", "share"), [(0.5, 0.5), (0.2, 0.75)])
+def test_share_of_points_inside(threshold, share):
     found = _detections([[0, 0, 10, 10, 0.9], [20, 20, 30, 30, 0.3]])
     points = np.array([[5, 5], [9.9, 0], [10, 5], [25, 25]])  # the max edge is exclusive
-    assert detection.share_of_points_inside([found], [points]) == 0.5
-    assert detection.share_of_points_inside([found], [points], 0.2) == 0.75
+    bootstrap = ImageBootstrap(["group"], 1)
+    inside = detection_scores.points_inside([found], [points], threshold, bootstrap)
+    assert (inside.value, inside.support) == (share, 4)
+
+
+def _scores(detections, truths):
+    """Those of all boxes by name."""
+    bootstrap = ImageBootstrap(["group"] * len(truths), 1)
+    scores = detection_scores.score_boxes(detections, truths, bootstrap)
+    return {score.name: score for score in scores}
 
 
 def _random_image(rng, most_boxes):
@@ -144,11 +157,10 @@ def _random_images(seed):
 def test_equal_to_pycocotools(seed):
     truths, detections = _random_images(seed)
     expected, _, _ = _coco(truths, detections, most=1000)
-    scores = detection.score_detections(detections, truths)
-    assert scores.ap == pytest.approx(expected.mean(), abs=1e-6)
-    assert scores.ap75 == pytest.approx(expected[5].mean(), abs=1e-6)
-    at_50 = detection.match(detections, truths)
-    assert detection.coco_average_precision(at_50) == pytest.approx(expected[0].mean(), abs=1e-6)
+    scores = _scores(detections, truths)
+    assert scores["ap50_95"].value == pytest.approx(expected.mean(), abs=1e-6)
+    assert scores["ap75"].value == pytest.approx(expected[5].mean(), abs=1e-6)
+    assert scores["ap50_coco"].value == pytest.approx(expected[0].mean(), abs=1e-6)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -172,7 +184,6 @@ def test_points_are_counted_image_by_image():
     nothing = _detections([])
     inside = detection.count_points_inside([found, found, nothing], points)
     assert inside.tolist() == [1, 0, 0]
-    assert detection.share_of_points_inside([found, found, nothing], points) == 1 / 3
 
 
 def test_matches_know_their_images():

@@ -62,7 +62,7 @@ def test_a_threshold_on_the_curve(threshold):
 
 def test_above_every_score():
     point = operating_points.at_threshold(_HAND_MADE, 0.95)
-    assert np.isnan(point.precision)
+    assert point.precision is None
     assert (point.recall, point.false_positives_per_image) == (0, 0)
 
 
@@ -71,9 +71,9 @@ def test_no_true_boxes():
     curve = operating_points.threshold_curve(matches)
     assert np.isnan(curve.recall).all()
     assert curve.false_positives_per_image.tolist() == [0.5, 1]
-    assert np.isnan(operating_points.area(matches))
+    assert operating_points.area(matches) is None
     assert operating_points.at_recall(curve, 0.5) is None
-    assert np.isnan(operating_points.at_threshold(matches, 0.5).recall)
+    assert operating_points.at_threshold(matches, 0.5).recall is None
 
 
 def test_nothing_detected():

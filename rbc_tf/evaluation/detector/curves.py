@@ -41,7 +41,7 @@ class Curve:
     """
 
     min_iou: float
-    average_precision: float
+    average_precision: float | None
     precision: np.ndarray
     recall: np.ndarray
 
@@ -79,7 +79,7 @@ def _draw_curves(
     axes: Axes, curves: Sequence[Curve], scores: Sequence[Score], at: dict[str, str]
 ) -> None:
     for curve, (colour, style) in zip(curves, _STYLES, strict=False):
-        known = not np.isnan(curve.average_precision)
+        known = curve.average_precision is not None
         value = f"{curve.average_precision:.3f}" if known else "nothing to find"
         label = f"IoU {curve.min_iou:.2f}: AP {value}"
         axes.plot(curve.recall, curve.precision, style, color=colour, lw=1.6, label=label)

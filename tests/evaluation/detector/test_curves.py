@@ -26,7 +26,7 @@ def _curve(min_iou, average_precision=0.5):
 
 @pytest.mark.parametrize(("num_images", "num_regions"), [(1, 0), (1, 1), (2, 1), (3, 2)])
 def test_both_files_are_written(tmp_path, num_images, num_regions):
-    drawn = [_curve(0.5), _curve(0.75), _curve(0.9, float("nan"))]
+    drawn = [_curve(0.5), _curve(0.75), _curve(0.9, None)]
     scores = _scores(num_images, num_regions)
     png, svg = curves.write_detector_curves(tmp_path / "curve", drawn, scores, 0.5)
     assert (png.name, svg.name) == ("curve.png", "curve.svg")
