@@ -148,7 +148,7 @@ def test_evaluation_of_held_out_smears(run_dir):
         select(scores, stage="detector"),
         {"stage": "classifier", "subset": "all"},
     )
-    (num_images,), (num_true,) = select(detector, "num_images"), select(detector, "num_true")
+    (num_images,), (num_true,) = select(detector, "num_images"), select(detector, "num_regions")
     assert num_images.value == 4
     assert num_true.value >= one(scores, "num_regions", **classifier).value > 0
     assert 0 <= one(scores, "exact_match", **classifier).value <= 1
