@@ -13,8 +13,9 @@ from rbc_tf.core.types import Sample
 from rbc_tf.data.composed import field, source
 from rbc_tf.data.composed.source import SourceCell
 
-# Logarithm of the ratio of densities at which a cell is drawn 0.6 times as often as one alike.
-_LIKE_STAIN = 0.12
+# Largest logarithm of the ratio of two images' densities, in any colour, at which their cells stand
+# in one field.
+_MOST_OFF = 0.4
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -46,7 +47,7 @@ class Library:
             name: by_type[name] for name in cell_types.names if by_type[name]
         }
         self.debris = [piece for image in images for piece in image.debris]
-        self._likenesses: dict[tuple, np.ndarray] = {}
+        self._like: dict[bytes, dict[str, list[SourceCell]]] = {}
         self.cut = sum(image.cut for image in images)
         clear = sum(image.clear_area for image in images)
         self.debris_per_pixel = len(self.debris) / max(clear, 1)
@@ -62,31 +63,32 @@ class Library:
         areas = [np.count_nonzero(cell.mask) for cells in self.cells.values() for cell in cells]
         return float(np.median(areas))
 
-    def draw_cell(self, type_name: str, backdrop: Backdrop, rng: np.random.Generator) -> SourceCell:
-        """A random cell of a type, turned and mirrored at random, stained like the backdrop's host.
+    def like(self, backdrop: Backdrop) -> dict[str, list[SourceCell]]:
+        """The cells that can stand in a field: those of images stained nearly like its host.
 
-        Cells of images that are stained alike are drawn rather than others, so that little is left
-        to change.
+        A stain that differs more cannot be matched without another hue and coarser grain.
         """
-        cells = self.cells[type_name]
-        chosen = cells[rng.choice(len(cells), p=self._likeness(type_name, backdrop))]
-        return _turned(self._matched(chosen, backdrop), rng)
+        key = backdrop.stain.tobytes()
+        if key not in self._like:
+            near = {name for name in self._images if self._off(name, backdrop) < _MOST_OFF}
+            like = {t: [c for c in cells if c.image in near] for t, cells in self.cells.items()}
+            self._like[key] = {name: cells for name, cells in like.items() if cells}
+        return self._like[key]
 
-    def _likeness(self, type_name: str, backdrop: Backdrop) -> np.ndarray:
-        """float64 [cells of the type], how probable each is to be drawn."""
-        key = (type_name, backdrop.stain.tobytes())
-        if key not in self._likenesses:
-            own = np.array([self._images[c.image].stain for c in self.cells[type_name]])
-            ratios = np.array([source.stain_ratio(row, backdrop.stain) for row in own])
-            off = np.abs(np.log(ratios)).max(axis=1)
-            weights = np.exp(-0.5 * ((off - off.min()) / _LIKE_STAIN) ** 2)
-            self._likenesses[key] = weights / weights.sum()
-        return self._likenesses[key]
+    def _off(self, image: str, backdrop: Backdrop) -> float:
+        ratio = source.stain_ratio(self._images[image].stain, backdrop.stain)
+        return float(np.abs(np.log(ratio)).max())
+
+    def draw_cell(self, type_name: str, backdrop: Backdrop, rng: np.random.Generator) -> SourceCell:
+        """A random cell of a type, turned and mirrored at random, stained like the host."""
+        cells = self.like(backdrop)[type_name]
+        return _turned(self._matched(cells[rng.integers(len(cells))], backdrop), rng)
 
     def draw_debris(self, backdrop: Backdrop, rng: np.random.Generator) -> SourceCell:
         """A random piece of debris, turned and mirrored at random."""
         piece = self.debris[rng.integers(len(self.debris))]
-        return _turned(self._matched(piece, backdrop), rng)
+        near = self._off(piece.image, backdrop) < _MOST_OFF
+        return _turned(self._matched(piece, backdrop) if near else piece, rng)
 
     def draw_backdrop(self, shape: tuple[int, int], rng: np.random.Generator) -> Backdrop:
         """An empty field like that of a random image of the bucket."""

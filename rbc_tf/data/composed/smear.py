@@ -49,13 +49,14 @@ def compose(
 ) -> ComposedSmear:
     """Composes field `number` of those of the library's bucket.
 
-    Over the fields of a bucket the shares of regions are as configured and every pair of types that
-    the bucket has is met in turn; within one field they are as near as whole numbers allow.
+    Over the fields of a bucket the shares of regions are as configured, and within one field as
+    near as whole numbers allow. Every pair of types is met in turn that the bucket has on slides
+    stained alike.
     """
     shape = (config.height, config.width)
     backdrop = library.draw_backdrop(shape, rng)
     sizes = _region_sizes(library, config, number, rng)
-    pairs = _pairs(library.types, number)
+    pairs = _pairs(tuple(library.like(backdrop)), number)
     regions = [_region(library, config, backdrop, size, pairs, rng) for size in sizes]
     diameter = 2 * np.sqrt(library.typical_area / np.pi)
     placed = scene.place_regions(regions, diameter, shape, rng)
@@ -112,7 +113,7 @@ def _pairs(types, number):
 def _region(library, config, backdrop, size, pairs, rng) -> clusters.Cluster:
     """A region of `size` joined cells; half of the clusters begin with the next pair of types."""
     for _ in range(_JOINS):
-        types = _draw_types(library, config, size, rng)
+        types = _draw_types(library.like(backdrop), config, size, rng)
         if size > 1 and rng.random() < 0.5:
             pair = next(pairs)
             types[: 2 if pair else 0] = pair or ()
@@ -123,10 +124,10 @@ def _region(library, config, backdrop, size, pairs, rng) -> clusters.Cluster:
     return joined
 
 
-def _draw_types(library, config, count, rng) -> list[str]:
-    numbers = np.array([len(cells) for cells in library.cells.values()], float)
+def _draw_types(cells_of, config, count, rng) -> list[str]:
+    numbers = np.array([len(cells) for cells in cells_of.values()], float)
     weights = numbers ** (1 - config.evenness)
-    return rng.choice(library.types, size=count, p=weights / weights.sum()).tolist()
+    return rng.choice(list(cells_of), size=count, p=weights / weights.sum()).tolist()
 
 
 def _debris(library, config, placed, backdrop, rng) -> list[PlacedCell]:

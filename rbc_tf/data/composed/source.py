@@ -44,7 +44,6 @@ _LIGHT_SIDE = 80  # pixels that suffice for the light of a field, which varies s
 # not stained. Densities below the second are too faint to be divided by.
 _COLOURED = 0.02
 _FAINT = 0.02
-_STAIN_RANGE = (0.3, 2.0)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -176,11 +175,11 @@ def stain_ratio(own: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """float64 [3], what the densities of an image of median density `own` are to be multiplied by.
 
     Slides differ in how strongly they are stained; within one field cells do not. Unstained cells,
-    which are grey, stay as they are; none is changed beyond what grain and colours bear.
+    which are grey, stay as they are.
     """
     if min(np.ptp(own), np.ptp(wanted)) < _COLOURED:
         return np.ones(3)
-    return np.clip(np.maximum(wanted, _FAINT) / np.maximum(own, _FAINT), *_STAIN_RANGE)
+    return np.maximum(wanted, _FAINT) / np.maximum(own, _FAINT)
 
 
 def _is_single(region, cell_types) -> bool:

@@ -39,7 +39,7 @@ def test_turning_keeps_area_and_light():
     assert cell.turned(np.pi / 2, False).mask.shape == (40, 20)
 
 
-def test_stain_is_matched_within_limits_and_only_where_there_is_any():
+def test_stain_is_matched_only_where_there_is_any():
     own, wanted = np.array([0.2, 0.4, 0.3]), np.array([0.3, 0.4, 0.1])
     np.testing.assert_allclose(source.stain_ratio(own, wanted), [1.5, 1.0, 1 / 3])
     np.testing.assert_array_equal(source.stain_ratio(own, np.full(3, 0.3)), np.ones(3))
