@@ -1,4 +1,4 @@
-"""What a stage of the benchmark answers."""
+"""What a stage of the benchmark measures."""
 
 import dataclasses
 from typing import Any

@@ -9,9 +9,9 @@ import sys
 from benchmarks.settings import Settings
 
 
-def main(name: str, told: str) -> None:
+def main(name: str, settings: str) -> None:
     """Prints the measurements as one line of JSON."""
-    values = json.loads(told)
+    values = json.loads(settings)
     for key in ("scratch_dir", "bundle_dir", "dataset_dir"):
         values[key] = None if values[key] is None else pathlib.Path(values[key])
     stage = importlib.import_module(f"benchmarks.stages.{name}")

@@ -1,4 +1,4 @@
-"""All stages one after the other, each in a process of its own, and what they say as JSON."""
+"""All stages one after the other, each in a process of its own, and their results as JSON."""
 
 import dataclasses
 import json
@@ -103,9 +103,9 @@ def _place(measurement: Measurement) -> int:
 def _in_own_process(name: str, settings: Settings) -> list[Measurement]:
     """So that no stage inherits another's memory, threads or compiled functions."""
     with tempfile.TemporaryDirectory(prefix="rbc_tf_benchmark_") as folder:
-        told = {**dataclasses.asdict(settings), "scratch_dir": folder}
+        values = {**dataclasses.asdict(settings), "scratch_dir": folder}
         command = [sys.executable, "-m", "benchmarks.one_stage", name]
-        command.append(json.dumps(told, default=str))
+        command.append(json.dumps(values, default=str))
         ended = subprocess.run(command, capture_output=True, text=True, check=False)
     if ended.returncode != 0:
         raise BenchmarkError(f"The stage '{name}' failed:\n{ended.stderr[-4000:]}")

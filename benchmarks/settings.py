@@ -1,4 +1,4 @@
-"""What a stage of the benchmark is told."""
+"""The settings of a stage of the benchmark."""
 
 import dataclasses
 import pathlib

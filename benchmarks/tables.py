@@ -51,16 +51,16 @@ def _notes(rows: Sequence[Measurement]) -> list[str]:
         of_size = [one for one in rows if one.size == size]
         what = f"{size:,} {of_size[0].unit if size == 1 else plural(of_size[0].unit)}"
         if len(of_size) > 1 and all(one.facts == of_size[0].facts for one in of_size):
-            told = {what: of_size[0].facts}
+            by_row = {what: of_size[0].facts}
         else:
-            told = {f"{one.contender}, {what}": one.facts for one in of_size}
-        notes += [f"{of}: {_facts(facts)}" for of, facts in told.items() if facts]
+            by_row = {f"{one.contender}, {what}": one.facts for one in of_size}
+        notes += [f"{of}: {_facts(facts)}" for of, facts in by_row.items() if facts]
     return notes
 
 
 def _facts(facts: dict) -> str:
-    told = ", ".join(f"{name} {_value(value)}" for name, value in facts.items())
-    return told.replace("_", " ")
+    listed = ", ".join(f"{name} {_value(value)}" for name, value in facts.items())
+    return listed.replace("_", " ")
 
 
 def plural(unit: str) -> str:

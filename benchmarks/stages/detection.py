@@ -66,10 +66,10 @@ def smear(quick: bool, seed: int = 0) -> np.ndarray:
     return render_smear(SmearConfig(**shape), seed=seed).image
 
 
-def _load(named: Sequence[tuple[str, str | pathlib.Path]], image: np.ndarray) -> list[_Candidate]:
+def _load(folders: Sequence[tuple[str, str | pathlib.Path]], image: np.ndarray) -> list[_Candidate]:
     """The first is named 'rbc_tf', the others by name, input size and precision."""
     found = []
-    for name, folder in named:
+    for name, folder in folders:
         predictors = [
             DetectorPredictor(folder, score_threshold=0.0, precision=precision)
             for precision in dict.fromkeys((frozen.resolve(frozen.AUTO), frozen.FLOAT32))

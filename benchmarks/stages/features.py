@@ -65,9 +65,9 @@ def measure(settings: Settings) -> list[Measurement]:
                 )
             )
         difference = _difference(fast.extract(patches), plain.extract(patches))
-        told = {"precision": fast.precision, "difference": difference}
+        of_ours = {"precision": fast.precision, "difference": difference}
         for name, seconds in compare(contenders, settings.repetitions).items():
-            facts = told if name == RBC_TF else {}
+            facts = of_ours if name == RBC_TF else {}
             work = size * gflop
             measured.append(
                 Measurement("features", name, size, "patch", seconds, gflop=work, facts=facts)

@@ -1,6 +1,6 @@
 """Regions of a mask, beside OpenCV's and SciPy's labelling and a search in plain Python.
 
-Only rbc_tf says how many cells a region holds and which labelled cells lie in it; 'boxes alone' is
+Only rbc_tf counts the cells of a region and finds which labelled cells lie in it; 'boxes alone' is
 what of its work the others do too. `findContoursLinkRuns`, which it builds on, is shown by itself:
 it runs in one thread, OpenCV's labelling in as many as there are cores.
 """
@@ -58,7 +58,7 @@ def measure(settings: Settings) -> list[Measurement]:
         case = make_case(size, shape, settings.scratch_dir)
         facts = {"height": shape[0], "width": shape[1], "cells": len(case.cells)}
         *libraries, plain = contenders(case)
-        # Plain Python fills the caches with its lists: whoever came next would pay for it.
+        # Plain Python fills the caches with its lists: the next contender would pay for it.
         taken = compare(libraries, settings.repetitions) | compare([plain], settings.repetitions)
         for name, seconds in taken.items():
             measured.append(Measurement("regions", name, size, "region", seconds, facts=facts))

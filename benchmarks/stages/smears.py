@@ -47,7 +47,7 @@ def contenders(num_images: int, config: SmearConfig, folder: pathlib.Path) -> di
 
 
 def write(num_images: int, config: SmearConfig, folder: pathlib.Path, processes: int) -> list[str]:
-    """Writes a dataset folder, deletes it and answers the names of its images."""
+    """Writes a dataset folder, deletes it and returns the names of its images."""
     with tempfile.TemporaryDirectory(dir=folder) as output_dir:
         write_dataset(output_dir, num_images, config, seed=0, num_processes=processes)
         return sorted(path.name for path in pathlib.Path(output_dir).glob("images/*.png"))

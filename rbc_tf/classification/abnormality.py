@@ -65,7 +65,7 @@ class AbnormalityModel:
         names: T names of the cell types, in the order of the probabilities.
         baseline: log-odds before any tree.
         learning_rate: weight of each tree.
-        roots: int32 [K], the first node of each tree; no tree at all answers the baseline.
+        roots: int32 [K], the first node of each tree; without trees the baseline is predicted.
         feature: int32 [M] in [0, T); 0 at leaves.
         threshold: float64 [M]; 0 at leaves.
         left, right: int32 [M], the children, further down the arrays and in the same tree; -1 at
@@ -192,8 +192,8 @@ def load(path: str | pathlib.Path) -> AbnormalityModel:
 def abnormality_labels(labels: np.ndarray, abnormal: Sequence[bool]) -> np.ndarray:
     """int8 [N], whether each patch holds an abnormal cell: 1, 0, or -1 where unknown.
 
-    One abnormal type that is present says yes. All abnormal types must be known to be absent to
-    say no, as only patches with every cell labelled can.
+    It is 1 where one abnormal type is present. It is 0 only where all abnormal types are known to
+    be absent, as in patches with every cell labelled.
 
     Args:
         labels: int8 [N, T].
@@ -212,8 +212,8 @@ def fit_abnormality(
     """Learns from probabilities [N, T] of heads that did not learn from these patches.
 
     Patches of which it is unknown whether they hold an abnormal cell are left out. Where all
-    others are of one class there is nothing to tell apart: the model then has no tree and always
-    answers that class, with a warning.
+    others are of one class there is nothing to separate: the model then has no tree and always
+    predicts that class, with a warning.
 
     Raises:
         ValueError: nothing is known of any patch.
@@ -228,7 +228,7 @@ def fit_abnormality(
     share = float((truth[known] == PRESENT).mean())
     if share in (0, 1):
         logging.warning(
-            "All patches to learn abnormality from are %s: the model will say so of every patch.",
+            "All patches to learn abnormality from are %s: the model will predict this always.",
             "abnormal" if share else "normal",
         )
         return _constant(cell_types.names, share)

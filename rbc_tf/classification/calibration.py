@@ -33,7 +33,7 @@ OBJECTIVES = (EXACT_MATCH, F1, PLAIN)
 
 
 # Where every patch lies on its right side of 0.5, likelihood would have T go to 0, and where
-# outputs say nothing, to infinity; a few validation patches are no reason to go so far.
+# outputs carry no information, to infinity; a few validation patches are no reason to go so far.
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.1, 10.0
 
 # The float32 numbers next to 0 (of full precision) and to 1: their logits are finite.

@@ -27,7 +27,7 @@ class ClassifierError(ValueError):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Classifier:
-    """The heads, what is made of their outputs, and what all was made of.
+    """The heads, what is computed from their outputs, and what all was trained on.
 
     Attributes:
         cell_types: what the probabilities are of, in order.
@@ -59,7 +59,7 @@ class Classifier:
         return predict(self.heads, features)
 
     def save(self, folder: str | pathlib.Path) -> None:
-        """Writes three files; the record, last, says that all are there."""
+        """Writes three files; the record, last, since it marks them as complete."""
         folder = pathlib.Path(folder)
         (folder / RECORD_FILE).unlink(missing_ok=True)
         with artifacts.atomic_path(folder / HEADS_FILE) as temporary:

@@ -160,7 +160,7 @@ def _calibration_reports(
     """Per type: on what temperature and threshold were chosen, and what the former does there.
 
     `threshold_patches` counts the patches that thresholds are chosen on; `temperature_held` and
-    `threshold_held` say whether what was tuned did better on held-out groups, and so is used.
+    `threshold_held` record whether what was tuned did better on held-out groups, and so is used.
     `ece` is the expected calibration error over patches of which the type is known; None where
     there is none.
     """

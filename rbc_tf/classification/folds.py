@@ -18,7 +18,7 @@ from rbc_tf.core.types import PRESENT, FeatureTable
 # The fold of rows that all heads learn from and none predicts.
 NOT_HELD_OUT = -1
 
-# One fold is predicted, one says when to stop, and one at least must be left to learn from.
+# One fold is predicted, one decides when to stop, and one at least must be left to train on.
 _FEWEST_FOLDS = 3
 
 # Starts that are compared, and passes over the units at most; each pass costs milliseconds.

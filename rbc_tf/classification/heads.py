@@ -179,7 +179,7 @@ def _glorot_uniform(generator: np.random.Generator, inputs: int, outputs: int) -
 
 def _normalisation(features: np.ndarray) -> keras.layers.Layer:
     variance = features.var(axis=0, dtype=np.float64)
-    # A feature that is constant in training says nothing; dividing by its spread would blow up
+    # A feature that is constant in training is of no use; dividing by its spread would blow up
     # the first value that differs.
     variance[variance == 0] = 1
     mean = features.mean(axis=0, dtype=np.float64)

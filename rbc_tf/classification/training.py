@@ -1,7 +1,7 @@
 """Training the heads, one network per cell type, each to its own end and several at a time.
 
 They share no weight, and every head sees the same batches, keeps the weights of its own best epoch
-and stops by its own patience. Each is trained by itself (`head_training` says why), and beside
+and stops by its own patience. Each is trained by itself (`head_training` explains why), and beside
 others only where there are more cores than one keeps busy.
 
 Features fit in memory by design: 2048 of 100,000 patches take 820 MB, and once more as the tensor
@@ -47,8 +47,8 @@ class HeadReport:
     Attributes:
         name: the cell type.
         status: 'trained'; 'never_present' (no patch to train on has the type: the head is set
-            to answer a probability near 0 always); 'not_validated' (no validation patch says
-            whether it has the type: trained for `max_epochs`, last weights kept).
+            to predict a probability near 0 always); 'not_validated' (of no validation patch is it
+            known whether it has the type: trained for `max_epochs`, last weights kept).
         epoch: the epoch, from 1, whose weights are kept; 0 where it was not trained.
         train_counts, validation_counts: patches with the type present, absent and unknown.
         validation_loss: cross-entropy at that epoch, None where not validated.
@@ -208,7 +208,7 @@ def _weights(layer) -> list:
 
 
 def _assign(layer, heads: Sequence[TrainedHead | None]) -> None:
-    """Puts the weights in place; a head that never saw its type answers 'no'."""
+    """Puts the weights in place; a head that never saw its type predicts 'absent'."""
     for index, weight in enumerate(_weights(layer)):
         axis = 1 if index == 0 else 0
         shape = np.delete(weight.shape, axis)

@@ -1,4 +1,4 @@
-"""Checks a dataset folder whole, lists all its problems, and counts its regions.
+"""Checks a whole dataset folder, lists all its problems, and counts its regions.
 
 rbc_tf check-dataset --dataset_dir=chula
 """
@@ -25,6 +25,6 @@ def main() -> None:
         agreed, total = regions.count_agreement(members, config)
         if total:
             print(
-                f"  number of cells told from the shape, {split or 'all'} images labelled nearly "
-                f"throughout: right in {agreed} of {total} regions ({agreed / total:.1%})"
+                f"  number of cells estimated from the shape, {split or 'all'} images labelled "
+                f"nearly throughout: right in {agreed} of {total} regions ({agreed / total:.1%})"
             )

@@ -19,7 +19,7 @@ _PARAMS_OVERRIDE = flags.DEFINE_string(
     "params_override", "", "Settings as YAML; they win over files."
 )
 _OVERWRITE = flags.DEFINE_bool(
-    "overwrite", False, "Replace models in the output folder that were made of something else."
+    "overwrite", False, "Replace models in the output folder made from other inputs or settings."
 )
 
 

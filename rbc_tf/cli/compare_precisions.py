@@ -1,4 +1,4 @@
-"""Does half precision change the answers? The chain in each precision beside float32.
+"""Compares the chain in half precision with float32: features, labels, detections.
 
 rbc_tf compare-precisions --bundle_dir=bundle --dataset_dir=DATA --num_images=40
 """

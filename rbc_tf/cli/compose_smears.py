@@ -1,7 +1,7 @@
 """Composes whole fields of the real single cells of a dataset, touching and overlapping.
 
 For training and testing on regions of several types, which real data hardly have. The fields are
-named as composed in images.csv, and so wherever they are used.
+marked as composed in images.csv, and so wherever they are used.
 
 rbc_tf compose-smears --dataset_dir=sickle --output_dir=composed --num_images=200
 """

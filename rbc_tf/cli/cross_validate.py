@@ -5,9 +5,9 @@ rbc_tf cross-validate --dataset_dir=chula --weights=imagenet --features_dir=feat
 
 With --dataset_dir the features are extracted first, or completed; without, they must be there.
 
-Trains Models A and B and the gradient boosting on each fold, scores what they say of rows that they
-have not seen, prints the tables and writes them with everything else into the output folder. A run
-that was killed goes on where it stopped.
+Trains Models A and B and the gradient boosting on each fold, scores their predictions for the
+regions held out, prints the tables and writes them with everything else into the output folder. A
+run that was killed goes on where it stopped.
 
 Settings, in YAML, as for train-classifier: --params_override='{heads: {learning_rate: 1e-4}}'
 """

@@ -1,4 +1,4 @@
-"""Scores a classifier on cached features: types, calibration before and after, verdict.
+"""Scores a classifier on cached features: types, calibration, normal or abnormal.
 
 rbc_tf evaluate-classifier --features_dir=features --classifier_dir=classifier \\
     --output_dir=classifier_scores

@@ -24,7 +24,7 @@ _THRESHOLDS = flags.DEFINE_enum(
 _DATA_DESCRIPTION = flags.DEFINE_string(
     "data_description",
     "",
-    "What the model card is to say of the smears: where they come from, stain, consent.",
+    "The smears, in your words, for the model card: where they come from, stain, consent.",
 )
 
 

@@ -3,7 +3,7 @@
 rbc_tf export-saved-model --bundle_dir=bundle --output_dir=served/rbc_tf \\
     --verify_images=my_smears
 
-docs/serving.md says how it is asked.
+docs/serving.md describes its inputs and outputs.
 """
 
 import pathlib
@@ -29,7 +29,7 @@ _LARGE_IMAGES = flags.DEFINE_enum(
     "large_images",
     "refuse",
     ("refuse", "whole"),
-    "Images so large that analyze cuts them into tiles; refuse: answer with an error; "
+    "Images so large that analyze cuts them into tiles; refuse: return an error; "
     "whole: detect in them as they are, where small cells may be missed.",
 )
 _MODEL_NAME = flags.DEFINE_string("model_name", "rbc_tf", "Name under which it will be served.")

@@ -2,7 +2,7 @@
 
 rbc_tf extract-features --dataset_dir=chula --features_dir=features --weights=imagenet
 
-A fine-tuned backbone says itself how patches are cut: give no crop flags with it.
+The file of a fine-tuned backbone has how patches are cut: give no crop flags with it.
 
 Run it again after an interruption, or after labels or splits have changed: features that are
 there already are kept.
@@ -58,11 +58,13 @@ _SEED = flags.DEFINE_integer("seed", 0, "Seed of random weights.")
 shared_flags.define_precision(
     shared_flags.FLOAT32, " Commands that fill the same folder themselves expect float32."
 )
-_OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace features made of something else.")
+_OVERWRITE = flags.DEFINE_bool(
+    "overwrite", False, "Replace features made from other inputs or settings."
+)
 
 
 def _crop() -> crops.CropConfig | None:
-    """What the crop flags say; None where none of them is given."""
+    """The settings of the crop flags; None where none of them is given."""
     given = (_CROP_MODE, _PATCH_SIZE, _CONTEXT, _WINDOW, _SUPERSAMPLE)
     if not any(flag.present for flag in given):
         return None

@@ -1,4 +1,4 @@
-"""Imports the single cells of Xu et al. 2017, the paper's own, as a dataset folder.
+"""Imports the single cells of Xu et al. 2017, which the paper uses too, as a dataset folder.
 
 git clone https://github.com/dimitris1314/Sickle-RBC-data
 rbc_tf import-sickle --sickle_dir=Sickle-RBC-data --output_dir=sickle

@@ -1,4 +1,4 @@
-"""Shows in TensorBoard what a classifier does worst, and its features in the projector.
+"""Shows in TensorBoard the patches a classifier does worst on, and features in the projector.
 
 rbc_tf inspect-classifier --features_dir=features --classifier_dir=runs/classifier \\
     --dataset_dir=DATA
@@ -14,7 +14,7 @@ REQUIRED = ("features_dir", "classifier_dir", "dataset_dir")
 _FEATURES_DIR = flags.DEFINE_string("features_dir", None, "Folder of extract-features.")
 _CLASSIFIER_DIR = flags.DEFINE_string("classifier_dir", None, "Folder of train-classifier.")
 _DATASET_DIR = flags.DEFINE_string(
-    "dataset_dir", None, "The dataset folder that the features were made of."
+    "dataset_dir", None, "The dataset folder that the features were made from."
 )
 _NUM_WORST = flags.DEFINE_integer("num_worst", 24, "Patches of highest loss that are shown.", 1)
 _NUM_WORST_PER_TYPE = flags.DEFINE_integer("num_worst_per_type", 6, "The same for each type.", 1)

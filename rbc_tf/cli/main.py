@@ -1,4 +1,4 @@
-"""The program `rbc_tf`: finds the command, or says which there are."""
+"""The program `rbc_tf`: finds the command, or lists those there are."""
 
 import ast
 import difflib

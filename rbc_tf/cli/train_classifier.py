@@ -1,4 +1,4 @@
-"""Trains the networks that name cell types, and the gradient boosting that says abnormal or not.
+"""Trains one head per cell type, and the gradient boosting for normal or abnormal.
 
 rbc_tf train-classifier --features_dir=features --output_dir=classifier
 

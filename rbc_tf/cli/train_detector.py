@@ -1,8 +1,7 @@
 """Trains or evaluates the detector of regions.
 
-    rbc_tf train-detector --experiment=rbc_fasterrcnn_resnet_fpn \\
-        --config_file=object_detection_configs/chula_r101_fpn_cpu.yaml \\
-        --records_dir=records --model_dir=runs/detector --mode=train_and_eval
+rbc_tf train-detector --experiment=rbc_fasterrcnn_resnet_fpn --config_file=chula_r101_fpn_cpu \\
+    --records_dir=records --model_dir=runs/detector --mode=train_and_eval
 """
 
 from absl import flags

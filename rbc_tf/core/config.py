@@ -24,7 +24,7 @@ def from_dict(config_class: type[Config], values: dict, ignore_unknown: bool = F
     """A config dataclass from a mapping; an unknown key or a wrong type raises ValueError.
 
     Keys that are left out keep the default of the dataclass. `ignore_unknown` is for records that
-    other versions wrote: what they say beyond the dataclass is left out.
+    other versions wrote: what they have beyond the dataclass is left out.
     """
     try:
         return dacite.from_dict(
@@ -52,7 +52,7 @@ def find(name: str | pathlib.Path) -> pathlib.Path:
     file; where a file of that path exists, it is taken.
 
     Raises:
-        FileNotFoundError: there is neither; says which names there are.
+        FileNotFoundError: there is neither; lists the names there are.
     """
     path = pathlib.Path(name)
     if path.is_file():

@@ -1,4 +1,4 @@
-"""Files that say what made them: atomic writing, hashes, versions; the cache folder."""
+"""Files that record what made them: atomic writing, hashes, versions; the cache folder."""
 
 import contextlib
 import csv

@@ -1,7 +1,7 @@
-"""What kept results were made of: of the same they are used again, of anything else refused.
+"""What kept results were made from: if from the same they are used again, else refused.
 
-Settings, and hashes of inputs, decide a result. Whoever keeps results writes them beside these,
-and holds the earlier ones against those of now before it uses what is there.
+Settings, and hashes of inputs, decide a result. Code that keeps results writes these beside them,
+and compares them with the present ones before it uses what is there.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ _SHA256 = re.compile("[0-9a-f]{64}")
 
 
 class StaleError(ValueError):
-    """What is kept was made of something else than what is asked for now."""
+    """What is kept was made from other settings or inputs than those given now."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,15 +48,15 @@ class Fingerprint:
         return _differences(earlier.values, self.values)
 
     def check(self, earlier: "Fingerprint", what: str, remedy: str = OVERWRITE) -> None:
-        """Refuses what was made of something else.
+        """Refuses what was made from other settings or inputs.
 
         Args:
             earlier: of what is kept.
             what: that is and where, for the error: 'the classifier in runs/b'.
-            remedy: sentence that says what to do.
+            remedy: sentence on what to do.
 
         Raises:
-            StaleError: says what differs.
+            StaleError: lists what differs.
         """
         lines = self.differences(earlier)
         if lines:
@@ -78,11 +78,12 @@ class Fingerprint:
 
 
 def stale(what: str, lines: list[str], remedy: str = OVERWRITE) -> StaleError:
-    """The error for what was made of something else; `lines` say what differs."""
+    """The error for what was made from other settings or inputs; `lines` list what differs."""
     more = len(lines) - _LISTED
     shown = lines[:_LISTED] + ([f"and {more} more"] if more > 0 else [])
     listing = "".join(f"  {line}\n" for line in shown)
-    return StaleError(f"{what}: made of something else than is asked for now:\n{listing}{remedy}")
+    made = "made from other settings or inputs than those given now"
+    return StaleError(f"{what}: {made}:\n{listing}{remedy}")
 
 
 def _differences(old: dict, new: dict, prefix: str = "") -> list[str]:

@@ -34,7 +34,7 @@ _PNG_OPTIONS = (
     *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP),
 )
 
-# What tifffile has to say of a damaged file stands in our error.
+# What tifffile logs of a damaged file stands in our error.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
 

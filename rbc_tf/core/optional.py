@@ -5,7 +5,7 @@ import types
 
 
 class MissingExtraError(ModuleNotFoundError):
-    """A package that belongs to an extra is not installed; the message says how to install it."""
+    """A package that belongs to an extra is not installed; the message has how to install it."""
 
 
 def load(module: str, extra: str) -> types.ModuleType:

@@ -15,7 +15,7 @@ class Table:
     """A table of text; the first column names the rows.
 
     Attributes:
-        title: says what it shows.
+        title: what it shows.
         header: names of the columns.
         rows: each as long as the header.
         notes: what a reader must know, one sentence or more each.

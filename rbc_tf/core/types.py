@@ -52,7 +52,7 @@ class Sample:
     `group` is the slide, patient or block it belongs to (its own name where none is given);
     `split` is 'train', 'validation', 'test' or '' where not assigned. `regions` is None where
     regions are to be found from the mask. `subject` is the patient, where known; it may span
-    groups. `origin` says what the image is where it is no photograph ('composed'), else ''.
+    groups. `origin` is what the image is where it is no photograph ('composed'), else ''.
     `fully_labelled` is True where each of its cells is known to be labelled.
     """
 
@@ -86,7 +86,7 @@ class Detections:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class AnalyzedRegions:
-    """What the chain says of the regions of one image, best detection first.
+    """What the chain predicts for the regions of one image, best detection first.
 
     Attributes:
         boxes: float32 [N, 4] in source-image pixels.

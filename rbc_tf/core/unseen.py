@@ -107,10 +107,10 @@ def check(parts: Iterable[Seen], images: Images, scored: Collection[str], where:
 def notes(
     parts: Sequence[Seen], images: Images, scored: Collection[str], split: str, where: str
 ) -> list[str]:
-    """As `check`, but where a split of SEEN_SPLITS is asked for, says so instead of refusing it.
+    """As `check`, but a split of SEEN_SPLITS is noted instead of refused.
 
     Returns:
-        Sentences for whoever reads the scores: of which part it is not recorded what it has seen,
+        Sentences for readers of the scores: of which part it is not recorded what it has seen,
         and, for a split of SEEN_SPLITS, that the scores are not held out.
     """
     unknown = [

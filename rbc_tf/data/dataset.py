@@ -29,7 +29,7 @@ SPLITS = ("train", "validation", "test")
 CELLS_HEADER = ("image", "x", "y", "type")
 REGIONS_HEADER = ("image", "ymin", "xmin", "ymax", "xmax", "types", "num_cells", "complete")
 IMAGES_HEADER = ("image", "group", "split")
-IMAGES_OPTIONAL = ("subject", "origin", "fully_labelled")  # what images.csv may say besides
+IMAGES_OPTIONAL = ("subject", "origin", "fully_labelled")  # further columns of images.csv
 
 _MOST_PROBLEMS_SHOWN = 50
 
@@ -279,7 +279,7 @@ class _Reader:
         for name, fields in self._rows("images.csv", IMAGES_HEADER, parse):
             if name in found:
                 self._problems.append(
-                    f"{self._root / 'images.csv'}: image '{name}' is named twice; keep one row"
+                    f"{self._root / 'images.csv'}: image '{name}' is listed twice; keep one row"
                 )
             found[name] = fields
             splits_of_group[fields["group"]].add(fields["split"])

@@ -58,7 +58,7 @@ class RecordsInfo:
 
 
 def load_info(records_dir: str | pathlib.Path) -> RecordsInfo:
-    """What a folder of records says of itself.
+    """What is recorded about a folder of records.
 
     Raises:
         FileNotFoundError: the folder holds no records.json.
@@ -87,7 +87,7 @@ def write_detection_records(
 
     Raises:
         ValueError: no image is assigned to a split, `num_shards` is below 1, or `output_dir`
-            holds something else than records.
+            holds something other than records.
     """
     if num_shards < 1:
         raise ValueError(f"`num_shards` must be at least 1. Received: {num_shards}")

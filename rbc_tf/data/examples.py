@@ -10,7 +10,7 @@ from rbc_tf.core.types import ABSENT, PRESENT, UNKNOWN, Region
 
 
 def is_example(region: Region) -> bool:
-    """Whether a region can teach or test classification.
+    """Whether a region can serve to train or test classification.
 
     It must have a labelled cell, and none whose type the list of types does not have.
     """

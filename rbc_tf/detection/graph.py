@@ -1,11 +1,11 @@
 """What stands around an exported detector, as TensorFlow operations.
 
-`predictor` runs them one by one, the exported chain has them in its graph: both answer the same.
+`predictor` runs them one by one, the exported chain has them in its graph: both give the same.
 """
 
 import tensorflow as tf
 
-# What the signature of a detector must answer, each with the batch first.
+# Outputs that the signature of a detector must have, each with the batch first.
 OUTPUTS = ("detection_boxes", "detection_scores", "num_detections", "image_info")
 # Row of image_info that holds (y, x) scaled size / source size.
 _SCALE_ROW = 2
@@ -23,12 +23,12 @@ def limit_aspect(images: tf.Tensor) -> tf.Tensor:
 
 
 def in_source_pixels(
-    answer: dict[str, tf.Tensor], row: int, height: int, width: int, score_threshold: float
+    outputs: dict[str, tf.Tensor], row: int, height: int, width: int, score_threshold: float
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """What a detector answered for one image of a batch, in pixels of that image.
+    """What a detector found in one image of a batch, in pixels of that image.
 
     Args:
-        answer: of the signature, by name.
+        outputs: of the signature, by name.
         row: which image of the batch.
         height, width: of the image.
         score_threshold: detections below are dropped.
@@ -37,11 +37,11 @@ def in_source_pixels(
         float32 [M, 4], boxes cut at the edges of the image, those without area left out, and
         float32 [M], their scores; best score first, equal ones in the order of the detector.
     """
-    count = answer["num_detections"][row]
-    scores = tf.cast(answer["detection_scores"][row, :count], tf.float32)
-    scale = tf.tile(answer["image_info"][row, _SCALE_ROW], [2])
+    count = outputs["num_detections"][row]
+    scores = tf.cast(outputs["detection_scores"][row, :count], tf.float32)
+    scale = tf.tile(outputs["image_info"][row, _SCALE_ROW], [2])
     edges = tf.cast(tf.stack([height, width, height, width]), tf.float32)
-    boxes = tf.clip_by_value(answer["detection_boxes"][row, :count] / scale, 0.0, edges)
+    boxes = tf.clip_by_value(outputs["detection_boxes"][row, :count] / scale, 0.0, edges)
     keep = (scores >= score_threshold) & tf.reduce_all(boxes[:, 2:] > boxes[:, :2], axis=1)
     boxes, scores = tf.boolean_mask(boxes, keep), tf.boolean_mask(scores, keep)
     order = tf.argsort(scores, direction="DESCENDING", stable=True)

@@ -17,7 +17,7 @@ class DetectorPredictor:
 
     Attributes:
         score_threshold: detections below it are dropped.
-        record: what the detector says of its training.
+        record: what is recorded of the detector's training.
         precision: 'float32', 'bfloat16' or 'float16', in which it computes.
     """
 
@@ -53,10 +53,10 @@ class DetectorPredictor:
         self._folder = folder
         if self.precision == frozen.FLOAT32:
             signature = self.signature
-            self._answer = lambda images: signature(inputs=tf.constant(images))
+            self._run = lambda images: signature(inputs=tf.constant(images))
         else:
             key = f"detector {_sha256_of_model(folder)}"
-            self._answer = frozen.load_or_freeze(key, lambda: self.signature, self.precision)
+            self._run = frozen.load_or_freeze(key, lambda: self.signature, self.precision)
 
     @functools.cached_property
     def signature(self):
@@ -85,12 +85,12 @@ class DetectorPredictor:
         _check_images(images)
         if len(images) == 0:
             return []
-        answer = self._answer(graph.limit_aspect(images).numpy())
+        outputs = self._run(graph.limit_aspect(images).numpy())
         height, width = images.shape[1:3]
-        return [self._detections(answer, row, height, width) for row in range(len(images))]
+        return [self._detections(outputs, row, height, width) for row in range(len(images))]
 
-    def _detections(self, answer: dict, row: int, height: int, width: int) -> Detections:
-        found = graph.in_source_pixels(answer, row, height, width, self.score_threshold)
+    def _detections(self, outputs: dict, row: int, height: int, width: int) -> Detections:
+        found = graph.in_source_pixels(outputs, row, height, width, self.score_threshold)
         return Detections(*(values.numpy() for values in found))
 
 
@@ -105,7 +105,7 @@ def _check_signature(signature, folder: pathlib.Path) -> None:
     missing = sorted(set(graph.OUTPUTS) - outputs)
     if missing:
         raise ValueError(
-            f"The signature serving_default of {folder} must answer {', '.join(graph.OUTPUTS)}. "
+            f"The signature serving_default of {folder} must return {', '.join(graph.OUTPUTS)}. "
             f"Missing: {', '.join(missing)}"
         )
     inputs = signature.structured_input_signature[1]

@@ -1,4 +1,4 @@
-"""detector.json: what an exported detector says of its training, beside its SavedModel."""
+"""detector.json: how an exported detector was trained, beside its SavedModel."""
 
 import dataclasses
 import json
@@ -82,7 +82,7 @@ class DetectorRecord:
 
 
 def load(detector_dir: str | pathlib.Path) -> DetectorRecord:
-    """What a detector says of itself; an empty record for a SavedModel that came without one.
+    """The record of a detector; an empty one for a SavedModel that came without one.
 
     Raises:
         ValueError: detector.json is damaged.

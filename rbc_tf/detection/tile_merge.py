@@ -1,4 +1,4 @@
-"""One answer from those of overlapping tiles: no region cut, none twice.
+"""The detections of overlapping tiles as one list: no region cut, none twice.
 
 A seam is an edge of a tile inside the image. A detection that ends at a seam of its tile is *cut*
 there, any other is *whole*. How well a tile sees a box is the distance from the box to the

@@ -2,7 +2,7 @@
 
 A detector scales any image to its input. What is several times larger than its training images
 would be scaled down so far that cells vanish, so it is cut into tiles of the training images'
-size, in source pixels, which overlap; `tile_merge` makes one answer of theirs.
+size, in source pixels, which overlap; `tile_merge` merges their detections.
 """
 
 import dataclasses
@@ -65,9 +65,9 @@ class TilingConfig:
             raise ValueError(f"The tile overlap must be 0 or more. Received: {self.overlap}")
 
     def resolve(self, record: DetectorRecord) -> "Tiles | None":
-        """The tiles for a detector, given what it says of its training; None for none.
+        """The tiles for a detector, given the record of its training; None for none.
 
-        'auto' gives none for a detector that does not say what it was trained on.
+        'auto' gives none for a detector without a record of its training images.
 
         Raises:
             ValueError: the overlap is more than half of the tile's shorter side.
@@ -171,8 +171,8 @@ def detect(
     for start in range(0, len(places), _BATCH):
         batch = places[start : start + _BATCH]
         pixels = np.stack([image[y0:y1, x0:x1] for y0, x0, y1, x1 in batch])
-        for place, answer in zip(batch, predict_batch(pixels), strict=True):
+        for place, detections in zip(batch, predict_batch(pixels), strict=True):
             shift = np.tile(place[:2], 2).astype(np.float32)
-            found.append(Detections(answer.boxes + shift, answer.scores))
+            found.append(Detections(detections.boxes + shift, detections.scores))
     seams = tile_merge.Seams(places, height, width, tiles.edge)
     return tile_merge.merge(seams, found, score_threshold)

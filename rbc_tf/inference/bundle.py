@@ -62,7 +62,7 @@ def write_bundle(output_dir: str | pathlib.Path, parts: Parts, manifest: Manifes
 
     Raises:
         BundleError: a part is missing.
-        ValueError: `output_dir` holds something else than a bundle.
+        ValueError: `output_dir` holds something other than a bundle.
     """
     places = {
         DETECTOR: pathlib.Path(parts.detector),

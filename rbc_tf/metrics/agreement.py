@@ -1,4 +1,4 @@
-"""How much the answers of one chain differ from those of another on the same regions and images."""
+"""How much the outputs of one chain differ from another's on the same regions and images."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ _LEAST_LENGTH = 1e-12
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Answers:
+class ChainOutputs:
     """What a chain gives for N regions on their true boxes, and for whole images.
 
     Attributes:
@@ -33,7 +33,7 @@ class Answers:
 
 
 def score_agreement(
-    answers: Answers, reference: Answers, truths: Sequence[np.ndarray]
+    outputs: ChainOutputs, reference: ChainOutputs, truths: Sequence[np.ndarray]
 ) -> list[Score]:
     """Differences from a reference, then the average precision of the detections.
 
@@ -44,24 +44,24 @@ def score_agreement(
     the regions predicted abnormal instead of normal, or back.
 
     Args:
-        answers, reference: of the same regions, one or more.
+        outputs, reference: of the same regions, one or more.
         truths: per image, true boxes float32 [M, 4].
     """
     lengths = np.linalg.norm(reference.features, axis=1)
-    distances = np.linalg.norm(answers.features - reference.features, axis=1)
-    probabilities = np.abs(answers.probabilities - reference.probabilities)
-    same_set = exactly_right(answers.predicted, reference.predicted)
+    distances = np.linalg.norm(outputs.features - reference.features, axis=1)
+    probabilities = np.abs(outputs.probabilities - reference.probabilities)
+    same_set = exactly_right(outputs.predicted, reference.predicted)
     values = {
         "feature_difference": np.mean(distances / np.maximum(lengths, _LEAST_LENGTH)),
         "probability_difference": probabilities.mean(),
         "largest_probability_difference": probabilities.max(),
-        "labels_changed": np.mean(answers.predicted != reference.predicted),
+        "labels_changed": np.mean(outputs.predicted != reference.predicted),
         "label_sets_changed": 1 - same_set.mean(),
-        "abnormality_changed": np.mean(answers.abnormal != reference.abnormal),
+        "abnormality_changed": np.mean(outputs.abnormal != reference.abnormal),
     }
     areas = {
         f"ap{100 * iou:.0f}_area": detection.average_precision(
-            detection.match(answers.detections, truths, iou)
+            detection.match(outputs.detections, truths, iou)
         )
         for iou in (0.5, 0.75)
     }

@@ -215,7 +215,7 @@ def test_one_class_gives_a_constant_and_a_warning(label, answer, caplog, tmp_pat
     labels = np.array([[1, label], [1, label], [1, -1]], np.int8)
     probabilities = np.random.default_rng(0).random((3, 2))
     model = fit_abnormality(probabilities, labels, TYPES, BoostingConfig())
-    assert "the model will say so of every patch" in caplog.text
+    assert "the model will predict this always" in caplog.text
     model.save(tmp_path / "abnormality.json")
     loaded = abnormality.load(tmp_path / "abnormality.json")
     np.testing.assert_allclose(loaded.predict(probabilities), answer, atol=1e-12)

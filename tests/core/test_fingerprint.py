@@ -35,7 +35,7 @@ def test_anything_else_is_refused_with_what_to_do():
     with pytest.raises(StaleError) as raised:
         Fingerprint({"rate": 2}).check(Fingerprint({"rate": 1}), "the model in runs/a")
     assert str(raised.value) == (
-        "the model in runs/a: made of something else than is asked for now:\n"
+        "the model in runs/a: made from other settings or inputs than those given now:\n"
         "  rate was 1, is now 2\n"
         "Give --overwrite to replace it, or name another folder."
     )

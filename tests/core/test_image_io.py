@@ -1,4 +1,4 @@
-"""Images of every format, and what is said of broken ones."""
+"""Images of every format, and the errors of broken ones."""
 
 import struct
 import zlib

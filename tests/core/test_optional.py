@@ -1,4 +1,4 @@
-"""Packages of extras: imported where they are, and named with their extra where they are not."""
+"""Packages of extras: imported where they are, else an error with the name of the extra."""
 
 import json.decoder
 import sys

@@ -108,7 +108,7 @@ def test_missing_folder_is_named(tmp_path):
 
 def test_other_saved_models_are_refused(tmp_path):
     tf.saved_model.save(tf.Module(), str(tmp_path))
-    with pytest.raises(ValueError, match="must answer detection_boxes"):
+    with pytest.raises(ValueError, match="must return detection_boxes"):
         DetectorPredictor(tmp_path)
 
 

@@ -14,7 +14,7 @@ class Bucket:
     """Groups of a dataset, all of one split, that no other bucket has.
 
     Attributes:
-        name: the group of the fields made of it.
+        name: the group of the fields composed from it.
         groups: names of the source's groups, sorted.
         images: names of the source's images, sorted.
         split: their split, '' where none is assigned.

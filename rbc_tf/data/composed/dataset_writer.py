@@ -23,7 +23,7 @@ from rbc_tf.data.composed.config import ComposeConfig
 from rbc_tf.data.composed.library import Library
 from rbc_tf.data.dataset import CELLS_HEADER, Dataset, load_dataset, write_images_table
 
-# What images.csv says these images are.
+# The origin of these images in images.csv.
 ORIGIN = "composed"
 
 RECORD_NAME = "composed.json"

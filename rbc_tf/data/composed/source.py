@@ -112,7 +112,7 @@ class SourceImage:
         cells: its single cells that are whole and of a known type.
         debris: its platelets and pieces of dirt.
         light: float32 [h, w, 3], the light of its empty field, on fewer pixels.
-        is_patch: it is a patch cut around a cell, and tells of no more than the light about it.
+        is_patch: it is a patch cut around a cell, which shows the light about that cell alone.
         stain: float64 [3], median optical density of all its cells.
         clear_area: number of its pixels without cells.
         cut: number of single cells passed over because the image's edge cuts them.

@@ -28,7 +28,7 @@ class ImportOptions:
     """How annotations are taken.
 
     Attributes:
-        renames: from a type in the file to one in the list, 'other', or '' (says nothing).
+        renames: from a type in the file to one in the list, 'other', or '' (type unknown).
         ignored: types whose regions and cells are left out.
         complete: regions count as labelled throughout where the file does not say.
         zero_based: VOC files count from 0 and give edges.
@@ -81,7 +81,7 @@ def import_annotations(
 
     Boxes go to regions.csv and points to cells.csv. An image without boxes gets its mask from
     `masks_dir` or by thresholding where one of these is asked for, else, when it has no points
-    either, an empty mask: it was looked at and holds nothing. An image in a subfolder is named
+    either, an empty mask: it was looked at and holds nothing. An image in a subfolder gets the name
     FOLDER_NAME, and the folder is its group.
 
     Args:

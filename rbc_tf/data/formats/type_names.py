@@ -64,7 +64,7 @@ class TypeNames:
         return [
             f"unknown type '{name}', {len(places)} times, first at {places[0]}. Known: "
             f"{', '.join(self._known)}. List it in the cell types, or use --map='{name}=TYPE', "
-            f"--map='{name}={OTHER}', --map='{name}=' (says nothing of the type) or "
+            f"--map='{name}={OTHER}', --map='{name}=' (type unknown) or "
             f"--ignore='{name}'"
             for name, places in self._unknown.items()
         ]

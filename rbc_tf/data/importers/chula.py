@@ -17,7 +17,7 @@ from rbc_tf.core.types import Cell, Region
 from rbc_tf.data import near_regions, segmentation
 from rbc_tf.data.dataset import CELLS_HEADER, IMAGES_HEADER, REGIONS_HEADER
 
-# Our type of each id of the dataset; ids that are not named become `other`.
+# Our type of each id of the dataset; ids that are not listed become `other`.
 TYPE_OF_ID = {
     "own": {
         0: "normal",
@@ -79,7 +79,7 @@ def import_chula(
 
     Raises:
         ValueError: the folder is not laid out so, a line of a label file is not `x y id`, or
-            `output_dir` holds something else than an import.
+            `output_dir` holds something other than an import.
         ImageError: an image cannot be read.
     """
     chula_dir = pathlib.Path(chula_dir)

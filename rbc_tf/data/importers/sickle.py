@@ -80,7 +80,7 @@ class ImportSummary:
 
 @dataclasses.dataclass(frozen=True)
 class _Patch:
-    """A patch: its file, what the name says, its type and its pixels uint8 [H, W]."""
+    """A patch: its file, the parts of its name, its type and its pixels uint8 [H, W]."""
 
     path: pathlib.Path
     name: str
@@ -104,7 +104,7 @@ def import_sickle(sickle_dir: str | pathlib.Path, output_dir: str | pathlib.Path
 
     Raises:
         ValueError: the folder is not laid out so, no patch of it can be used, or `output_dir` holds
-            something else than an import.
+            something other than an import.
     """
     sickle_dir = pathlib.Path(sickle_dir)
     reader = _Reader(sickle_dir)
@@ -169,7 +169,7 @@ class _Reader:
         for dataset in datasets:
             for path in self._entries(dataset):
                 found += self._read_class(path)
-        return _named_once(self._without_duplicates(found))
+        return _with_distinct_names(self._without_duplicates(found))
 
     def _entries(self, folder: pathlib.Path) -> list[pathlib.Path]:
         """The folders in a folder of one dataset; files beside them are left out."""
@@ -218,7 +218,7 @@ class _Reader:
         kept = []
         for first, *others in by_content.values():
             differing = [other for other in others if _owner(other) != _owner(first)]
-            if differing:  # whose cell it is, or of what type, cannot be told
+            if differing:  # whose cell it is, or of what type, is unknown
                 for patch in (first, *others):
                     self._leave_out_twin(patch, differing[0] if patch is first else first)
                 continue
@@ -266,15 +266,15 @@ def _middle(pixels: np.ndarray, size: int) -> np.ndarray:
     return pixels[top : top + size, left : left + size]
 
 
-def _named_once(patches: list[_Patch]) -> list[_Patch]:
+def _with_distinct_names(patches: list[_Patch]) -> list[_Patch]:
     """Patches whose names are the same, stray signs apart, are numbered."""
     count: collections.Counter[str] = collections.Counter()
-    named = []
+    numbered = []
     for patch in patches:
         count[patch.name] += 1
         again = f"_again{count[patch.name]}" if count[patch.name] > 1 else ""
-        named.append(dataclasses.replace(patch, name=patch.name + again))
-    return sorted(named, key=lambda patch: patch.name)
+        numbered.append(dataclasses.replace(patch, name=patch.name + again))
+    return sorted(numbered, key=lambda patch: patch.name)
 
 
 def _count_images(folder: pathlib.Path) -> int:

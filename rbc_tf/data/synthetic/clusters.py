@@ -1,4 +1,4 @@
-"""Clusters: cells that touch or overlap, connected for certain, each still to be told apart."""
+"""Clusters: cells that touch or overlap, connected for certain, each still to be recognised."""
 
 import dataclasses
 
@@ -7,7 +7,7 @@ import numpy as np
 from rbc_tf.data.synthetic.cells import DrawnCell
 from rbc_tf.data.synthetic.placement import PlacedCell, shared_windows
 
-# The part of a cell that no other cell may cover, so that a person can still say its type.
+# The part of a cell that no other cell may cover, so that a person can still recognise its type.
 MIN_OWN_SHARE = 0.5
 _ATTEMPTS = 12
 

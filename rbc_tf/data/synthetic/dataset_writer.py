@@ -74,7 +74,7 @@ def image_name(index: int) -> str:
 
 
 def _write_image(output_dir, config, seed, images_per_slide, index) -> tuple[Cell, ...]:
-    """Writes image and mask number `index` where they are not there; answers its cells."""
+    """Writes image and mask number `index` where they are not there; returns its cells."""
     image_seed = _derived_seed(seed, _IMAGE_SEEDS, index)
     slide_seed = _derived_seed(seed, _SLIDE_SEEDS, index // images_per_slide)
     image_path = output_dir / "images" / f"{image_name(index)}.png"
@@ -88,7 +88,7 @@ def _write_image(output_dir, config, seed, images_per_slide, index) -> tuple[Cel
 
 
 def _in_parallel(write, num_images, num_processes) -> list[tuple[Cell, ...]]:
-    """What `write` answers for each index, in order."""
+    """What `write` returns for each index, in order."""
     progress = functools.partial(tqdm.tqdm, total=num_images, desc="Smears", unit="image")
     if num_processes == 1:
         return list(progress(map(write, range(num_images))))

@@ -1,6 +1,6 @@
 """Fine structure inside a cell: reticulum, granules, spicules seen from above, uneven stain.
 
-Each function answers a float32 [h, w] map over the cell's canvas, of about 1 at its strongest.
+Each function returns a float32 [h, w] map over the cell's canvas, of about 1 at its strongest.
 """
 
 import cv2

@@ -38,7 +38,7 @@ class TrainerConfig(config_definitions.TrainerConfig):
     Attributes:
         train_epochs: passes over the training images. Exactly one of `train_epochs` and
             `train_steps` is set; the other one is 0.
-        preemption_on_demand_checkpoint: on several workers, a checkpoint when one of them is told
+        preemption_on_demand_checkpoint: on several workers, a checkpoint when one of them is asked
             to end (SIGTERM). Off, because Model Garden's workers then go on instead of ending.
     """
 

@@ -27,7 +27,7 @@ def run(
     """Exports a checkpoint; an existing folder at `export_dir` is replaced when it succeeds.
 
     The signature `serving_default` takes `inputs` (uint8 [batch, height, width, 3] of any size
-    for `image_tensor`), scales them inside the graph, and answers `detection_boxes` float32
+    for `image_tensor`), scales them inside the graph, and returns `detection_boxes` float32
     [batch, N, 4] in pixels of the scaled image, `detection_scores` float32 [batch, N],
     `detection_classes`, `num_detections` and `image_info`, whose row 2 is the scale.
 
@@ -41,8 +41,8 @@ def run(
             empty for the size of the training.
 
     Raises:
-        ValueError: input type or size is not usable, settings or checkpoint are not named, or
-            `export_dir` holds something else than an exported detector.
+        ValueError: input type or size is not usable, settings or checkpoint are not given, or
+            `export_dir` holds something other than an exported detector.
         FileNotFoundError: settings or checkpoint are missing.
     """
     if input_type not in INPUT_TYPES:
@@ -55,7 +55,7 @@ def run(
     params = parameters.build(sources)
     checkpoint = _checkpoint(params, model_dir, checkpoint_path)
     size = _input_size(params, input_image_size)
-    # What was trained in bfloat16 answers in float32: precision costs nothing but time here.
+    # What was trained in bfloat16 computes in float32: precision costs nothing but time here.
     performance.set_mixed_precision_policy("float32")
     module = detection.DetectionModule(
         params=params, batch_size=None, input_image_size=size, input_type=input_type

@@ -66,7 +66,7 @@ class Inputs:
         features_dir: the feature cache.
         table: its rows.
         cell_types: the types of the table's labels.
-        fingerprint: what the features were made of.
+        fingerprint: what the features were made from.
     """
 
     dataset: Dataset

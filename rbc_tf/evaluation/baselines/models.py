@@ -58,7 +58,8 @@ def obtain_models(
     """Trains what the folder does not hold yet, and loads the rest.
 
     Raises:
-        StaleError: the folder holds models made of something else, and `overwrite` is False.
+        StaleError: the folder holds models made from other inputs or settings, and
+            `overwrite` is False.
     """
     folder = pathlib.Path(output_dir)
     crop = config.cnn_crop or dataclasses.replace(inputs.crop, size=config.cnn.patch_size)
@@ -83,7 +84,7 @@ def obtain_models(
 
 
 class _Jobs:
-    """What each model is made of, and how it is trained."""
+    """What each model is made from, and how it is trained."""
 
     def __init__(self, inputs: Inputs, config: BaselinesConfig, crop: CropConfig):
         self._inputs = inputs
@@ -177,15 +178,15 @@ def keep_model(
     Args:
         path: of the model, ending in .keras.
         fingerprint: of its settings and inputs.
-        train: writes the model to the path that it is given, and answers how that went, as plain
-            JSON values.
-        overwrite: replace a model that was made of something else.
+        train: writes the model to the path that it is given, and returns a report of the training,
+            plain JSON values.
+        overwrite: replace a model that was made from other inputs or settings.
 
     Returns:
-        What `train` answered when the model was made.
+        What `train` returned when the model was made.
 
     Raises:
-        StaleError: the model was made of something else, and `overwrite` is False.
+        StaleError: the model was made from other inputs or settings, and `overwrite` is False.
     """
     path = pathlib.Path(path)
     record_path = path.with_suffix(".json")

@@ -38,15 +38,15 @@ def compare_baselines(
 
     Args:
         dataset_dir: dataset folder with splits and masks.
-        features_dir: feature cache made of it.
+        features_dir: feature cache made from it.
         output_dir: for models and results.
         config: all settings.
-        overwrite: replace models that were made of something else.
+        overwrite: replace models that were made from other inputs or settings.
 
     Raises:
         DatasetError, CacheError: a folder has problems.
         ValueError: the folders do not belong together, the backbone has seen what is to be
-            scored, or `output_dir` holds models made of something else.
+            scored, or `output_dir` holds models made from other settings.
     """
     output_dir = pathlib.Path(output_dir)
     inputs = load_inputs(dataset_dir, features_dir)

@@ -70,7 +70,7 @@ class SingleLabelCNNConfig:
 
 @keras.saving.register_keras_serializable(package="rbc_tf")
 class TypeSoftmax(keras.layers.Softmax):
-    """Softmax that knows the names of what it tells apart."""
+    """Softmax that keeps the names of its types."""
 
     def __init__(self, names: Sequence[str], **kwargs):
         super().__init__(**kwargs)

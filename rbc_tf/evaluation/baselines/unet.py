@@ -1,4 +1,4 @@
-"""U-Net, which tells cell pixels from background (Ronneberger et al. 2015; the paper: figure 8).
+"""U-Net, which segments cells from background (Ronneberger et al. 2015; the paper: figure 8).
 
 A small one for processors without a GPU: four levels of two 3x3 convolutions with batch
 normalisation, 16 filters on the first and twice as many on each below. It is trained on masks in

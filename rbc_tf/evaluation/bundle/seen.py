@@ -23,7 +23,7 @@ def notes(bundle: Bundle, dataset: Dataset, split: str) -> list[str]:
     """Refuses to score a split that a part has seen, but for training and validation.
 
     Returns:
-        What whoever reads the scores should know; see `unseen.notes`.
+        What readers of the scores should know; see `unseen.notes`.
 
     Raises:
         SeenError: names the part, the groups and what to do.
@@ -41,13 +41,13 @@ def check_held_out(bundle: Bundle, dataset: Dataset, split: str) -> list[str]:
 
     Raises:
         SeenError: a part has seen images of groups of the split.
-        BundleError: the bundle does not say which images its classifier has learnt from.
+        BundleError: the bundle does not record which images its classifier has learnt from.
     """
     parts = seen_by(bundle)
     unknown = [seen.part for seen in unseen.unrecorded(parts)]
     if unseen.CLASSIFIER in unknown:
         raise BundleError(
-            f"{bundle.path}: a bundle that says which images its classifier learnt from is "
+            f"{bundle.path}: a bundle that records which images its classifier learnt from is "
             "required. Received: one of an earlier version; export it again with "
             "rbc_tf export-bundle"
         )

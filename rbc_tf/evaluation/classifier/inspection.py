@@ -76,7 +76,7 @@ def inspect(
     Args:
         features_dir: the features that the classifier was trained on.
         classifier_dir: the classifier.
-        dataset_dir: the images that the features were made of, unchanged.
+        dataset_dir: the images that the features were made from, unchanged.
         log_dir: of TensorBoard.
         settings: how much is shown.
 
@@ -85,7 +85,7 @@ def inspect(
 
     Raises:
         ValueError: the classifier was trained on other features, or an image is not in the
-            dataset or not the one that the features were made of.
+            dataset or not the one that the features were made from.
         CacheError, ClassifierError, DatasetError, ImageError: what is given cannot be read.
     """
     loaded = trained_on.load(features_dir, classifier_dir)
@@ -108,7 +108,7 @@ def inspect(
 
 
 class _Pictures:
-    """Patches cut from the images of a dataset, checked to be those that features were made of."""
+    """Patches cut from the images of a dataset, checked to be those the features were made from."""
 
     def __init__(self, dataset: dataset_lib.Dataset, fingerprint: Fingerprint):
         self._dataset = dataset
@@ -129,13 +129,13 @@ class _Pictures:
         path = self._paths.get(name)
         if path is None:
             raise ValueError(
-                f"{self._dataset.root}: the images that the features were made of are required. "
+                f"{self._dataset.root}: the images that the features were made from are required. "
                 f"Received: a dataset without image '{name}'"
             )
         if files.sha256_of_file(path) != self._entries[name].sha256:
             raise ValueError(
-                f"{path}: the image that the features were made of is required. Received: another "
-                "one; run rbc_tf extract-features again if it was changed on purpose"
+                f"{path}: the image that the features were made from is required. Received: "
+                "another one; run rbc_tf extract-features again if it was changed on purpose"
             )
         return image_io.read_image(path)
 
@@ -177,14 +177,14 @@ def _worst_pages(
 def _worst_patch(
     rows: FeatureTable, regions: ClassifiedRegions, row: int, patch: np.ndarray, loss: float
 ) -> WorstPatch:
-    answer = PredictedPatch(
+    predicted = PredictedPatch(
         patch,
         str(rows.images[row]),
         int(rows.num_cells[row]),
         rows.labels[row],
         regions.probabilities[row],
     )
-    return WorstPatch(answer, tuple(rows.boxes[row].tolist()), float(loss))
+    return WorstPatch(predicted, tuple(rows.boxes[row].tolist()), float(loss))
 
 
 def _draw_points(table: FeatureTable, settings: InspectionConfig) -> FeatureTable:
@@ -196,15 +196,15 @@ def _draw_points(table: FeatureTable, settings: InspectionConfig) -> FeatureTabl
 
 
 def _columns(loaded: trained_on.TrainedOn, rows: FeatureTable) -> dict[str, list]:
-    """What the projector knows of each point; the first column is its label."""
+    """What the projector shows of each point; the first column is its label."""
     names = loaded.classifier.cell_types.names
     regions = trained_on.classify(loaded.classifier, rows)
     right = exactly_right(regions.predicted, regions.truth)
-    answers = np.where(right, "exactly right", "not right")
+    outcomes = np.where(right, "exactly right", "not right")
     columns = {
         "types": [type_list(row, names) for row in regions.truth],
         "predicted": [type_list(row, names) for row in regions.predicted],
-        "answer": np.where(rows.complete, answers, "not fully labelled").tolist(),
+        "answer": np.where(rows.complete, outcomes, "not fully labelled").tolist(),
         "cells": rows.num_cells.tolist(),
         "image": rows.images.tolist(),
         "group": rows.groups.tolist(),

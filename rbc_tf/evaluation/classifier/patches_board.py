@@ -16,12 +16,12 @@ class WorstPatch:
     """One region, where it is, and its loss.
 
     Attributes:
-        answer: the patch, its truth and what is predicted for it.
+        predicted: the patch, its truth and what is predicted for it.
         box: (ymin, xmin, ymax, xmax) in pixels of its image.
         loss: cross-entropy by which it was chosen.
     """
 
-    answer: predicted_patches.PredictedPatch
+    predicted: predicted_patches.PredictedPatch
     box: tuple[float, float, float, float]
     loss: float
 
@@ -44,7 +44,7 @@ def write_worst_patches(
     """
     for start in range(0, len(worst), predicted_patches.MOST):
         page = worst[start : start + predicted_patches.MOST]
-        figure = predicted_patches.draw([w.answer for w in page], names, thresholds)
+        figure = predicted_patches.draw([w.predicted for w in page], names, thresholds)
         places = f"{start + 1} to {start + len(page)}"
         losses = f"losses {page[0].loss:.2f} to {page[-1].loss:.2f}"
         tf.summary.image(
@@ -61,10 +61,10 @@ def write_worst_patches(
 def _table(worst, names, thresholds, what) -> text_table.Table:
     rows = []
     for place, patch in enumerate(worst, start=1):
-        answer = patch.answer
-        true = predicted_patches.type_list(answer.labels == PRESENT, names)
-        predicted = predicted_patches.type_list(answer.predicted(thresholds), names)
+        shown = patch.predicted
+        true = predicted_patches.type_list(shown.labels == PRESENT, names)
+        predicted = predicted_patches.type_list(shown.predicted(thresholds), names)
         box = ", ".join(f"{edge:g}" for edge in patch.box)
-        rows.append((str(place), answer.image, box, true, predicted, f"{patch.loss:.2f}"))
+        rows.append((str(place), shown.image, box, true, predicted, f"{patch.loss:.2f}"))
     header = ("", "image", "ymin, xmin, ymax, xmax", "true", "predicted", "loss")
     return text_table.Table(what, header, tuple(rows))

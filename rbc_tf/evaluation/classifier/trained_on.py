@@ -15,7 +15,7 @@ from rbc_tf.metrics.multilabel import PLAIN_THRESHOLD
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TrainedOn:
-    """A classifier, all rows of its features, and what these were made of."""
+    """A classifier, all rows of its features, and what these were made from."""
 
     classifier: Classifier
     table: FeatureTable
@@ -43,8 +43,8 @@ def load(features_dir: str | pathlib.Path, classifier_dir: str | pathlib.Path) -
 def seen_by(loaded: TrainedOn) -> Seen:
     """The images that the classifier has learnt from or was tuned on.
 
-    One of version 0.1.0 does not say it: those of the splits that it was trained on, as they are
-    now.
+    One of version 0.1.0 does not record them: those of the splits that it was trained on, as they
+    are now.
     """
     recorded = loaded.classifier.record.get("learnt_images")
     if recorded is not None:

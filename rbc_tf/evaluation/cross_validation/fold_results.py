@@ -22,7 +22,7 @@ _FOLDS = "folds"
 
 
 class FoldResults:
-    """The results of one study, made of the same features, labels and settings throughout."""
+    """The results of one study, made from the same features, labels and settings throughout."""
 
     def __init__(
         self, folder: str | pathlib.Path, fingerprint: Fingerprint, overwrite: bool = False
@@ -43,7 +43,7 @@ class FoldResults:
         files.check_replaceable(self.folder, STUDY_FILE)
         path = self.folder / STUDY_FILE
         if overwrite and path.exists():
-            shutil.rmtree(self.folder)  # with the scores that were made of the results
+            shutil.rmtree(self.folder)  # with the scores that were computed from the results
         elif path.exists():
             fingerprint.check(
                 Fingerprint.load(path),

@@ -253,7 +253,7 @@ def _abnormality(
 
 
 def _majority(regions: ClassifiedRegions, abnormal_types: np.ndarray) -> list[Score]:
-    """How many regions are abnormal, and how often the commoner answer is right.
+    """How many regions are abnormal, and how often always predicting the commoner is right.
 
     No way to predict abnormality that does worse is of use.
     """

@@ -110,7 +110,7 @@ def heading(
         features: what the weights of the backbone are called.
         teaching_splits: splits on whose rows every model is trained and which are not scored.
     """
-    teaching = (
+    also_trained_on = (
         f"Every model of every fold is also trained on the split {' and '.join(teaching_splits)}, "
         "of which nothing is scored. "
         if teaching_splits
@@ -123,7 +123,7 @@ def heading(
         f"{regions[SEVERAL_TYPES]:,} with several types; "
         f"{_count(scores, 'num_incomplete'):,} incomplete ones are only trained on. "
         f"{_count(scores, 'num_groups', subset=ALL)} groups, "
-        f"{_count(scores, 'num_folds', subset=ALL)} folds by {folds_by}. {teaching}"
+        f"{_count(scores, 'num_folds', subset=ALL)} folds by {folds_by}. {also_trained_on}"
         f"Backbone of the features: {features}. Intervals: 95 %, "
         f"{_count(scores, 'num_resamples'):,} resamples of the groups; they hold the choice of "
         "images, not another training."

@@ -56,7 +56,7 @@ class CrossValidationConfig:
         both = sorted(set(self.splits) & set(self.teaching_splits))
         if both or (self.teaching_splits and not self.splits):
             raise ValueError(
-                "`splits` must be named, and be others, where `teaching_splits` are. "
+                "`splits` must be given, and be others, where `teaching_splits` are. "
                 f"Received: {list(self.splits)} and {list(self.teaching_splits)}"
             )
 
@@ -249,7 +249,7 @@ def _settings(config: CrossValidationConfig) -> dict:
 
 
 def _rows_in(table: FeatureTable, splits: Sequence[str]) -> FeatureTable:
-    """The rows of some splits, all where none is named."""
+    """The rows of some splits, all where none is given."""
     known = sorted(set(table.splits.tolist()))
     unknown = sorted(set(splits) - set(known))
     if unknown:

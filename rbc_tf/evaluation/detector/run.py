@@ -64,7 +64,7 @@ class Outcome:
     Attributes:
         scores: of the images that could be read.
         failed: {name of image: reason} of the others.
-        notes: what whoever reads the scores should know (see `unseen.notes`).
+        notes: what readers of the scores should know (see `unseen.notes`).
     """
 
     scores: tuple[Score, ...]

@@ -19,7 +19,7 @@ def compare_features(
 ) -> list[Candidate]:
     """Trains heads on the split 'train' of each cache, with each of the settings.
 
-    All caches must be of the same patches. Validation says when a training stops and which
+    All caches must be of the same patches. Validation decides when a training stops and which
     features and settings are best (`best_of`); the test takes no part in that.
 
     Raises:

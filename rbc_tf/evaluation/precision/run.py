@@ -1,4 +1,4 @@
-"""Whether half precision changes the answers: the chain in each precision beside float32."""
+"""Whether half precision changes predictions: the chain in each precision beside float32."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from rbc_tf.evaluation.precision.scores import score_precision
 from rbc_tf.graphs import frozen
 from rbc_tf.inference.bundle import Bundle
 from rbc_tf.inference.chain import Chain
-from rbc_tf.metrics.agreement import Answers
+from rbc_tf.metrics.agreement import ChainOutputs
 
 
 def compare(
@@ -34,17 +34,17 @@ def compare(
     truths = [boxes.as_boxes([region.box for region in of_image]) for of_image in found]
     if not sum(map(len, truths)):
         raise ValueError(f"One region or more is required. Received: {len(samples)} images of none")
-    reference = _answers(Chain(bundle, precision=frozen.FLOAT32), samples, truths)
+    reference = _outputs(Chain(bundle, precision=frozen.FLOAT32), samples, truths)
     scores = score_precision(frozen.FLOAT32, reference, reference, truths)
     for precision in precisions:
         if frozen.resolve(precision) != frozen.FLOAT32:
             chain = Chain(bundle, precision=precision)
-            answers = _answers(chain, samples, truths)
-            scores += score_precision(chain.precision, answers, reference, truths)
+            outputs = _outputs(chain, samples, truths)
+            scores += score_precision(chain.precision, outputs, reference, truths)
     return scores
 
 
-def _answers(chain: Chain, samples: Sequence[Sample], truths: Sequence[np.ndarray]) -> Answers:
+def _outputs(chain: Chain, samples: Sequence[Sample], truths: Sequence[np.ndarray]) -> ChainOutputs:
     features, detections = [], []
     progress = tqdm.tqdm(samples, desc=chain.precision, unit="image")
     for sample, true_boxes in zip(progress, truths, strict=True):
@@ -54,4 +54,5 @@ def _answers(chain: Chain, samples: Sequence[Sample], truths: Sequence[np.ndarra
     features = np.concatenate(features)
     probabilities, abnormal = chain.classifier.predict(features)
     is_abnormal = abnormal > chain.manifest.abnormal_threshold
-    return Answers(features, probabilities, chain.labels(probabilities), is_abnormal, detections)
+    labels = chain.labels(probabilities)
+    return ChainOutputs(features, probabilities, labels, is_abnormal, detections)

@@ -12,7 +12,7 @@ NAMES = ("Oval", "Elon")
 
 @pytest.mark.parametrize("count", [0, 1, 7])
 def test_worst_patches_come_in_pages_of_six(tmp_path, count):
-    answers = [
+    shown = [
         PredictedPatch(
             np.full((8, 8, 3), 200, np.uint8),
             f"smear{i}",
@@ -23,7 +23,7 @@ def test_worst_patches_come_in_pages_of_six(tmp_path, count):
         for i in range(count)
     ]
     worst = [
-        patches_board.WorstPatch(a, (1.0, 2.0, 30.0, 40.5), 5.0 - i) for i, a in enumerate(answers)
+        patches_board.WorstPatch(a, (1.0, 2.0, 30.0, 40.5), 5.0 - i) for i, a in enumerate(shown)
     ]
     arguments = ("worst", worst, NAMES, np.array([0.5, 0.5]), "Worst of all")
     found = builders.summaries_of(tmp_path, patches_board.write_worst_patches, *arguments)

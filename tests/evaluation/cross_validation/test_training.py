@@ -224,10 +224,10 @@ def test_every_model_is_trained_on_teaching_splits_which_are_not_scored(
     assert values["run"]["config"]["teaching_splits"] == ["test"]
 
 
-@pytest.mark.parametrize(("splits", "teaching"), [((), ("test",)), (("test",), ("test",))])
-def test_teaching_splits_are_not_scored(splits, teaching):
-    with pytest.raises(ValueError, match="must be named, and be others"):
-        dataclasses.replace(CONFIG, splits=splits, teaching_splits=teaching)
+@pytest.mark.parametrize(("splits", "teaching_splits"), [((), ("test",)), (("test",), ("test",))])
+def test_teaching_splits_are_not_scored(splits, teaching_splits):
+    with pytest.raises(ValueError, match="must be given, and be others"):
+        dataclasses.replace(CONFIG, splits=splits, teaching_splits=teaching_splits)
 
 
 def test_unknown_splits_are_refused(features_dir, tmp_path):

@@ -1,4 +1,4 @@
-"""Kept detections come back as they were, and only for what they were made of."""
+"""Kept detections come back as they were, and only for what they were made from."""
 
 import numpy as np
 import pytest
