@@ -14,11 +14,10 @@ step() {
   "$@"
 }
 
-# The types' division: half of the images are scored; what detects and what makes features learns
-# from the others.
+# The types' division: half of the images are scored; detector and backbone are trained on the others.
 step "$PYTHON" tools/import_chula.py --chula_dir="$chula" --output_dir="$run/data"
 step "$PYTHON" tools/split_dataset.py --dataset_dir="$run/data" --validation=0.1 --test=0.5 --seed=0
-# The detector's: one that learns from two thirds of the images.
+# The detector's: two thirds of the images are for training.
 step "$PYTHON" tools/import_chula.py --chula_dir="$chula" --output_dir="$run/detector_data"
 step "$PYTHON" tools/split_dataset.py --dataset_dir="$run/detector_data" --seed=0
 step "$PYTHON" tools/check_dataset.py --dataset_dir="$run/detector_data"
@@ -81,7 +80,7 @@ step "$PYTHON" tools/compare_features.py --features_dir="$run/features" \
   --heads="128, 3e-4, batch 256, standardised={hidden_units: 128, learning_rate: 3e-4,
     batch_size: 256, l2: 1e-3, max_epochs: 30, patience: 6, standardise: true}"
 
-# Table 1. The images that the backbone knows teach too, and are never scored.
+# Table 1. The images that the backbone has seen are trained on too, and are never scored.
 step "$PYTHON" tools/cross_validate.py --features_dir="$run/features" --splits=test \
   --teaching_splits=train,validation --output_dir="$run/table1" \
   --config_file="$chosen" --params_override='{folds: {num_folds: 3}}'

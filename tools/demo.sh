@@ -54,7 +54,7 @@ step "Analysis of held-out smears" \
 cat <<END
 
 What this shows: the chain runs, and the detector finds regions it has never seen. What it cannot
-show: how well cell types are told apart on real smears. The smears are synthetic, the detector is
+show: how well cell types are recognised on real smears. The smears are synthetic, the detector is
 small and was trained for minutes, and the features come from a ResNet-50 with random weights. For
 that take your own smears, object_detection_configs/chula_r101_fpn_cpu.yaml, and --weights=imagenet
 or a backbone of tools/finetune_backbone.py.
@@ -64,6 +64,6 @@ scores:    $run/scores.json
 overlays:  $run/results/overlays/
 table:     $run/results/regions.csv
 summary:   $run/results/summary.json
-bundle:    $run/bundle/ (MODEL_CARD.md says what it is)
+bundle:    $run/bundle/ (MODEL_CARD.md describes it)
 curves:    tensorboard --logdir=$run
 END
