@@ -11,7 +11,7 @@ class AugmentationConfig:
     """How far patches are varied. Cells have no up and down: every angle is as likely.
 
     Attributes:
-        zoom: largest relative change of size; small, since size tells types apart.
+        zoom: largest relative change of size; small, since size distinguishes types.
         shift: largest shift, as a share of the side.
         stain: largest relative change of each colour channel, drawn for each.
         light: largest change of brightness, in grey values of 255.

@@ -21,7 +21,7 @@ if typing.TYPE_CHECKING:
 # The paper's.
 DEFAULT = "resnet50"
 
-# What files are made of that name no network: they come from rbc_tf 0.1.0, which had no other.
+# The network of files that record none: they come from rbc_tf 0.1.0, which had no other.
 UNNAMED = "resnet50"
 
 

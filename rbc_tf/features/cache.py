@@ -1,4 +1,4 @@
-"""The feature cache: a folder that holds features with all that they were made of.
+"""The feature cache: a folder that holds features with all that they were made from.
 
     fingerprint.json   the settings, and per image the hashes of its file and of its boxes
     shards/NAME.tfrecord   the features of one image, one record per patch
@@ -48,7 +48,7 @@ class CacheError(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class ImageEntry:
-    """What the features of one image were made of."""
+    """What the features of one image were made from."""
 
     sha256: str
     boxes_sha256: str
@@ -56,7 +56,7 @@ class ImageEntry:
 
 @dataclasses.dataclass(frozen=True)
 class Fingerprint:
-    """What the features of a folder were made of.
+    """What the features of a folder were made from.
 
     Attributes:
         settings: plain JSON values; all of them must agree for features to be reused.
@@ -111,12 +111,12 @@ class FeatureCache:
     def prepare(self, fingerprint: Fingerprint, overwrite: bool) -> None:
         """Makes the folder ready for what `fingerprint` asks for.
 
-        Shards made of the same are kept, whether the run that made them finished or not; with
-        `overwrite`, those made of something else are deleted. Images without a shard are new
+        Shards made from the same are kept, whether the run that made them finished or not; with
+        `overwrite`, those made from anything else are deleted. Images without a shard are new
         work, never an error.
 
         Raises:
-            StaleError: shards were made of something else, and `overwrite` is False.
+            StaleError: shards were made from something else, and `overwrite` is False.
         """
         path = self.folder / _FINGERPRINT
         if path.exists():
@@ -159,7 +159,7 @@ class FeatureCache:
         try:
             feature_dim = load_fingerprint(self.folder).settings["feature_dim"]
         except KeyError as error:
-            raise CacheError(f"{self.folder} does not say how long features are") from error
+            raise CacheError(f"{self.folder} does not record how long features are") from error
         features = self._read_shards(rows.images, rows.boxes, feature_dim)
         return dataclasses.replace(rows, features=features)
 
@@ -236,7 +236,7 @@ def load_cell_types(features_dir: str | pathlib.Path) -> CellTypes:
 
 
 def load_fingerprint(features_dir: str | pathlib.Path) -> Fingerprint:
-    """What the features of that folder were made of; raises CacheError where it does not say."""
+    """What the features of that folder were made from; CacheError where it is not recorded."""
     path = pathlib.Path(features_dir) / _FINGERPRINT
     if not path.exists():
         raise CacheError(f"{features_dir} must be a feature cache, and has no {_FINGERPRINT}.")

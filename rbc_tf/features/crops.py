@@ -222,7 +222,7 @@ def cut_patches(image: tf.Tensor, boxes: tf.Tensor, config: CropConfig) -> tf.Te
 def cut_pictures(image: np.ndarray, boxes: np.ndarray, config: CropConfig) -> np.ndarray:
     """uint8 [N, size, size, 3], the patches of checked boxes, rounded.
 
-    A quarter of the memory, and the last digit neither teaches nor shows anything.
+    A quarter of the memory, and the last digit changes neither training nor pictures.
 
     Raises:
         ValueError: see `check_boxes`.
@@ -258,7 +258,7 @@ def _bilinear(image: tf.Tensor, ys: tf.Tensor, xs: tf.Tensor) -> tf.Tensor:
     """float32 [N, count, count, 3] at evenly spaced places; right only inside of the image.
 
     `tf.image.crop_and_resize` counts from pixel centres (place - 0.5), spreads its samples from
-    the first place to the last, divides places by (side - 1) and answers nothing beyond the
+    the first place to the last, divides places by (side - 1) and gives nothing beyond the
     outermost centres. One repeated pixel all around (hence + 1) covers the half pixel there.
     """
     padded = tf.pad(tf.cast(image, tf.float32), [[1, 1], [1, 1], [0, 0]], mode="SYMMETRIC")

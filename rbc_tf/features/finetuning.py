@@ -173,7 +173,7 @@ def make_record(
     history: list[dict],
     start: Mapping | None = None,
 ) -> dict:
-    """What a fine-tuned backbone says of its making, plain JSON values.
+    """The record of how a backbone was fine-tuned, plain JSON values.
 
     `images` has the sha256 of every image that took part, by name; `crop` how patches must be cut.
     Where it began with weights that were fine-tuned themselves, by `start`, their record, it has

@@ -1,6 +1,6 @@
 """Patches with their labels in one file, to train a backbone on: NumPy alone.
 
-Patches are cut once, by the code that cuts them for features, and kept; whoever trains on them
+Patches are cut once, by the code that cuts them for features, and kept; code that trains on them
 needs no image, no mask and no TensorFlow.
 """
 

@@ -36,10 +36,10 @@ class CannotMake(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class FigureSettings:
-    """What the figures are made of; None for what there is not.
+    """What the figures are made from; None for what there is not.
 
     Attributes:
-        bundle_dir: the chain whose answers are shown.
+        bundle_dir: the chain whose predictions are shown.
         cross_validation_dir: folder with the predictions of a cross-validation.
         unet_path: a trained U-Net.
         split: whose images are shown; the bundle should not have seen them.
@@ -56,7 +56,7 @@ class FigureSettings:
 
 
 def _of_last_sample(make: Callable) -> Callable:
-    """Keeps what a method made of the last sample, since regions come image by image."""
+    """Keeps what a method returned for the last sample, since regions come image by image."""
 
     @functools.wraps(make)
     def call(self, sample):

@@ -79,8 +79,8 @@ def load_or_freeze(
     """The frozen form of a function: from the cache, or made now.
 
     Args:
-        key: says which network it is, whatever folder it lies in.
-        function: makes it; only called where the cache does not have it. It answers one tensor
+        key: identifies the network, whatever folder it lies in.
+        function: makes it; only called where the cache does not have it. It returns one tensor
             (named 'output') or several by name.
         precision: 'bfloat16' or 'float16'.
     """

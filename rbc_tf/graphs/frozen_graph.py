@@ -25,7 +25,7 @@ class FrozenGraph:
     Attributes:
         serialised: a GraphDef; it calls no function of a library.
         inputs: names of the tensors that are fed, in order.
-        outputs: names of the tensors that are answered, by the name of the answer.
+        outputs: names of the tensors that are returned, by the name of the output.
     """
 
     serialised: bytes

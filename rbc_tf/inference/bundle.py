@@ -6,7 +6,7 @@
     backbone.keras     patch to features
     classifier/        features to one probability per type, and of abnormality
 
-Nothing in it is a pickle: loading a bundle runs no code of whoever made it.
+Nothing in it is a pickle: loading a bundle runs no code of its maker.
 """
 
 import dataclasses

@@ -1,1 +1,1 @@
-"""What a bundle says of itself: typed records, and the only place that reads and writes them."""
+"""What a bundle records of itself: typed records, and the only place that reads and writes them."""

@@ -18,7 +18,7 @@ READ_VERSIONS = (earlier.FORMAT_VERSION, FORMAT_VERSION)
 
 @dataclasses.dataclass(frozen=True)
 class Manifest:
-    """What a bundle says of itself.
+    """What a bundle records of itself.
 
     Attributes:
         cell_types: the types, in the order of all probabilities.

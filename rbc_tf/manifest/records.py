@@ -76,7 +76,7 @@ class AbnormalityRecord:
     """How abnormality is predicted.
 
     Attributes:
-        constant: training had only abnormal or only normal regions: the answer is always the same.
+        constant: training had only abnormal or only normal regions: one prediction for all.
         train_counts, validation_counts: regions by 'abnormal', 'normal' and 'unknown'.
         validation_auc: None where not defined.
     """
@@ -168,7 +168,7 @@ class DataRecord:
 
     Attributes:
         dataset: its name, '' where not known.
-        description: in the words of whoever made the bundle: source, stain, consent.
+        description: in the words of the bundle's maker: source, stain, consent.
         splits: by name.
         learnt_images: sha256 of the files of images that training or validation used, sorted;
             None where that is not recorded.

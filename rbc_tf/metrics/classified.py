@@ -1,4 +1,4 @@
-"""What a classifier predicted for regions, and the truth: the arrays that scores are made of."""
+"""What a classifier predicted for regions, and the truth: the arrays that scores take."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence

@@ -127,7 +127,7 @@ def measure(statistic: Statistic, weigh: Weighting, bootstrap: GroupBootstrap) -
     Args:
         statistic: of one score.
         weigh: selects or weights rows.
-        bootstrap: of the rows that the statistic was made of.
+        bootstrap: of the rows that the statistic was computed from.
     """
     in_fold = [bootstrap.folds == fold for fold in range(bootstrap.folds.max() + 1)]
     by_fold = np.stack([statistic(weigh(bootstrap.weights * rows))[:, 0] for rows in in_fold])

@@ -1,6 +1,6 @@
 """Segments held against regions and labelled cells: which lie in which, one cell in each or not.
 
-A segment is what a method takes for one cell. Whoever makes it, by watershed or by a network, is
+A segment is what a method takes for one cell. What makes it, watershed or a network, is
 held against the truth alike.
 """
 

@@ -107,8 +107,8 @@ def _types(heads: Sequence[HeadRecord]) -> str:
         )
         for head in heads
     )
-    answers = ("do not", "unknown")
-    header = ("type", "training: have it", *answers, "validation: have it", *answers)
+    others = ("do not", "unknown")
+    header = ("type", "training: have it", *others, "validation: have it", *others)
     notes = ("Regions that the head of each type was trained and tuned on.",)
     return section("Regions by type", header, rows, *notes)
 

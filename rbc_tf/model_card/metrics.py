@@ -1,4 +1,4 @@
-"""What was measured, on which data, and the thresholds that turn probabilities into answers."""
+"""What was measured, on which data, and the thresholds that turn probabilities into labels."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping
@@ -57,9 +57,9 @@ def thresholds(manifest: Manifest) -> str:
 
 
 def _detector(scores: Mapping) -> str:
-    named = {"AP50": "AP50", "AP75": "AP75", "AP": "AP50:95"}
+    titles = {"AP50": "AP50", "AP75": "AP75", "AP": "AP50:95"}
     # Negative is how COCO's software says 'not defined'.
-    known = {text: scores[key] for key, text in named.items() if scores.get(key, -1) >= 0}
+    known = {text: scores[key] for key, text in titles.items() if scores.get(key, -1) >= 0}
     if not known:
         return f"Detector, on its validation images: {NOT_RECORDED}."
     values = ", ".join(f"{text} {decimals(value)}" for text, value in known.items())

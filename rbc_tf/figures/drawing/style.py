@@ -65,7 +65,7 @@ _SETTINGS = {
 }
 
 
-# Tells of every table of a font that it embeds.
+# Logs every table of a font that it embeds.
 logging.getLogger("fontTools").setLevel(logging.WARNING)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 _QUALITY = 75
 
-# Inside a script element only `<` could end it or open a comment; the others are for whoever
+# Inside a script element only `<` could end it or open a comment; the others are for those who
 # copies the data elsewhere.
 _UNSAFE = {character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 

@@ -30,7 +30,7 @@ class BareProcess:
     def ask(
         self, signature: str, name: str, path: str | pathlib.Path, output: str | pathlib.Path
     ) -> dict[str, np.ndarray] | str:
-        """The answer by output, or the reason why there is none.
+        """The values by output, or the reason why there are none.
 
         Args:
             signature: of the model.
@@ -56,7 +56,7 @@ class BareProcess:
         line = self._process.stdout.readline()
         if not line:
             raise ValueError(
-                "The exported model cannot be run by TensorFlow alone. It says: "
+                "The exported model cannot be run by TensorFlow alone. Its error: "
                 f"{self._log.read_text(errors='replace')[-2000:]}"
             )
         return json.loads(line)
@@ -66,7 +66,7 @@ class BareProcess:
 def start(model_dir: str | pathlib.Path) -> Iterator[BareProcess]:
     """Starts the process, which ends with the block.
 
-    Raises ValueError where it cannot load the model, with what it says.
+    Raises ValueError where it cannot load the model, with its error.
     """
     # -P: the folder of the file is no place to import from.
     command = [sys.executable, "-P", bare_tensorflow.__file__, str(model_dir)]

@@ -4,7 +4,7 @@
 
 It imports nothing of rbc_tf. Every line of its input asks for one file: JSON with `signature`,
 `input` (name of the input), `path` (an image file for input in bytes, a `.npy` file for one of
-pixels) and `output` (the `.npz` file to write). To each it answers with a line of JSON: `error`,
+pixels) and `output` (the `.npz` file to write). To each it replies with a line of JSON: `error`,
 or the names of the `modules` that are loaded. The first line it writes is of the loading.
 """
 

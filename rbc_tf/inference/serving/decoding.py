@@ -112,7 +112,7 @@ def _check_bmp(header: tf.Tensor, bits: tf.Tensor) -> tf.Operation:
 
 
 def _with_palette(content: tf.Tensor, header: tf.Tensor) -> tf.Tensor:
-    """TensorFlow answers the places in the palette, whose colours are blue, green, red, nothing."""
+    """TensorFlow returns the places in the palette, whose colours are blue, green, red, nothing."""
     start = _BMP_FILE_HEADER + _number(header, 14, 4)
     count = _number(header, 46, 4)
     count = tf.where((count == 0) | (count > 256), tf.constant(256, tf.int64), count)

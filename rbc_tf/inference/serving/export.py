@@ -41,7 +41,7 @@ class ExportConfig:
 
     Attributes:
         version: number of the folder; None for one more than the highest there.
-        large_images: 'refuse' answers an error to images that the chain would cut into tiles;
+        large_images: 'refuse' returns an error for images that the chain would cut into tiles;
             'whole' detects in them as they are, scaled down further than in training.
         model_name: under which it will be served.
         warmup_image: path of the image to warm up with; '' for a synthetic smear.
@@ -134,7 +134,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _describe(bundle: Bundle, served: ServedChain) -> dict:
-    """What whoever asks the model must know to read its answers."""
+    """What users of the model must know to read its outputs."""
     manifest = bundle.manifest
     return {
         "format": FORMAT,

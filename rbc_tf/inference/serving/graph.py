@@ -23,7 +23,7 @@ BYTES_INPUT, TENSOR_INPUT = "image_bytes", "image_tensor"
 class ServedChain(tf.Module):
     """The parts of a bundle as two functions, for SavedModel's signatures.
 
-    Both take a batch and answer, for B images, M places for detections and T types:
+    Both take a batch and return, for B images, M places for detections and T types:
 
         num_detections        int32 [B]; what lies in later places is padding: 0 and false
         boxes                 float32 [B, M, 4] (ymin, xmin, ymax, xmax) in pixels of the image
@@ -47,8 +47,8 @@ class ServedChain(tf.Module):
         """Raises ValueError where the detector does not fix how many detections it has at most."""
         super().__init__(name="rbc_tf")
         self.largest_image = largest_image
-        answers = parts.detector.signature.structured_outputs
-        self.max_detections = answers["detection_scores"].shape[1]
+        outputs = parts.detector.signature.structured_outputs
+        self.max_detections = outputs["detection_scores"].shape[1]
         if self.max_detections is None:
             raise ValueError(
                 "A detector with a fixed number of places for detections is required; export it "

@@ -77,7 +77,7 @@ def compare(
         images: {name: path}, as of `analyze.find_images`.
 
     Raises:
-        ValueError: the model was not made of this bundle at these thresholds, or cannot be run.
+        ValueError: the model was not made from this bundle at these thresholds, or cannot be run.
         ImageError: an image cannot be read.
     """
     model_dir = pathlib.Path(model_dir)
@@ -139,7 +139,7 @@ def _requests(path: pathlib.Path, pixels: np.ndarray, scratch: str) -> Iterator[
 
 
 def _reason(error: str) -> str:
-    """What a failed operation says, without where it stands in the graph."""
+    """The error of a failed operation, without where it stands in the graph."""
     return error.split("<stack traces unavailable>")[-1].split("[[{{node")[0].strip()
 
 
@@ -165,7 +165,7 @@ class _Tally:
         self.refused = {}
 
     def add(self, name: str, expected: dict, answers: list[dict]) -> None:
-        """Compares what is expected of an image with the answers of the signatures."""
+        """Compares what is expected of an image with the outputs of the signatures."""
         self._images += 1
         count = len(expected["scores"])
         if any(answer["num_detections"][0] != count for answer in answers):

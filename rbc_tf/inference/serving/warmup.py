@@ -1,7 +1,7 @@
 """Warm-up requests: what TensorFlow Serving asks a model before it lets anybody else ask.
 
 The first request to a model takes many times longer than the next ones. TensorFlow Serving sends
-the requests that lie in the folder of the model, and answers no other before those are done.
+the requests that lie in the folder of the model, and serves no other before those are done.
 """
 
 import pathlib
