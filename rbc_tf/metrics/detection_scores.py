@@ -56,12 +56,14 @@ def average_precisions(
     """
     by_iou = [detection.match(detections, truths, iou) for iou in detection.COCO_IOUS]
     coco = [detection.coco_average_precision(matches) for matches in by_iou]
+    # With one true box all of them are defined, without any none is.
+    defined = [value for value in coco if value is not None]
     values = {
         "ap50": detection.average_precision(by_iou[0]),
         "ap50_measured": operating_points.area(by_iou[0]),
         "ap50_coco": coco[0],
         "ap75": coco[5],
-        "ap50_95": np.mean(coco) if None not in coco else None,
+        "ap50_95": float(np.mean(defined)) if defined else None,
     }
     intervals = {"ap50": bootstrap.of_average_precision(by_iou[0])}
     num_true = len(by_iou[0].found_score)
