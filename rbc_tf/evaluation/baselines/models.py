@@ -195,7 +195,8 @@ def keep_model(
         earlier = Fingerprint(record["fingerprint"])
         if not overwrite:
             fingerprint.check(earlier, f"the model {path}")
-        if earlier == fingerprint:
+        # Not `==`: a setting that came later and is None was not there to be recorded.
+        if not fingerprint.differences(earlier):
             logging.info("%s is there already.", path)
             return record["report"]
     record_path.unlink(missing_ok=True)

@@ -32,7 +32,6 @@ from rbc_tf.metrics.separation import assign_segments, have_own_segment, segment
 
 # Ways of separating cells.
 NONE, WATERSHED_TRUE, WATERSHED_UNET, UNET = "none", "watershed_true", "watershed_unet", "unet"
-SEPARATIONS = (NONE, WATERSHED_TRUE, WATERSHED_UNET, UNET)
 
 # Classifiers; the names of those on segments are SEPARATION + ABOVE or + BEST.
 MODEL_A, MODEL_B, CNN = "model_a", "model_b", "single_label_cnn"

@@ -38,6 +38,13 @@ def test_a_model_of_0_1_0_is_used_again(tmp_path):
     assert trainer.times == 1
 
 
+def test_a_setting_that_came_later_and_is_none_trains_nothing_again(tmp_path):
+    path, trainer = tmp_path / "net.keras", Trainer()
+    keep_model(path, Fingerprint({"config": {"a": 1}}), trainer)
+    keep_model(path, Fingerprint({"config": {"a": 1, "later": None}}), trainer)
+    assert trainer.times == 1
+
+
 def test_another_model_is_neither_used_nor_overwritten_unasked(tmp_path):
     path = tmp_path / "net.keras"
     keep_model(path, Fingerprint({"config": {"rate": 1}}), Trainer("old"))
