@@ -51,7 +51,7 @@ def main() -> None:
     )
     if _OUTPUT_FILE.value:
         about = {"dataset": str(loaded.root), "split": _SPLIT.value, "bundle_sha256": scored.sha256}
-        tables.write(_OUTPUT_FILE.value, scores, about)
+        tables.write(_OUTPUT_FILE.value, scores, {**about, "notes": notes})
     if _RECORD.value:
         recorded = held_out.record_scores(scored, loaded, _SPLIT.value, scores)
         print(f"model card: {recorded.path / bundle.MODEL_CARD}")
