@@ -13,7 +13,8 @@ from absl import logging
 from official.core import base_trainer, task_factory, train_utils
 from official.modeling import performance
 
-from rbc_tf.core import files
+from rbc_tf.core import files, unseen
+from rbc_tf.core.unseen import Seen
 from rbc_tf.detection.garden import (
     backbone,
     checkpoints,
@@ -25,6 +26,7 @@ from rbc_tf.detection.garden import (
     training_images,
     workers,
 )
+from rbc_tf.detection.record import DetectorRecord, UsedSplit
 
 MODES = ("train", "train_and_eval", "eval")
 _SCORES = ("AP", "AP50", "AP75", "AR")
@@ -74,13 +76,19 @@ def run(
 def evaluate(
     params: configs.Experiment, model_dir: str, split: str, checkpoint_path: str = ""
 ) -> dict[str, float]:
-    """Scores a checkpoint on a split and writes `model_dir`/metrics-SPLIT.json."""
-    params.task.evaluation_split = split
-    records.apply(params, splits=(split,))
+    """Scores a checkpoint on a split and writes `model_dir`/metrics-SPLIT.json.
+
+    Raises:
+        SeenError: it has seen images of the split, which is neither 'train' nor 'validation'.
+    """
     if checkpoint_path:
         checkpoint_path = checkpoints.existing(checkpoint_path)
     else:
         checkpoint_path = checkpoints.best(params, model_dir)
+    used = training_images.used_splits(params, checkpoint_path)
+    params.task.evaluation_split = split
+    records.apply(params, splits=(split,))
+    _check_unseen(params, split, used)
     with _without_duplicate_logs():
         logs = _scored(params, checkpoint_path)
     scores = {name: float(logs[name]) for name in _SCORES}
@@ -95,6 +103,15 @@ def evaluate(
     files.write_json(pathlib.Path(model_dir) / f"metrics-{split}.json", report)
     logging.info("%s images of split %s: %s", report["num_images"], split, scores)
     return scores
+
+
+def _check_unseen(params: configs.Experiment, split: str, used: dict[str, UsedSplit]) -> None:
+    """By their hashes alone: records do not say which group an image is of."""
+    scored = records.load_splits(params.task.records_dir)[split].images or ()
+    seen = Seen(unseen.DETECTOR, DetectorRecord(records=used).images)
+    if split not in unseen.SEEN_SPLITS:
+        images = unseen.Images(*(dict(zip(scored, scored, strict=True)) for _ in range(2)))
+        unseen.check([seen], images, scored, f"{params.task.records_dir}, split '{split}'")
 
 
 def _scored(params: configs.Experiment, checkpoint_path: str) -> dict:

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from rbc_tf.core import image_io
+from rbc_tf.core.unseen import SeenError
 from rbc_tf.data import dataset, detection_records
-from rbc_tf.detection.garden import training_images
+from rbc_tf.detection.garden import train, training_images
 from rbc_tf.detection.record import UsedSplit
 
 
@@ -113,6 +114,25 @@ def test_what_a_run_of_0_1_0_that_it_starts_from_has_seen_is_not_known(tmp_path,
     training_images.note(params, ("train",), str(tmp_path / "next"))
     used = training_images.used_splits(params, str(tmp_path / "next" / "ckpt-1"))
     assert used["train"] == UsedSplit("train", 1, 1, 1)
+
+
+def test_what_a_run_has_seen_is_not_scored_under_another_name(tmp_path, run_dir, monkeypatch):
+    params = _params(tmp_path, train=["a", "b"], validation=["c"])
+    training_images.note(params, ("train", "validation"), str(run_dir))
+    anew = _params(tmp_path, train=["b"], validation=["c"], test=["d", "a"])
+    monkeypatch.setattr(train.checkpoints, "existing", str)
+    monkeypatch.setattr(train.records, "apply", lambda params, splits: None)
+    monkeypatch.setattr(train.checkpoints, "step", lambda checkpoint: 2)
+    monkeypatch.setattr(
+        train, "_scored", lambda *given: dict.fromkeys(("AP", "AP50", "AP75", "AR"), 0.5)
+    )
+    checkpoint = str(run_dir / "ckpt-2")
+    with pytest.raises(SeenError, match="detector has seen 1 image of group a"):
+        train.evaluate(anew, str(run_dir), "test", checkpoint)
+    # Who asks for validation images wants just these.
+    assert train.evaluate(anew, str(run_dir), "validation", checkpoint)["AP"] == 0.5
+    apart = _params(tmp_path, train=["a"], validation=["c"], test=["d", "e"])
+    assert train.evaluate(apart, str(run_dir), "test", checkpoint)["AP"] == 0.5
 
 
 def test_of_records_of_0_1_0_the_images_are_not_known(tmp_path, run_dir):
