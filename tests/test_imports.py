@@ -130,6 +130,12 @@ def test_imports_go_one_way(path):
         assert name.split(".")[0] not in _NOWHERE, f"{path.name} imports {name}"
 
 
+def test_keras_has_the_same_settings_everywhere():
+    """Whoever imports it by itself gets those of the user's keras.json."""
+    importing = {path.name for path in _FILES if "keras" in _imports(path)}
+    assert importing == {"keras_settings.py"}
+
+
 def test_every_folder_has_a_rule():
     folders = {path.parent.relative_to(_PACKAGE).as_posix().replace(".", "") for path in _FILES}
     assert {_one_room(folder) for folder in folders} == set(_MAY_IMPORT)

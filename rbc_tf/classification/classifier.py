@@ -4,7 +4,6 @@ import dataclasses
 import json
 import pathlib
 
-import keras
 import numpy as np
 
 from rbc_tf.classification import abnormality as abnormality_lib
@@ -13,6 +12,7 @@ from rbc_tf.classification.calibration import Calibration
 from rbc_tf.classification.heads import head_names, load_heads, predict
 from rbc_tf.core import files as artifacts
 from rbc_tf.core.cell_types import CellTypes
+from rbc_tf.core.keras_settings import keras
 
 HEADS_FILE = "heads.keras"
 ABNORMALITY_FILE = "abnormality.json"

@@ -11,8 +11,9 @@ import hashlib
 import pathlib
 from collections.abc import Sequence
 
-import keras
 import numpy as np
+
+from rbc_tf.core.keras_settings import keras
 
 # Rows per run of the model when predicting; bounds memory only.
 _PREDICTION_ROWS = 4096

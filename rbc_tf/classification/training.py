@@ -19,7 +19,6 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent import futures
 
-import keras
 import numpy as np
 import tensorflow as tf
 from absl import logging
@@ -28,6 +27,7 @@ from tqdm import tqdm
 from rbc_tf.classification.curves import Curves
 from rbc_tf.classification.head_training import Epoch, TrainedHead, num_blocks, train_head
 from rbc_tf.classification.heads import HEADS_LAYER, HeadsConfig, build_heads
+from rbc_tf.core.keras_settings import keras
 from rbc_tf.core.types import ABSENT, PRESENT, UNKNOWN, FeatureTable
 from rbc_tf.metrics.multilabel import known_auc
 

@@ -6,13 +6,16 @@ A command is a module of this package with
     flags, defined on import: no two commands are imported in one process;
     REQUIRED: names of flags that must be given;
     main(): imports what it needs and calls it; what it returns is the exit status;
-    PASS_ON (optional): True where arguments that are no flags of ours go to main, as a list.
+    PASS_ON (optional): True where arguments that are no flags of ours go to main, as a list;
+    ANY_BACKEND (optional): True where every backend of Keras will do, by KERAS_BACKEND.
 """
 
 import importlib
+import json
 import os
 import pathlib
 import sys
+import traceback
 import types
 from collections.abc import Sequence
 
@@ -21,8 +24,16 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from absl import app, flags, logging
 
-from rbc_tf.cli import shared_flags
+import rbc_tf
+from rbc_tf.cli import environment, shared_flags
 from rbc_tf.core import optional
+
+# Errors that are the user's to mend, whose messages say how; but for those among them that code
+# for reading raises, without a word on the file, where nobody has thought of it.
+_EXPECTED = (ValueError, OSError, optional.MissingExtraError)
+_NOT_EXPECTED = (UnicodeError, json.JSONDecodeError)
+
+_LONGEST_REASON = 300
 
 _HELP = ("--help", "-help", "-h", "--helpshort", "-?")
 
@@ -35,14 +46,18 @@ def run_script(path: str) -> None:
 def run(name: str, arguments: Sequence[str]) -> None:
     """Runs a command and exits with its status.
 
-    A ValueError, an OSError or a missing extra is the user's to mend: it is printed as one
-    message, status 1. Anything else is a defect and keeps its traceback.
+    An error is printed as one message, status 1, with --verbose after its traceback. A ValueError,
+    an OSError or a missing extra is the user's to mend. Anything else is a defect, which the
+    message asks to report.
 
     Args:
         name: 'train-detector' for the module train_detector.
         arguments: flags and what else follows the name.
     """
-    module = importlib.import_module(f"rbc_tf.cli.{name.replace('-', '_')}")
+    try:
+        module = importlib.import_module(f"rbc_tf.cli.{name.replace('-', '_')}")
+    except Exception as error:
+        sys.exit(_failure(error, "--verbose" in arguments))
     run_module(module, f"rbc_tf {name}", arguments)
 
 
@@ -51,15 +66,16 @@ def run_module(module: types.ModuleType, program: str, arguments: Sequence[str])
     if any(argument in _HELP for argument in arguments):
         print(help_text(module))
         sys.exit(0)
+    environment.settle_streams()
+    environment.settle_backend(getattr(module, "ANY_BACKEND", False))
     pass_on = getattr(module, "PASS_ON", False)
 
     def call(remaining: list[str]) -> int | None:
         logging.set_verbosity(logging.INFO)
         try:
             return module.main(remaining[1:]) if pass_on else module.main()
-        except (ValueError, OSError, optional.MissingExtraError) as error:
-            print(f"error: {error}", file=sys.stderr)
-            return 1
+        except Exception as error:
+            return _failure(error, shared_flags.is_verbose())
 
     def parse(everything: list[str]) -> list[str]:
         # Flags may stand after others: `--runner FlinkRunner --input smears`.
@@ -73,6 +89,31 @@ def run_module(module: types.ModuleType, program: str, arguments: Sequence[str])
         return remaining
 
     app.run(call, [program, *arguments], parse)
+
+
+def _failure(error: Exception, verbose: bool) -> int:
+    """Prints an error; the exit status."""
+    if verbose:
+        traceback.print_exception(error)
+    print(f"error: {_message(error, verbose)}", file=sys.stderr)
+    return 1
+
+
+def _message(error: Exception, verbose: bool) -> str:
+    """The text of an error, or, of a defect, one line that says so."""
+    if isinstance(error, _EXPECTED) and not isinstance(error, _NOT_EXPECTED) and str(error):
+        return str(error)
+    # Of libraries such as TensorFlow, it may be a page of text.
+    reason = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(":")
+    if isinstance(error, MemoryError):
+        return f"the memory of this machine is not enough ({reason})"
+    if len(reason) > _LONGEST_REASON:
+        reason = f"{reason[:_LONGEST_REASON]}..."
+    ask = "this traceback" if verbose else "the traceback that --verbose shows"
+    return (
+        f"not foreseen by rbc_tf {rbc_tf.__version__}: {reason}. Please report it, with {ask} "
+        "and the command"
+    )
 
 
 def _check(remaining: Sequence[str], module: types.ModuleType) -> None:

@@ -22,6 +22,7 @@ if typing.TYPE_CHECKING:
     from rbc_tf.features import finetuning
 
 REQUIRED = ("output_dir",)
+ANY_BACKEND = True
 
 _DATASET_DIR = flags.DEFINE_string("dataset_dir", None, "Dataset folder with splits; to cut.")
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "For patches, training and backbone.")

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 import rbc_tf
+from rbc_tf.cli import environment
 
 # Commands by what one wants, in the order in which one meets them.
 GROUPS = {
@@ -49,6 +50,7 @@ _FOLDER = pathlib.Path(__file__).parent
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command that the arguments name (those of the process by default), and exits."""
+    environment.settle_streams()
     first, *rest = (sys.argv[1:] if arguments is None else arguments) or [""]
     if first == "--version":
         print(f"rbc_tf {rbc_tf.__version__}")

@@ -12,7 +12,15 @@ if typing.TYPE_CHECKING:
 AUTO, FLOAT32 = "auto", "float32"
 PRECISIONS = (AUTO, FLOAT32, "bfloat16", "float16")
 
+# Of every command.
+_VERBOSE = flags.DEFINE_bool("verbose", False, "After an error, show the traceback too.")
+
 ANALYSIS_REQUIRED = ("bundle_dir", "input", "output_dir")
+
+
+def is_verbose() -> bool:
+    """Whether --verbose was given; False before flags are read."""
+    return flags.FLAGS.is_parsed() and bool(_VERBOSE.value)
 
 
 @dataclasses.dataclass(frozen=True)

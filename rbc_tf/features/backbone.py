@@ -11,11 +11,11 @@ import json
 import pathlib
 import zipfile
 
-import keras
 import numpy as np
 from absl import logging
 
 from rbc_tf.core import files
+from rbc_tf.core.keras_settings import keras
 from rbc_tf.features import backbone_spec
 from rbc_tf.features.backbone_spec import BackboneSpec
 

@@ -16,7 +16,7 @@ from rbc_tf.features import backbones
 
 # Commands list the networks in their help without loading Keras.
 if typing.TYPE_CHECKING:
-    import keras
+    from rbc_tf.core.keras_settings import keras
 
 # The paper's.
 DEFAULT = "resnet50"
@@ -74,7 +74,7 @@ class BackboneSpec:
 
     def with_preprocessing(self, network: "keras.Model") -> "keras.Model":
         """RGB patches, 0 to 255 -> features: the form in which backbones are saved and used."""
-        import keras
+        from rbc_tf.core.keras_settings import keras
 
         patches = keras.Input(network.input_shape[1:], name="patches")
         # Half precision, where a policy asks for it, begins after this: pixels need their 8 bits.

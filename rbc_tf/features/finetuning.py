@@ -10,12 +10,12 @@ import json
 import pathlib
 from collections.abc import Mapping
 
-import keras
 import numpy as np
 from absl import logging
 
 from rbc_tf.core import files, unseen
 from rbc_tf.core.fingerprint import Fingerprint
+from rbc_tf.core.keras_settings import keras
 from rbc_tf.features import backbone_spec
 from rbc_tf.features.augmentation import AugmentationConfig, augment
 from rbc_tf.features.backbone import hash_of_weights

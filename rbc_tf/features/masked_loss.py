@@ -5,9 +5,9 @@ the positives of a type count by the square root of how many negatives there are
 limit.
 """
 
-import keras
 import numpy as np
 
+from rbc_tf.core.keras_settings import keras
 from rbc_tf.core.types import ABSENT, PRESENT, UNKNOWN
 from rbc_tf.features.patch_archive import PatchArchive
 from rbc_tf.metrics.multilabel import known_auc

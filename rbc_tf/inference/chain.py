@@ -7,6 +7,7 @@ import numpy as np
 from absl import logging
 
 from rbc_tf.classification.classifier import Classifier
+from rbc_tf.core import keras_settings
 from rbc_tf.core.types import AnalyzedRegions, Detections
 from rbc_tf.detection import tiling
 from rbc_tf.detection.predictor import DetectorPredictor
@@ -63,8 +64,9 @@ class Chain:
         """Loads the parts; `precision` is one of `frozen.PRECISIONS`.
 
         Raises BundleError where they do not belong together, ValueError where the machine does
-        not have the precision.
+        not have the precision or Keras computes with something else than TensorFlow.
         """
+        keras_settings.check_backend()
         self.manifest = bundle.manifest
         self.precision = frozen.resolve(precision)
         path, size = bundle.path / bundles.BACKBONE, bundle.manifest.crop.size

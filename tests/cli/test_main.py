@@ -8,6 +8,7 @@ import sys
 import types
 
 import pytest
+from absl import flags
 
 import rbc_tf
 from rbc_tf.cli import command, main
@@ -51,7 +52,7 @@ def all_help():
 def test_every_module_is_a_command():
     modules = {path.stem for path in (_ROOT / "rbc_tf" / "cli").glob("*.py")}
     names = {name.replace("-", "_") for name in main.COMMANDS}
-    assert modules - names == {"__init__", "command", "main", "shared_flags"}
+    assert modules - names == {"__init__", "command", "environment", "main", "shared_flags"}
     assert names <= modules
 
 
@@ -180,17 +181,61 @@ def test_help_of_a_script_is_that_of_the_command(tmp_path):
     assert ended.stdout == _rbc_tf("make-synthetic-smears", "--help").stdout
 
 
-def test_a_missing_extra_is_one_message(capsys, monkeypatch):
-    def main():
-        optional.load("no_such_package", extra="serving")
+def _ends_with(monkeypatch, capsys, error, *arguments):
+    """What a command prints to stderr whose `main` raises an error; its exit status is 1."""
 
-    module = types.ModuleType("command_with_an_extra")
+    def main():
+        raise error
+
+    module = types.ModuleType("command_that_fails")
     module.REQUIRED, module.main = (), main
-    monkeypatch.setattr(command.app, "run", lambda call, given, parse: sys.exit(call(given)))
+    flags.FLAGS.unparse_flags()
+    monkeypatch.setattr(command.app, "run", lambda call, given, parse: sys.exit(call(parse(given))))
     with pytest.raises(SystemExit) as ended:
-        command.run_module(module, "rbc_tf extra", [])
+        command.run_module(module, "rbc_tf fails", arguments)
     assert ended.value.code == 1
-    assert "rbc_tf[serving]" in capsys.readouterr().err
+    return capsys.readouterr().err
+
+
+def test_a_missing_extra_is_one_message(capsys, monkeypatch):
+    with pytest.raises(optional.MissingExtraError) as missing:
+        optional.load("no_such_package", extra="serving")
+    assert "rbc_tf[serving]" in _ends_with(monkeypatch, capsys, missing.value)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("a page\nof text " + "x" * 1000),
+        KeyError("key"),
+        AssertionError(),
+        UnicodeEncodeError("utf-8", "\udce9", 0, 1, "surrogates not allowed"),
+        json.JSONDecodeError("Expecting value", "", 0),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_error_that_nobody_foresaw_is_one_line(capsys, monkeypatch, error):
+    printed = _ends_with(monkeypatch, capsys, error)
+    assert printed.startswith(f"error: not foreseen by rbc_tf {rbc_tf.__version__}: ")
+    assert type(error).__name__ in printed
+    assert printed.count("\n") == 1
+    assert len(printed) < 500
+    assert "--verbose" in printed
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a defect"), ValueError("a flag makes no sense")])
+def test_verbose_shows_the_traceback(capsys, monkeypatch, error):
+    printed = _ends_with(monkeypatch, capsys, error, "--verbose")
+    assert printed.startswith("Traceback")
+    assert "raise error" in printed
+    assert printed.splitlines()[-1].startswith("error: ")
+    assert str(error) in printed.splitlines()[-1]
+
+
+def test_memory_that_is_not_enough_is_no_defect(capsys, monkeypatch):
+    printed = _ends_with(monkeypatch, capsys, MemoryError("Unable to allocate 9 TiB"))
+    assert "memory" in printed
+    assert "report" not in printed
 
 
 _PAGES = [_ROOT / "README.md", *sorted((_ROOT / "docs").glob("*.md"))]

@@ -16,7 +16,6 @@ import json
 import pathlib
 from collections.abc import Callable, Sequence
 
-import keras
 import numpy as np
 from absl import logging
 from tqdm import tqdm
@@ -26,6 +25,7 @@ from rbc_tf.classification.training import train_heads
 from rbc_tf.core import config as config_lib
 from rbc_tf.core import files, image_io
 from rbc_tf.core.fingerprint import Fingerprint
+from rbc_tf.core.keras_settings import keras
 from rbc_tf.core.types import PRESENT, FeatureTable, Sample
 from rbc_tf.evaluation.baselines.inputs import BaselinesConfig, Inputs
 from rbc_tf.evaluation.baselines.single_label_cnn import SingleLabelCNN

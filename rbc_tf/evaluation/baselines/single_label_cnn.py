@@ -12,8 +12,9 @@ import dataclasses
 import pathlib
 from collections.abc import Sequence
 
-import keras
 import numpy as np
+
+from rbc_tf.core.keras_settings import keras
 
 # Patches per run of the network when predicting; bounds memory only.
 _PREDICTION_ROWS = 256

@@ -5,12 +5,12 @@ import pathlib
 import time
 from collections.abc import Sequence
 
-import keras
 import numpy as np
 from absl import logging
 from tqdm import tqdm
 
 from rbc_tf.core import files
+from rbc_tf.core.keras_settings import keras
 from rbc_tf.evaluation.baselines.augmentation import turn
 from rbc_tf.evaluation.baselines.single_label_cnn import (
     SingleLabelCNN,

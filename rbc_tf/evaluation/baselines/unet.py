@@ -8,8 +8,9 @@ which touching cells are one region, and so does not separate them.
 import dataclasses
 import pathlib
 
-import keras
 import numpy as np
+
+from rbc_tf.core.keras_settings import keras
 
 _CHANNELS = 3
 

@@ -5,12 +5,12 @@ import pathlib
 import time
 from collections.abc import Iterator, Sequence
 
-import keras
 import numpy as np
 from absl import logging
 from tqdm import tqdm
 
 from rbc_tf.core import files, image_io
+from rbc_tf.core.keras_settings import keras
 from rbc_tf.core.types import Sample
 from rbc_tf.evaluation.baselines.augmentation import turn, vary_light
 from rbc_tf.evaluation.baselines.unet import UNet, UNetConfig, build_unet

@@ -4,9 +4,9 @@ The paper takes the output of the last convolution layer. The pooling is not nam
 here.
 """
 
-import keras
 import numpy as np
 
+from rbc_tf.core.keras_settings import keras
 from rbc_tf.features.backbone_spec import BackboneSpec
 
 # RGB, 0 to 255: what the Keras application's preprocessing of ResNet-50 subtracts. A patch is

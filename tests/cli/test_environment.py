@@ -1,0 +1,98 @@
+"""Commands in processes of their own, with something around them that is not as usual."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from tests import builders
+
+_ROOT = pathlib.Path(__file__).parents[2]
+_CHECK = [sys.executable, "-m", "rbc_tf", "check-dataset"]
+
+# Prints the settings of Keras as a command that computes with it finds them.
+_KERAS = """
+from rbc_tf.cli import environment
+environment.settle_backend({any_backend})
+from rbc_tf.core.keras_settings import keras
+print(keras.backend.backend(), keras.backend.floatx(), keras.backend.epsilon(),
+      keras.backend.image_data_format())
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    root = tmp_path_factory.mktemp("data") / "zellen-é"
+    mask = builders.discs(40, 60, (20, 20, 8))
+    images = {"né": builders.grey_image(40, 60)}
+    return builders.write_dataset(root, images, masks={"né": mask}, cells=[("né", 20, 20, "Oval")])
+
+
+def _run(command, environment=(), **options):
+    variables = {**os.environ, "PYTHONPATH": str(_ROOT), **dict(environment)}
+    variables = {name: value for name, value in variables.items() if value is not None}
+    return subprocess.run(
+        command, env=variables, capture_output=True, text=True, check=False, **options
+    )
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"LC_ALL": "C"},
+        {"PYTHONIOENCODING": "ascii"},
+        {"HOME": None, "XDG_CACHE_HOME": None},
+        {"HOME": "/nowhere"},
+        {"KERAS_BACKEND": "jax"},
+        {"PYTHONOPTIMIZE": "2"},
+    ],
+    ids=lambda variables: ",".join(f"{k}={v}" for k, v in variables.items()),
+)
+def test_a_dataset_is_checked_whatever_the_environment(folder, environment):
+    ended = _run([*_CHECK, f"--dataset_dir={folder}"], environment, cwd="/")
+    assert ended.returncode == 0, ended.stderr
+    assert "examples: 1" in ended.stdout
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_make_no_difference(folder, tmp_path, closed):
+    exported = _export(folder, tmp_path / "open", "")
+    assert _export(folder, tmp_path / "closed", closed) == exported
+
+
+def _export(folder, output, streams):
+    line = (
+        f"'{sys.executable}' -m rbc_tf export-annotations --dataset_dir='{folder}' "
+        f"--format=coco --output_dir='{output}' {streams}"
+    )
+    assert _run(["bash", "-c", line], cwd="/").returncode == 0
+    return (output / "coco.json").read_bytes()
+
+
+def _keras_in(home, backend="", any_backend=False):
+    environment = {"HOME": str(home), "KERAS_HOME": None, "KERAS_BACKEND": backend or None}
+    return _run([sys.executable, "-c", _KERAS.format(any_backend=any_backend)], environment)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        '{"floatx": "float16", "epsilon": 1e-3, "image_data_format": "channels_first"}',
+        '{"backend": "jax"}',
+        '{"backend": "theano"}',
+        "{damaged",
+    ],
+)
+def test_keras_json_makes_no_difference(tmp_path, settings):
+    (tmp_path / ".keras").mkdir()
+    (tmp_path / ".keras" / "keras.json").write_text(settings)
+    assert _keras_in(tmp_path).stdout == "tensorflow float32 1e-07 channels_last\n"
+
+
+def test_a_backend_is_chosen_only_where_any_will_do(tmp_path):
+    assert _keras_in(tmp_path, "torch").stdout.startswith("tensorflow")
+    ended = _keras_in(tmp_path, "theano", any_backend=True)
+    assert "Keras cannot be loaded" in ended.stderr.splitlines()[-1]
+    assert "KERAS_BACKEND (theano)" in ended.stderr.splitlines()[-1]
