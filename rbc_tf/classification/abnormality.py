@@ -6,7 +6,6 @@ alone. A pickle would run whatever a stranger put into it.
 """
 
 import dataclasses
-import json
 import pathlib
 from collections.abc import Sequence
 
@@ -15,7 +14,7 @@ from absl import logging
 from scipy import special
 from sklearn.ensemble import GradientBoostingClassifier
 
-from rbc_tf.core import files
+from rbc_tf.core import files, structured
 from rbc_tf.core.cell_types import CellTypes
 from rbc_tf.core.types import ABSENT, PRESENT, UNKNOWN
 
@@ -175,7 +174,7 @@ def load(path: str | pathlib.Path) -> AbnormalityModel:
     Raises ValueError, naming the file, where it holds no such model.
     """
     try:
-        values = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+        values = structured.load_json(path)
         known = {field.name for field in dataclasses.fields(AbnormalityModel)}
         if not isinstance(values, dict) or set(values) != known | {"format_version"}:
             raise ValueError(f"the keys must be format_version, {', '.join(sorted(known))}")
@@ -185,7 +184,7 @@ def load(path: str | pathlib.Path) -> AbnormalityModel:
         if not isinstance(values["names"], list):
             raise ValueError("`names` must be a list")
         return AbnormalityModel(**values)
-    except (ValueError, RecursionError) as error:
+    except (ValueError, OverflowError) as error:
         raise ValueError(f"{path} holds no abnormality model: {error}") from error
 
 

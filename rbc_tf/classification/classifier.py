@@ -1,7 +1,6 @@
 """The trained classifier: features in, probabilities of cell types and of abnormality out."""
 
 import dataclasses
-import json
 import pathlib
 
 import numpy as np
@@ -11,6 +10,7 @@ from rbc_tf.classification.abnormality import AbnormalityModel
 from rbc_tf.classification.calibration import Calibration
 from rbc_tf.classification.heads import head_names, load_heads, predict
 from rbc_tf.core import files as artifacts
+from rbc_tf.core import structured
 from rbc_tf.core.cell_types import CellTypes
 from rbc_tf.core.keras_settings import keras
 
@@ -105,7 +105,7 @@ def load_record(folder: str | pathlib.Path) -> dict:
     """The content of a finished classifier's record; raises ClassifierError."""
     path = pathlib.Path(folder) / RECORD_FILE
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = structured.load_json(path)
     except (OSError, ValueError) as error:
         raise ClassifierError(f"{folder} holds no finished classifier: {error}") from error
     if not isinstance(record, dict):

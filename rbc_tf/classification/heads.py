@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rbc_tf.core import archives
 from rbc_tf.core.keras_settings import keras
 
 # Rows per run of the model when predicting; bounds memory only.
@@ -146,6 +147,7 @@ def load_heads(path: str | pathlib.Path) -> keras.Model:
     """A saved model of `build_heads`; raises ValueError, naming the file, where it is none."""
     path = pathlib.Path(path)
     try:
+        archives.check(path)
         model = keras.saving.load_model(path, compile=False)
         names = head_names(model)
     except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import yaml
 
+from rbc_tf.core import structured
+
 # The `type` of a labelled cell that the chosen list does not name (or that the expert left
 # uncategorised). It marks the cell as seen; its region is no example for classification.
 OTHER = "other"
@@ -24,6 +26,13 @@ class CellType:
     abnormal: bool
 
     def __post_init__(self):
+        for key in ("name", "display_name"):
+            if not isinstance(getattr(self, key), str):
+                # YAML reads 5, yes and 2024-01-01 as a number, a truth value and a date.
+                raise ValueError(
+                    f"`{key}` of a cell type must be text, in quotes where it looks like a number, "
+                    f"a date, true or false. Received: {structured.shown(getattr(self, key))}"
+                )
         if not self.name or self.name != self.name.strip() or SEPARATOR in self.name:
             raise ValueError(
                 f"The name of a cell type must be non-empty, without '{SEPARATOR}' and without "
@@ -88,16 +97,10 @@ class CellTypes:
 
     @classmethod
     def from_list(cls, entries: Sequence[dict]) -> "CellTypes":
-        types = []
-        for number, entry in enumerate(entries, start=1):
-            keys = {"name", "display_name", "abnormal"}
-            if not isinstance(entry, dict) or set(entry) != keys:
-                raise ValueError(
-                    f"Cell type number {number} must have exactly the keys {sorted(keys)}. "
-                    f"Received: {entry!r}"
-                )
-            types.append(CellType(**entry))
-        return cls(tuple(types))
+        """From mappings of `name`, `display_name` and `abnormal`; raises ValueError."""
+        if not isinstance(entries, list | tuple):
+            raise ValueError(f"Cell types must be a list. Received: {structured.shown(entries)}")
+        return cls(tuple(_cell_type(entry, number) for number, entry in enumerate(entries, 1)))
 
     def save(self, path: str | pathlib.Path) -> None:
         text = yaml.safe_dump({"types": self.to_list()}, sort_keys=False, allow_unicode=True)
@@ -110,12 +113,26 @@ class CellTypes:
         Raises ValueError, naming the file, where it is not such a list.
         """
         try:
-            content = yaml.safe_load(pathlib.Path(path).read_text(encoding="utf-8"))
+            content = structured.load_yaml(path)
             if not isinstance(content, dict) or set(content) != {"types"}:
                 raise ValueError("The file must hold one key, 'types', with a list of types.")
             return cls.from_list(content["types"] or [])
-        except (ValueError, yaml.YAMLError) as error:
-            raise ValueError(f"{path}: {error}") from error
+        except ValueError as error:
+            raise structured.named(path, error) from error
+
+
+def _cell_type(entry: dict, number: int) -> CellType:
+    keys = {"name", "display_name", "abnormal"}
+    line = getattr(entry, "line", None)
+    try:
+        if not isinstance(entry, dict) or set(entry) != keys:
+            raise ValueError(
+                f"Cell type number {number} must have exactly the keys {sorted(keys)}. "
+                f"Received: {structured.shown(entry)}"
+            )
+        return CellType(**entry)
+    except ValueError as error:
+        raise ValueError(f"line {line}: {error}" if line else str(error)) from error
 
 
 # The paper's six, in its order (Data section; see the README for what each stands for).

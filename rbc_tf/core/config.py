@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 import dacite
-import yaml
+
+from rbc_tf.core import structured
 
 Config = TypeVar("Config")
 
@@ -30,7 +31,9 @@ def from_dict(config_class: type[Config], values: dict, ignore_unknown: bool = F
         return dacite.from_dict(
             config_class,
             values,
-            dacite.Config(strict=not ignore_unknown, cast=[tuple], type_hooks={float: _real}),
+            dacite.Config(
+                strict=not ignore_unknown, cast=[tuple], type_hooks={float: _real, int: _whole}
+            ),
         )
     except dacite.DaciteError as error:
         known = ", ".join(field.name for field in dataclasses.fields(config_class))  # type: ignore[arg-type]
@@ -40,9 +43,9 @@ def from_dict(config_class: type[Config], values: dict, ignore_unknown: bool = F
 def load(config_class: type[Config], path: str | pathlib.Path) -> Config:
     """A config dataclass from a YAML file; errors name the file."""
     try:
-        return from_dict(config_class, _mapping(pathlib.Path(path).read_text(encoding="utf-8")))
-    except (ValueError, yaml.YAMLError) as error:
-        raise ValueError(f"{path}: {error}") from error
+        return from_dict(config_class, _mapping(structured.load_yaml(path)))
+    except ValueError as error:
+        raise structured.named(path, error) from error
 
 
 def find(name: str | pathlib.Path) -> pathlib.Path:
@@ -90,14 +93,17 @@ def load_layers(
         FileNotFoundError: there is no such file.
         ValueError: unknown or impossible settings, or no YAML mapping; names the source.
     """
-    texts = [(str(path), find(path).read_text(encoding="utf-8")) for path in config_files]
+    loads = [
+        (str(path), lambda path=path: structured.load_yaml(find(path))) for path in config_files
+    ]
+    loads.append(("params_override", lambda: structured.parse_yaml(params_override)))
     values: dict = {}
-    for source, text in [*texts, ("params_override", params_override)]:
+    for source, load_source in loads:
         try:
-            values = _merge(values, _mapping(text))
+            values = _merge(values, _mapping(load_source()))
             from_dict(config_class, values)
-        except (ValueError, yaml.YAMLError) as error:
-            raise ValueError(f"{source}: {error}") from error
+        except ValueError as error:
+            raise structured.named(source, error) from error
     return from_dict(config_class, values)
 
 
@@ -110,12 +116,11 @@ def to_dict(config) -> dict:
     }
 
 
-def _mapping(text: str) -> dict:
-    values = yaml.safe_load(text)
+def _mapping(values) -> dict:
     if values is None:
         return {}
     if not isinstance(values, dict):
-        raise ValueError(f"a mapping of settings is required. Received: {values!r}")
+        raise ValueError(f"a mapping of settings is required. Received: {structured.shown(values)}")
     return values
 
 
@@ -141,4 +146,16 @@ def _real(value):
     # YAML writes 1e-5 as a string and 1 as an integer; both are meant as numbers, true is not.
     if isinstance(value, bool):
         raise ValueError(f"a number is required. Received: {value}")
-    return float(value) if isinstance(value, int | str) else value
+    if isinstance(value, str):
+        return structured.real(value)
+    try:
+        return float(value) if isinstance(value, int) else value
+    except OverflowError as error:
+        raise ValueError(f"a number is required. Received: {structured.shown(value)}") from error
+
+
+def _whole(value):
+    # For Python, true is 1.
+    if isinstance(value, bool):
+        raise ValueError(f"a whole number is required. Received: {value}")
+    return value

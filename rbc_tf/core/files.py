@@ -1,7 +1,6 @@
 """Files that record what made them: atomic writing, hashes, versions; the cache folder."""
 
 import contextlib
-import csv
 import functools
 import hashlib
 import json
@@ -15,6 +14,7 @@ from importlib import metadata
 from absl import logging
 
 import rbc_tf
+from rbc_tf.core import csv_text, temporaries
 
 # What can change a number on the way from pixels to a probability.
 _VERSIONED_PACKAGES = (
@@ -35,18 +35,24 @@ _OLD_CACHE_VARIABLE = "RBC_CACHE_DIR"  # of version 0.1.0, for weights alone
 def atomic_path(path: str | pathlib.Path) -> Iterator[pathlib.Path]:
     """Gives a temporary path beside `path` and moves it there when the block succeeds.
 
-    A reader sees the old file or the new one, never half of one; a failure leaves nothing.
+    A reader sees the old file or the new one, never half of one, after a power cut too; a failure
+    leaves nothing.
+
+    Raises:
+        OSError: names the file where the system does not, as when the disk is full.
     """
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The whole name stands at the end: some writers go by more than the last suffix.
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=f"-{path.name}")
-    os.close(handle)
-    temporary = pathlib.Path(name)
+    temporary = temporaries.new_file(path)
     try:
         yield temporary
         temporary.chmod(0o644)
+        temporaries.flush(temporary)
         os.replace(temporary, path)
+        temporaries.flush(path.parent)
+    except OSError as error:
+        _name(error, path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -62,19 +68,42 @@ def atomic_folder(path: str | pathlib.Path, marker: str) -> Iterator[pathlib.Pat
 
     Raises:
         ValueError: `path` holds something else.
+        OSError: names the folder where the system does not.
     """
     path = pathlib.Path(path)
-    check_replaceable(path, marker)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = pathlib.Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-"))
+    # First, as it may put back what a killed run was replacing.
+    temporaries.sweep(path.parent)
+    check_replaceable(path, marker)
+    temporary = temporaries.new_folder(path)
     try:
         yield temporary
         temporary.chmod(0o755)
-        if path.exists():
-            shutil.rmtree(path)
-        os.replace(temporary, path)
+        temporaries.replace_folder(temporary, path)
+    except OSError as error:
+        _name(error, path)
+        raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def scratch_folder() -> Iterator[pathlib.Path]:
+    """A folder for the time of the block, where the system keeps temporary files.
+
+    What a killed run left of its own is removed by the next one.
+    """
+    folder = temporaries.new_folder(pathlib.Path(tempfile.gettempdir()) / "scratch")
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _name(error: OSError, path: pathlib.Path) -> None:
+    """Has an error of the system say which file it is about, where it does not."""
+    if error.errno is not None and error.filename is None:
+        error.filename = str(path)
 
 
 def check_replaceable(path: str | pathlib.Path, marker: str) -> None:
@@ -101,13 +130,12 @@ def json_bytes(value) -> bytes:
 
 
 def write_csv(path: str | pathlib.Path, header: Sequence[str], rows: Iterable[Sequence]) -> None:
+    """Writes a table for machines and spreadsheets; see `csv_text`."""
     with (
         atomic_path(path) as temporary,
         temporary.open("w", newline="", encoding="utf-8") as file,
     ):
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
+        file.writelines(csv_text.lines(header, rows))
 
 
 def cache_dir() -> pathlib.Path | None:

@@ -9,7 +9,7 @@ import json
 import pathlib
 import re
 
-from rbc_tf.core import files
+from rbc_tf.core import files, structured
 
 OVERWRITE = "Give --overwrite to replace it, or name another folder."
 
@@ -69,11 +69,13 @@ class Fingerprint:
     def load(cls, path: str | pathlib.Path) -> "Fingerprint":
         """Raises ValueError, naming the file, where it is damaged."""
         try:
-            values = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+            values = structured.load_json(path)
         except ValueError as error:
             raise ValueError(f"{path} must be a fingerprint in JSON: {error}") from error
         if not isinstance(values, dict):
-            raise ValueError(f"{path} must be a fingerprint, a mapping. Received: {values!r}")
+            raise ValueError(
+                f"{path} must be a fingerprint, a mapping. Received: {structured.shown(values)}"
+            )
         return cls(values)
 
 

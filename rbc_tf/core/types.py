@@ -22,6 +22,10 @@ class Cell:
     type: str
 
 
+# In one region; more are a slip of the pen.
+MOST_CELLS = 10_000
+
+
 @dataclasses.dataclass(frozen=True)
 class Region:
     """A connected region of one or several cells, and what is known of it.

@@ -17,12 +17,12 @@ import collections
 import csv
 import dataclasses
 import pathlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent import futures
 
-from rbc_tf.core import files, image_io
+from rbc_tf.core import csv_text, files, image_io, structured
 from rbc_tf.core.cell_types import OTHER, PAPER, SEPARATOR, CellTypes
-from rbc_tf.core.types import Cell, Region, Sample
+from rbc_tf.core.types import MOST_CELLS, Cell, Region, Sample
 
 SPLITS = ("train", "validation", "test")
 
@@ -239,11 +239,16 @@ class _Reader:
                     f"box {box} (ymin, xmin, ymax, xmax) must have its minimum below its maximum "
                     f"and lie in image '{name}' of {width} x {height}"
                 )
+            if ymax - ymin < 1 or xmax - xmin < 1:
+                raise ValueError(f"box {box} must have sides of one pixel or more")
             names = [part.strip() for part in row["types"].split(SEPARATOR) if part.strip()]
             types = tuple(sorted({self._known_type(part) for part in names}))
             num_cells = _number(row, "num_cells")
-            if num_cells < 1 or num_cells != int(num_cells):
-                raise ValueError(f"num_cells must be 1 or more. Received: {num_cells:g}")
+            if not 1 <= num_cells <= MOST_CELLS or num_cells != int(num_cells):
+                raise ValueError(
+                    f"num_cells must be a whole number from 1 to {MOST_CELLS:,}. "
+                    f"Received: {num_cells:g}"
+                )
             border = ymin <= 0 or xmin <= 0 or ymax >= height or xmax >= width
             return name, Region(
                 box=box,
@@ -301,6 +306,10 @@ class _Reader:
         try:
             with path.open(newline="", encoding="utf-8-sig") as file:
                 reader = csv.DictReader(file)
+                twice = _given_twice(reader.fieldnames or ())
+                if twice:
+                    self._problems.append(f"{path}: line 1: the column {twice} is given twice")
+                    return []
                 missing = [column for column in header if column not in (reader.fieldnames or ())]
                 if missing:
                     self._problems.append(
@@ -310,9 +319,7 @@ class _Reader:
                     return []
                 for row in reader:
                     try:
-                        if any(row[column] is None for column in header):
-                            raise ValueError(f"{len(header)} values are required")
-                        parsed.append(parse(row))
+                        parsed.append(parse(_cells(row)))
                     except ValueError as error:
                         self._problems.append(f"{path}: line {reader.line_num}: {error}")
         except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -337,18 +344,30 @@ class _Reader:
         return name
 
 
+def _given_twice(columns: Sequence[str]) -> str | None:
+    return next((column for column in columns if column and columns.count(column) > 1), None)
+
+
+def _cells(row: dict) -> dict[str, str]:
+    """The cells of a row as they were meant; ValueError where there are too few or too many."""
+    if None in row or None in row.values():
+        given = [value for column, value in row.items() if column and value is not None]
+        raise ValueError(
+            f"{len(row.keys() - {None})} values are required. "
+            f"Received: {len(given) + len(row.get(None, ()))}"
+        )
+    return {column: csv_text.as_meant(cell) for column, cell in row.items()}
+
+
 def _table_value(value: str | bool) -> str:
     return str(value).lower() if isinstance(value, bool) else value
 
 
 def _number(row: dict, column: str) -> float:
     try:
-        value = float(row[column])
-    except ValueError:
-        value = float("nan")
-    if not abs(value) < float("inf"):
-        raise ValueError(f"{column} must be a number. Received: '{row[column]}'")
-    return value
+        return structured.real(row[column])
+    except ValueError as error:
+        raise ValueError(f"{column} must be a number. Received: '{row[column]}'") from error
 
 
 def _truth(column: str, text: str) -> bool:

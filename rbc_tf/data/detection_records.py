@@ -8,7 +8,6 @@ The same files train Model Garden and the older TF Object Detection API.
 """
 
 import dataclasses
-import json
 import pathlib
 from collections.abc import Sequence
 
@@ -17,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 import tqdm
 
-from rbc_tf.core import boxes, config, files, image_io
+from rbc_tf.core import boxes, config, files, image_io, structured
 from rbc_tf.core.types import Region, Sample
 from rbc_tf.data import regions
 from rbc_tf.data.dataset import SPLITS, Dataset
@@ -66,9 +65,9 @@ def load_info(records_dir: str | pathlib.Path) -> RecordsInfo:
     """
     path = pathlib.Path(records_dir) / FILE
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = structured.load_json(path)
         if not isinstance(content, dict):
-            raise ValueError(f"a mapping is required. Received: {content!r}")
+            raise ValueError(f"a mapping is required. Received: {structured.shown(content)}")
         return config.from_dict(RecordsInfo, content, ignore_unknown=True)
     except ValueError as error:
         raise ValueError(f"{path} must be the record of detection records: {error}") from error

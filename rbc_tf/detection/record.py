@@ -1,10 +1,9 @@
 """detector.json: how an exported detector was trained, beside its SavedModel."""
 
 import dataclasses
-import json
 import pathlib
 
-from rbc_tf.core import config, files
+from rbc_tf.core import config, files, structured
 
 FILE = "detector.json"
 
@@ -77,7 +76,7 @@ class DetectorRecord:
     def from_json(cls, content: dict) -> "DetectorRecord":
         """What any version of rbc_tf wrote; raises ValueError where a value is of a wrong type."""
         if not isinstance(content, dict):
-            raise ValueError(f"a mapping is required. Received: {content!r}")
+            raise ValueError(f"a mapping is required. Received: {structured.shown(content)}")
         return config.from_dict(cls, content, ignore_unknown=True)
 
 
@@ -91,7 +90,7 @@ def load(detector_dir: str | pathlib.Path) -> DetectorRecord:
     if not path.is_file():
         return DetectorRecord()
     try:
-        return DetectorRecord.from_json(json.loads(path.read_text(encoding="utf-8")))
+        return DetectorRecord.from_json(structured.load_json(path))
     except ValueError as error:
         raise ValueError(f"{path} must be the record of an exported detector: {error}") from error
 

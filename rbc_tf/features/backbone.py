@@ -7,14 +7,13 @@ paper takes ResNet-50 pre-trained on ImageNet, not fine-tuned: the default.
 import dataclasses
 import functools
 import hashlib
-import json
 import pathlib
 import zipfile
 
 import numpy as np
 from absl import logging
 
-from rbc_tf.core import files
+from rbc_tf.core import archives, files
 from rbc_tf.core.keras_settings import keras
 from rbc_tf.features import backbone_spec
 from rbc_tf.features.backbone_spec import BackboneSpec
@@ -156,10 +155,11 @@ def _from_weights_file(spec: BackboneSpec, patch_size: int, path: pathlib.Path) 
 
 def _whole_backbone(path: pathlib.Path, patch_size: int | None, name: str | None) -> Backbone:
     try:
+        archives.check(path)
         own_name, record = read_name(path), read_record(path)
         backbone_spec.register_layers()
         model = keras.saving.load_model(path, compile=False)
-    except (ValueError, OSError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:
         raise WeightsError(f"{path} must be a Keras model file: {error}") from error
     if name not in (None, own_name):
         raise WeightsError(f"{path} must hold a {name}. Received: a {own_name}")
@@ -185,8 +185,7 @@ def read_record(path: pathlib.Path) -> dict:
 
 def _read_member(path: pathlib.Path, name: str) -> dict:
     """A JSON file in the archive; {} where it has none."""
-    with zipfile.ZipFile(path) as archive:
-        return json.loads(archive.read(name)) if name in archive.namelist() else {}
+    return archives.read_json(path, name) or {}
 
 
 def hash_of_weights(model: keras.Model) -> str:

@@ -6,14 +6,13 @@ ImageNet shows. The loop calls Keras and NumPy only and so runs on any backend o
 """
 
 import dataclasses
-import json
 import pathlib
 from collections.abc import Mapping
 
 import numpy as np
 from absl import logging
 
-from rbc_tf.core import files, unseen
+from rbc_tf.core import files, structured, unseen
 from rbc_tf.core.fingerprint import Fingerprint
 from rbc_tf.core.keras_settings import keras
 from rbc_tf.features import backbone_spec
@@ -307,7 +306,7 @@ def _load_history(work_dir: pathlib.Path) -> list[dict]:
     path = work_dir / _HISTORY
     if not (path.exists() and (work_dir / _STATE).exists()):
         return []
-    return json.loads(path.read_text(encoding="utf-8"))
+    return structured.load_json(path)
 
 
 def _check_archives(train: PatchArchive, validation: PatchArchive, spec: BackboneSpec) -> None:

@@ -7,11 +7,10 @@ needs no image, no mask and no TensorFlow.
 import dataclasses
 import json
 import pathlib
-import zipfile
 
 import numpy as np
 
-from rbc_tf.core import files
+from rbc_tf.core import archives, files, structured
 
 SINGLE_CELL, ALL = "single_cell", "all"
 REGION_CHOICES = (SINGLE_CELL, ALL)
@@ -52,8 +51,8 @@ class PatchArchive:
     def load(cls, path: str | pathlib.Path) -> "PatchArchive":
         """Raises ArchiveError where the file is not what `save` writes."""
         try:
-            with np.load(path, allow_pickle=False) as arrays:
-                about = json.loads(str(arrays["about"]))
-                return cls(*(arrays[name] for name in _ARRAYS), about)
-        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            arrays = archives.load_npz(path)
+            about = structured.parse_json(str(arrays["about"]), "about")
+            return cls(*(arrays[name] for name in _ARRAYS), about)
+        except (ValueError, KeyError) as error:
             raise ArchiveError(f"{path} must be an archive of patches: {error}") from error

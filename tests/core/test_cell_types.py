@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 
 from rbc_tf.core.cell_types import PAPER, CellType, CellTypes
@@ -19,6 +21,10 @@ def test_a_list_comes_back_from_a_file(tmp_path):
     assert CellTypes.load(tmp_path / "types.yaml") == types
 
 
+# Each alias stands for nine of the one before.
+_CHAIN = list(itertools.pairwise("abcdefghi"))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -34,6 +40,18 @@ def test_a_list_comes_back_from_a_file(tmp_path):
             "twice: \\['x'\\]",
         ),
         ("types: [", "types.yaml"),
+        ("types: 5", "must be a list. Received: 5"),
+        ("types:\n- {name: 5, display_name: X, abnormal: true}", "line 2: `name` .* in quotes"),
+        ("types: [{name: 2024-01-02, display_name: X, abnormal: true}]", "line 1: `name`"),
+        ("types: [{name: yes, display_name: X, abnormal: true}]", "line 1: `name`"),
+        ("types: [{name: x, display_name: [X], abnormal: true}]", "line 1: `display_name`"),
+        ("types: [{name: x, name: y, display_name: X, abnormal: true}]", "'name' is given twice"),
+        (f"types: {'[' * 5000}{']' * 5000}", "at most 100 values may be nested"),
+        (
+            "types: &a [1, 1, 1, 1, 1, 1, 1, 1, 1]\n"
+            + "".join(f"k{n}: &{y} [{f'*{x}, ' * 9}]\n" for n, (x, y) in enumerate(_CHAIN)),
+            "at most 100,000 values",
+        ),
     ],
 )
 def test_bad_files_are_named(tmp_path, text, message):

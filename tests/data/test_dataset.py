@@ -95,7 +95,7 @@ def test_own_types(folder):
     files.write_csv(folder / "cells.csv", dataset.CELLS_HEADER, rows)
     assert dataset.load_dataset(folder).cell_types == types
     (folder / "cell_types.yaml").write_text("types: [{name: x}]")
-    assert any("cell_types.yaml: Cell type number 1" in p for p in _problems(folder))
+    assert any("cell_types.yaml: line 1: Cell type number 1" in p for p in _problems(folder))
 
 
 def test_regions_stand_in_for_a_mask(folder):
@@ -234,3 +234,35 @@ def test_splits_by_subject_need_subjects_of_whole_groups(tmp_path):
         splits.assign_splits(_with_subjects(loaded, lambda group: str(group == "g00")), by_subject)
     with pytest.raises(ValueError, match=r"group, subject.*patient"):
         splits.SplitConfig(group_by="patient")
+
+
+@pytest.mark.parametrize(
+    ("table", "text", "problem"),
+    [
+        ("cells", "image,x,y,type\na,1_5,8,Oval\n", "line 2: x must be a number. Received: '1_5'"),
+        ("cells", "image,x,y,type\na,nan,8,Oval\n", "line 2: x must be a number"),
+        ("cells", "image,x,y,x,type\na,1,2,3,Oval\n", "line 1: the column x is given twice"),
+        ("cells", "image,x,y,type\na,1,2,Oval,9\n", "line 2: 4 values are required. Received: 5"),
+        ("regions", "1,1,9,9,Oval,3000000000,true", "num_cells must be a whole number from 1 to"),
+        ("regions", "1,1,9,9,Oval,1e300,true", "num_cells must be a whole number from 1 to"),
+        ("regions", "1,1,9,1.0000001,Oval,1,true", "must have sides of one pixel or more"),
+    ],
+)
+def test_values_that_make_no_sense_are_named_with_their_line(folder, table, text, problem):
+    if table == "regions":
+        text = f"{','.join(dataset.REGIONS_HEADER)}\na,{text}\n"
+    (folder / f"{table}.csv").write_text(text)
+    assert f"{table}.csv: " in _problems(folder)[0]
+    assert problem in _problems(folder)[0]
+
+
+def test_names_that_a_spreadsheet_would_take_for_formulas_come_back(folder):
+    name = "-2+3"
+    for kind in ("images", "masks"):
+        (folder / kind / "a.png").rename(folder / kind / f"{name}.png")
+    files.write_csv(folder / "cells.csv", dataset.CELLS_HEADER, [(name, 7, 8, "Oval")])
+    assert "'-2+3,7" in (folder / "cells.csv").read_text()
+    assert dataset.load_dataset(folder).sample(name).cells == (Cell(7, 8, "Oval"),)
+    # As somebody else writes it.
+    (folder / "cells.csv").write_text(f"image,x,y,type\n{name},7,8,Oval\n")
+    assert dataset.load_dataset(folder).sample(name).cells == (Cell(7, 8, "Oval"),)

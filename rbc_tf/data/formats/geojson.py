@@ -232,6 +232,9 @@ def _measurements(properties: dict) -> dict:
     measurements = properties.get("measurements") or {}
     if isinstance(measurements, list):
         entries = [values.mapping(entry, "a measurement") for entry in measurements]
-        measurements = {entry.get("name"): entry.get("value") for entry in entries}
+        measurements = {
+            values.text(entry.get("name"), "name of a measurement"): entry.get("value")
+            for entry in entries
+        }
     metadata = values.mapping(properties.get("metadata") or {}, "metadata")
     return {**metadata, **values.mapping(measurements, "measurements")}

@@ -37,7 +37,8 @@ def regions(
         if box is None:
             edges = ", ".join(f"{edge:g}" for edge in region.box)
             problems.append(
-                f"{region.where}: the box must lie in the image of {size[1]} x {size[0]}. "
+                f"{region.where}: the box must lie in the image of {size[1]} x {size[0]}, "
+                "with sides of one pixel or more. "
                 f"Received: ({edges}) (ymin, xmin, ymax, xmax)"
             )
         else:
@@ -81,7 +82,7 @@ def cells(
 
 
 def _cut(box: Box, size: tuple[int, int]) -> Box | None:
-    """The part of a box in an image of (height, width), None where there is none."""
+    """The part of a box in an image of (height, width), None where it is less than a pixel."""
     ymin, xmin = max(box[0], 0), max(box[1], 0)
     ymax, xmax = min(box[2], size[0]), min(box[3], size[1])
-    return (ymin, xmin, ymax, xmax) if ymin < ymax and xmin < xmax else None
+    return (ymin, xmin, ymax, xmax) if ymax - ymin >= 1 and xmax - xmin >= 1 else None

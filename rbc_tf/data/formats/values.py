@@ -1,24 +1,36 @@
 """Values out of files that others wrote: read strictly, refused in plain words."""
 
-import json
 import math
 import pathlib
 from typing import Any
+
+from rbc_tf.core import structured
+from rbc_tf.core.types import MOST_CELLS
+
+# Annotations of a large set of images with outlines, and room.
+_MOST_BYTES = 2**30
 
 
 def load_json(path: str | pathlib.Path) -> Any:
     """Reads a JSON file (UTF-8, a byte order mark is forgiven); ValueError names the file."""
     try:
-        return json.loads(pathlib.Path(path).read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError) as error:
+        return structured.load_json(path, _MOST_BYTES)
+    except (OSError, ValueError) as error:
         raise ValueError(f"{path}: cannot be read as UTF-8 JSON ({error})") from error
 
 
 def number(value: Any, what: str) -> float:
     """A finite number, or ValueError; text and truth values are none."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{what} must be a number. Received: {value!r}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
+        raise ValueError(f"{what} must be a number. Received: {_short(value)}")
     return value
+
+
+def _is_finite(value: int | float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond those with a point
+        return False
 
 
 def text(value: Any, what: str) -> str:
@@ -57,11 +69,13 @@ def num_cells(value: Any) -> int | None:
     if value is None:
         return None
     try:
-        cells = float(value)
-    except (TypeError, ValueError):
+        cells = structured.real(value) if isinstance(value, str) else number(value, "num_cells")
+    except ValueError:
         cells = math.nan
-    if isinstance(value, bool) or not (cells >= 1 and cells == math.floor(cells) < math.inf):
-        raise ValueError(f"num_cells must be a whole number from 1. Received: {value!r}")
+    if not (1 <= cells <= MOST_CELLS and cells == math.floor(cells)):
+        raise ValueError(
+            f"num_cells must be a whole number from 1 to {MOST_CELLS:,}. Received: {_short(value)}"
+        )
     return int(cells)
 
 

@@ -8,9 +8,13 @@ write files of this form but count from 0 and give edges: `zero_based` takes the
 
 import pathlib
 from xml.etree import ElementTree
+from xml.parsers import expat
 
+from rbc_tf.core import structured
 from rbc_tf.data.formats import values
 from rbc_tf.data.formats.marked import MarkedImage, MarkedRegion
+
+_MOST_DEPTH = 100
 
 
 def read(
@@ -43,11 +47,11 @@ def _read_file(
     folder: pathlib.Path, path: pathlib.Path, zero_based: bool, problems: list[str]
 ) -> MarkedImage | None:
     try:
-        root = ElementTree.parse(path).getroot()
+        root = _parse(structured.read_bytes(path))
         if root.tag != "annotation":
             raise ValueError(f"the root element must be 'annotation'. Received: '{root.tag}'")
         height, width = _size(root)
-    except (ElementTree.ParseError, OSError, ValueError, LookupError) as error:
+    except (expat.ExpatError, OSError, ValueError, LookupError) as error:
         problems.append(f"{path}: cannot be read as VOC XML ({error})")
         return None
     regions = []
@@ -63,12 +67,43 @@ def _read_file(
     return MarkedImage((below / name).as_posix(), height, width, tuple(regions), (), f"{path}")
 
 
+def _parse(content: bytes) -> ElementTree.Element:
+    """The root element; no document type, whose entities may stand for anything, and not deep."""
+    builder, depth = ElementTree.TreeBuilder(), 0
+
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > _MOST_DEPTH:
+            line = parser.CurrentLineNumber
+            raise ValueError(f"line {line}: at most {_MOST_DEPTH} elements may be nested")
+        builder.start(tag, attributes)
+
+    def end(tag: str) -> None:
+        nonlocal depth
+        depth -= 1
+        builder.end(tag)
+
+    def refuse(*_) -> None:
+        raise ValueError(f"line {parser.CurrentLineNumber}: a document type is not read")
+
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    parser.CharacterDataHandler, parser.StartDoctypeDeclHandler = builder.data, refuse
+    parser.Parse(content, True)
+    return builder.close()
+
+
 def _size(root: ElementTree.Element) -> tuple[int | None, int | None]:
     """(height, width); some tools write none, or 0, where they do not know."""
     height, width = (root.findtext(f"size/{edge}") for edge in ("height", "width"))
     if not (height and width and height.strip() and width.strip()):
         return None, None
-    return int(height) or None, int(width) or None
+    sides = structured.real(height), structured.real(width)
+    if any(side < 0 or side != int(side) for side in sides):
+        raise ValueError(f"height and width must be whole numbers. Received: {height}, {width}")
+    return int(sides[0]) or None, int(sides[1]) or None
 
 
 def _read_object(entry: ElementTree.Element, zero_based: bool, where: str) -> MarkedRegion:
@@ -94,6 +129,6 @@ def _read_object(entry: ElementTree.Element, zero_based: bool, where: str) -> Ma
 def _edge(entry: ElementTree.Element, edge: str) -> float:
     text = entry.findtext(f"bndbox/{edge}")
     try:
-        return values.number(float(text or ""), edge)
-    except (TypeError, ValueError) as error:
+        return structured.real(text or "")
+    except ValueError as error:
         raise ValueError(f"bndbox must have a number {edge}. Received: {text!r}") from error

@@ -1,6 +1,5 @@
 """Checkpoints: finding them, and keeping the best one of a run that may be killed."""
 
-import json
 import os
 import pathlib
 
@@ -8,7 +7,7 @@ import orbit
 import tensorflow as tf
 from official.core import train_utils
 
-from rbc_tf.core import files
+from rbc_tf.core import files, structured
 from rbc_tf.detection.garden import configs
 
 
@@ -96,4 +95,4 @@ def scores(path: str) -> dict[str, float]:
     report = pathlib.Path(path).parent / "info.json"
     if not report.is_file():
         return {}
-    return json.loads(report.read_text(encoding="utf-8"))
+    return structured.load_mapping(report)

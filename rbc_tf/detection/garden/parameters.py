@@ -5,12 +5,11 @@ import pathlib
 from collections.abc import Sequence
 
 import tensorflow as tf
-import yaml
 from absl import logging
 from official.core import exp_factory
 from official.modeling import hyperparams
 
-from rbc_tf.core import config
+from rbc_tf.core import config, structured
 from rbc_tf.detection.garden import configs, experiments, workers
 from rbc_tf.graphs import frozen
 
@@ -79,7 +78,9 @@ def of_run(sources: Sources, model_dir: str | pathlib.Path) -> Sources:
     path = pathlib.Path(model_dir) / "params.yaml"
     if not path.is_file():
         raise FileNotFoundError(f"A training run must have left {path}, which does not exist")
-    recorded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    recorded = structured.load_yaml(path)
+    if not isinstance(recorded, dict) or not isinstance(recorded.get("experiment"), str):
+        raise ValueError(f"{path} must be the settings of a training run")
     return dataclasses.replace(
         sources,
         experiment=sources.experiment or recorded["experiment"],
@@ -88,7 +89,9 @@ def of_run(sources: Sources, model_dir: str | pathlib.Path) -> Sources:
 
 
 def _override_from_file(params: configs.Experiment, name: str) -> None:
-    hyperparams.override_params_dict(params, str(config.find(name)), is_strict=True)
+    path = config.find(name)
+    structured.load_yaml(path)  # within bounds; Model Garden reads it without any
+    hyperparams.override_params_dict(params, str(path), is_strict=True)
 
 
 def _shorthands(sources: Sources) -> dict:

@@ -6,14 +6,13 @@ Tiling needs the sizes later; the images must not be scored.
 """
 
 import dataclasses
-import json
 import pathlib
 from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
-from rbc_tf.core import config, files
+from rbc_tf.core import config, files, structured
 from rbc_tf.detection.garden import configs, records
 from rbc_tf.detection.record import UsedSplit
 
@@ -147,7 +146,7 @@ def _load(run_dir: pathlib.Path) -> dict[str, UsedSplit] | None:
     if not path.is_file():
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = structured.load_mapping(path)
         return {role: config.from_dict(UsedSplit, split) for role, split in content.items()}
     except (ValueError, AttributeError) as error:
         raise ValueError(f"{path} must say which images a run has used: {error}") from error

@@ -12,7 +12,6 @@ fingerprint is not trained again.
 """
 
 import dataclasses
-import json
 import pathlib
 from collections.abc import Callable, Sequence
 
@@ -23,7 +22,7 @@ from tqdm import tqdm
 from rbc_tf.classification.heads import load_heads
 from rbc_tf.classification.training import train_heads
 from rbc_tf.core import config as config_lib
-from rbc_tf.core import files, image_io
+from rbc_tf.core import files, image_io, structured
 from rbc_tf.core.fingerprint import Fingerprint
 from rbc_tf.core.keras_settings import keras
 from rbc_tf.core.types import PRESENT, FeatureTable, Sample
@@ -215,7 +214,7 @@ def keep_model(
 def _read(path: pathlib.Path) -> dict | None:
     """The record; None where there is none or it is damaged."""
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = structured.load_json(path)
         if "made_of" in record:  # as version 0.1.0 called it
             record["fingerprint"] = record.pop("made_of")
         return record if {"fingerprint", "report", "sha256"} <= record.keys() else None

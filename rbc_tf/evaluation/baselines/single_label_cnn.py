@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rbc_tf.core import archives
 from rbc_tf.core.keras_settings import keras
 
 # Patches per run of the network when predicting; bounds memory only.
@@ -116,6 +117,7 @@ class SingleLabelCNN:
         Raises ValueError, naming the file, where it holds no such network.
         """
         try:
+            archives.check(path)
             network = cls(keras.saving.load_model(path, compile=False, safe_mode=True))
             expected = (None, len(network.names))
         except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:

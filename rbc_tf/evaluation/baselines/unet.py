@@ -10,6 +10,7 @@ import pathlib
 
 import numpy as np
 
+from rbc_tf.core import archives
 from rbc_tf.core.keras_settings import keras
 
 _CHANNELS = 3
@@ -103,6 +104,7 @@ class UNet:
         Raises ValueError, naming the file, where it holds no such network.
         """
         try:
+            archives.check(path)
             model = keras.saving.load_model(path, compile=False, safe_mode=True)
             shapes = model.input_shape, model.output_shape
         except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:

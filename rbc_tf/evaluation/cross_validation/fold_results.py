@@ -9,11 +9,10 @@ A result is written whole or not at all, and carries the hash of what made it.
 import json
 import pathlib
 import shutil
-import zipfile
 
 import numpy as np
 
-from rbc_tf.core import files
+from rbc_tf.core import archives, files, structured
 from rbc_tf.core.fingerprint import Fingerprint
 
 STUDY_FILE = "study.json"
@@ -69,14 +68,13 @@ class FoldResults:
         if not path.exists():
             return None
         try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
+            arrays = archives.load_npz(path)
             # Version 0.1.0 called it 'made_of'.
             key = "fingerprint" if "fingerprint" in arrays else "made_of"
             if str(arrays.pop(key)) != self._sha256:
                 raise ValueError("it was made in another study")
-            return json.loads(str(arrays.pop("record"))), arrays
-        except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+            return structured.parse_json(str(arrays.pop("record")), "record"), arrays
+        except (ValueError, KeyError, OSError) as error:
             raise ValueError(
                 f"{path} must hold the result of a fold: {error}. Delete it to train anew."
             ) from error

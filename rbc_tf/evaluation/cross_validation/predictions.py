@@ -2,11 +2,10 @@
 
 import dataclasses
 import pathlib
-import zipfile
 
 import numpy as np
 
-from rbc_tf.core import files
+from rbc_tf.core import archives, files
 from rbc_tf.core.types import PRESENT, UNKNOWN
 
 # The models by what they were trained on: single-cell and multi-cell regions, single-cell regions
@@ -32,8 +31,6 @@ _NOT_PREDICTIONS = (
     TypeError,
     KeyError,
     AttributeError,
-    EOFError,
-    zipfile.BadZipFile,
 )
 
 
@@ -126,8 +123,7 @@ class Predictions:
         Raises ValueError, naming the file, where it holds something else.
         """
         try:
-            with np.load(path, allow_pickle=False) as arrays:
-                values = {name: arrays[name] for name in arrays.files}
+            values = archives.load_npz(path)
             models = [name for name in values if name.startswith(_PREFIX)]
             found = {name.removeprefix(_PREFIX): values.pop(name) for name in models}
             names = tuple(values.pop("names").tolist())

@@ -6,14 +6,13 @@ FOLDER/NAME.npz    boxes, scores, seconds, and the hashes of the detector and th
 import dataclasses
 import pathlib
 import time
-import zipfile
 from collections.abc import Sequence
 
 import numpy as np
 import tqdm
 from absl import logging
 
-from rbc_tf.core import files, image_io
+from rbc_tf.core import archives, files, image_io
 from rbc_tf.core.fingerprint import Fingerprint
 from rbc_tf.core.types import Detections, Sample
 from rbc_tf.data import regions
@@ -138,11 +137,11 @@ def write(
 def read(folder: str | pathlib.Path, name: str, fingerprint: Fingerprint) -> KeptDetections | None:
     """What is kept of an image; None where nothing is, or of another detector or image."""
     try:
-        with np.load(pathlib.Path(folder) / f"{name}.npz", allow_pickle=False) as kept:
-            earlier = dict(zip(_HASHED, kept["hashes"].tolist(), strict=True))
-            if Fingerprint(earlier) != fingerprint:
-                return None
-            detections = Detections(kept["boxes"], kept["scores"])
-            return KeptDetections(detections, float(kept["seconds"]))
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):
+        kept = archives.load_npz(pathlib.Path(folder) / f"{name}.npz")
+        earlier = dict(zip(_HASHED, kept["hashes"].tolist(), strict=True))
+        if Fingerprint(earlier) != fingerprint:
+            return None
+        detections = Detections(kept["boxes"], kept["scores"])
+        return KeptDetections(detections, float(kept["seconds"]))
+    except (OSError, KeyError, TypeError, ValueError):
         return None  # absent or damaged: detected anew

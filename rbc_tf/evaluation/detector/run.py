@@ -12,13 +12,12 @@ threshold or of changed masks take seconds.
 """
 
 import dataclasses
-import json
 import pathlib
 from collections.abc import Sequence
 
 import numpy as np
 
-from rbc_tf.core import config, files, score_files, text_table, unseen
+from rbc_tf.core import config, files, score_files, structured, text_table, unseen
 from rbc_tf.core.fingerprint import Fingerprint
 from rbc_tf.core.score import Score
 from rbc_tf.core.unseen import Seen
@@ -147,7 +146,7 @@ def _check_output(output_dir: pathlib.Path, sha256: str, overwrite: bool) -> Non
     path = output_dir / _RUN
     if overwrite or not path.exists():
         return
-    earlier = json.loads(path.read_text(encoding="utf-8"))
+    earlier = structured.load_mapping(path)
     Fingerprint({"detector_sha256": sha256}).check(
         Fingerprint({"detector_sha256": earlier.get("detector_sha256")}),
         f"the scores in {output_dir}, of {earlier.get('detector_dir')}",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rbc_tf.core import files
+from rbc_tf.core import files, structured
 
 CAPTIONS_JSON, CAPTIONS_MARKDOWN = "captions.json", "captions.md"
 
@@ -113,7 +113,7 @@ def write(folder: str | pathlib.Path, caption: Caption) -> None:
 
 def _read(path: pathlib.Path) -> dict:
     try:
-        known = json.loads(path.read_text(encoding="utf-8"))
+        known = structured.load_json(path)
         if not isinstance(known, dict) or not all(map(_is_entry, known.items())):
             raise ValueError("titles and texts by number of the figure are required")
         return known

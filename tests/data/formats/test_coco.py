@@ -172,7 +172,7 @@ def test_every_problem_is_told(tmp_path):
             "types": ["Oval", "Stom"],
             "keypoints": [1, 2, 2],
         },
-        "num_cells must be a whole number from 1. Received: 0": {"num_cells": 0},
+        "num_cells must be a whole number from 1 to 10,000. Received: 0": {"num_cells": 0},
         "complete must be true or false. Received: 'maybe'": {"complete": "maybe"},
     }
     path = _file(

@@ -135,7 +135,7 @@ def _edges(size):
     """Edges with fractions that a detector or a person may give, in an image of that size."""
     return (
         st.tuples(*(st.integers(0, size * 64) for _ in range(2)))
-        .filter(lambda edges: edges[0] != edges[1])
+        .filter(lambda edges: abs(edges[0] - edges[1]) >= 64)
         .map(lambda edges: tuple(sorted(edge / 64 for edge in edges)))
     )
 

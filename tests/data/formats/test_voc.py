@@ -154,3 +154,26 @@ def test_nothing_to_read(tmp_path):
     for path in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(ValueError, match="a VOC file"):
             voc.read(path, [])
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (
+            '<!DOCTYPE a [<!ENTITY b "bbbb">]><annotation>&b;</annotation>',
+            "line 1: a document type is not read",
+        ),
+        ("<a>" * 100_000, "at most 100 elements may be nested"),
+        (
+            "<annotation><size><width>1_0</width><height>9</height></size></annotation>",
+            "a number is required",
+        ),
+        ("<annotation>", "no element found"),
+    ],
+)
+def test_files_beyond_bounds_are_refused(tmp_path, content, problem):
+    (tmp_path / "a.xml").write_text(content)
+    problems = []
+    assert voc.read(tmp_path, problems) == []
+    assert "a.xml: cannot be read as VOC XML" in problems[0]
+    assert problem in problems[0]

@@ -1,0 +1,100 @@
+"""Archives that somebody else may have written: .npz of arrays, .keras of networks.
+
+What an archive unpacks to is known from its directory, which is looked at before anything is
+unpacked: four megabytes can hold as many gigabytes of zeros.
+"""
+
+import contextlib
+import os
+import pathlib
+import zipfile
+import zlib
+from collections.abc import Iterator
+
+import numpy as np
+
+from rbc_tf.core import structured
+
+# Weights hardly shrink, and the rest is small; small archives may shrink as they like.
+_MOST_TIMES, _ALWAYS_BYTES = 50, 64 * 2**20
+_MOST_MEMBERS = 10_000
+
+_UNREADABLE = (
+    *(zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError),
+    *(ValueError, KeyError, EOFError, MemoryError, OverflowError, zlib.error),
+)
+
+
+def check(path: str | os.PathLike) -> None:
+    """Refuses an archive that unpacks to far more than weights or arrays ever do.
+
+    Raises:
+        ValueError: it does, or is no archive; names the file.
+        OSError: it cannot be read.
+    """
+    with _reading(path), zipfile.ZipFile(path) as archive:
+        _check(archive, pathlib.Path(path).stat().st_size)
+
+
+def read_json(path: str | os.PathLike, member: str):
+    """The value of a JSON file in an archive; None where it has none.
+
+    Raises ValueError as `check`, and where the file is no JSON.
+    """
+    with _reading(path), zipfile.ZipFile(path) as archive:
+        if member not in archive.namelist():
+            return None
+        if archive.getinfo(member).file_size > structured.MOST_BYTES:
+            raise ValueError(f"{member} must hold at most {structured.MOST_BYTES:,} bytes")
+        return structured.parse_json(archive.read(member), member)
+
+
+def load_npz(path: str | os.PathLike) -> dict[str, np.ndarray]:
+    """The arrays of a .npz file by name; no Python objects.
+
+    Raises:
+        ValueError: the file is none, or damaged; names it.
+        OSError: it cannot be read.
+    """
+    with _reading(path):
+        with zipfile.ZipFile(path) as archive:
+            _check(archive, pathlib.Path(path).stat().st_size)
+            for member in archive.infolist():
+                _check_array(archive, member)
+        with np.load(path, allow_pickle=False) as arrays:
+            return dict(arrays)
+
+
+@contextlib.contextmanager
+def _reading(path: str | os.PathLike) -> Iterator[None]:
+    try:
+        yield
+    except _UNREADABLE as error:
+        reason = str(error) or type(error).__name__
+        raise ValueError(f"{path} cannot be read: {reason}") from error
+
+
+def _check(archive: zipfile.ZipFile, size: int) -> None:
+    members = archive.infolist()
+    unpacked = sum(member.file_size for member in members)
+    most = max(_ALWAYS_BYTES, _MOST_TIMES * size)
+    if unpacked > most or len(members) > _MOST_MEMBERS:
+        raise ValueError(
+            f"an archive of {size:,} bytes must unpack to at most {most:,} bytes in "
+            f"{_MOST_MEMBERS:,} files. Received: {unpacked:,} in {len(members):,}"
+        )
+
+
+def _check_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
+    """NumPy makes room for what the header of an array says before it looks for its values."""
+    with archive.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        read = {(1, 0): np.lib.format.read_array_header_1_0}.get(
+            version, np.lib.format.read_array_header_2_0
+        )
+        shape, _, dtype = read(file)
+        number = 1
+        for side in shape:
+            number *= side  # as a whole number of Python's, which has no end
+        if not dtype.hasobject and number * dtype.itemsize > member.file_size - file.tell():
+            raise ValueError(f"{member.filename} must hold {number:,} values of {dtype}. It is cut")
