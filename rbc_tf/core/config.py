@@ -3,7 +3,7 @@
 import dataclasses
 import difflib
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import dacite
@@ -93,14 +93,14 @@ def load_layers(
         FileNotFoundError: there is no such file.
         ValueError: unknown or impossible settings, or no YAML mapping; names the source.
     """
-    loads = [
-        (str(path), lambda path=path: structured.load_yaml(find(path))) for path in config_files
+    sources: list[tuple[str, Callable, str | pathlib.Path]] = [
+        *((str(path), structured.load_yaml, find(path)) for path in config_files),
+        ("params_override", structured.parse_yaml, params_override),
     ]
-    loads.append(("params_override", lambda: structured.parse_yaml(params_override)))
     values: dict = {}
-    for source, load_source in loads:
+    for source, read, given in sources:
         try:
-            values = _merge(values, _mapping(load_source()))
+            values = _merge(values, _mapping(read(given)))
             from_dict(config_class, values)
         except ValueError as error:
             raise structured.named(source, error) from error

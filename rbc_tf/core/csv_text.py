@@ -39,12 +39,12 @@ def lines(header: Sequence[str], rows: Iterable[Sequence]) -> Iterator[str]:
 def line(row: Sequence) -> str:
     """A row with its line end, made harmless."""
     cells = [harmless(cell) for cell in row]
-    # Python leaves a carriage return unquoted, which others take for the end of the row.
+    # Python quotes what may end a line only where it ends lines so, which not all readers know.
     has_break = any(isinstance(cell, str) and "\r" in cell for cell in cells)
     text = io.StringIO()
-    quoting = csv.QUOTE_NONNUMERIC if has_break else csv.QUOTE_MINIMAL
-    csv.writer(text, lineterminator="\n", quoting=quoting).writerow(cells)
-    return text.getvalue()
+    end = "\r\n" if has_break else "\n"
+    csv.writer(text, lineterminator=end).writerow(cells)
+    return text.getvalue().removesuffix(end) + "\n"
 
 
 def _is_marked(text: str) -> bool:

@@ -182,7 +182,7 @@ def _check_yaml_depth(text: str) -> None:
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > _MOST_DEPTH:
-            line = event.start_mark.line + 1
+            line = event.start_mark.line + 1 if event.start_mark else "?"
             raise ValueError(f"line {line}: at most {_MOST_DEPTH} values may be nested")
 
 
