@@ -71,7 +71,7 @@ def run_module(module: types.ModuleType, program: str, arguments: Sequence[str])
     pass_on = getattr(module, "PASS_ON", False)
 
     def call(remaining: list[str]) -> int | None:
-        logging.set_verbosity(logging.INFO)
+        logging.set_verbosity(logging.DEBUG if shared_flags.is_verbose() else logging.INFO)
         try:
             return module.main(remaining[1:]) if pass_on else module.main()
         except Exception as error:

@@ -56,7 +56,7 @@ def main() -> int:
     images = {}
     if _VERIFY_IMAGES.value:  # before minutes of work
         paths = pathlib.Path(_VERIFY_IMAGES.value), pathlib.Path(_OUTPUT_DIR.value)
-        images = analyze.find_images(*paths)
+        images = analyze.find_images(*paths).paths
     folder = export.export(loaded, _OUTPUT_DIR.value, settings)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     print(f"SavedModel: {folder} ({size / 1e6:.1f} MB)")

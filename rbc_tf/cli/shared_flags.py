@@ -13,7 +13,7 @@ AUTO, FLOAT32 = "auto", "float32"
 PRECISIONS = (AUTO, FLOAT32, "bfloat16", "float16")
 
 # Of every command.
-_VERBOSE = flags.DEFINE_bool("verbose", False, "After an error, show the traceback too.")
+_VERBOSE = flags.DEFINE_bool("verbose", False, "Log more, and show the traceback of an error.")
 
 ANALYSIS_REQUIRED = ("bundle_dir", "input", "output_dir")
 

@@ -11,7 +11,7 @@ import pathlib
 import tqdm
 from absl import logging
 
-from rbc_tf.core import files, image_io
+from rbc_tf.core import files, image_io, names, walk
 from rbc_tf.detection.tiling import TilingConfig
 from rbc_tf.graphs import frozen
 from rbc_tf.inference import image_analysis, overlap, run_record, sharding, tables
@@ -36,7 +36,8 @@ def analyze(
 ) -> RunSummary:
     """Analyses one image, or every image in a folder and its subfolders.
 
-    One image that cannot be read is noted and the rest go on.
+    One image that cannot be read or analysed, or whose results cannot be written, is noted and
+    the rest go on.
 
     Args:
         bundle: the trained parts.
@@ -59,21 +60,25 @@ def analyze(
     if overwrite and shard.count > 1:
         raise ValueError("A shard cannot overwrite: it would delete what the others have done")
     folder = ResultsFolder(output_dir)
-    images = find_images(pathlib.Path(input_path), pathlib.Path(output_dir))
-    images = {name: path for name, path in images.items() if shard.holds(name)}
+    found = find_images(pathlib.Path(input_path), pathlib.Path(output_dir))
+    images = {name: path for name, path in found.paths.items() if shard.holds(name)}
+    unreadable = {n: reason for n, reason in found.unreadable.items() if shard.holds(n)}
     precision = frozen.resolve(precision)
-    run_record.prepare(folder, bundle, tiling_config, precision, overwrite)
+    run_record.prepare(folder, bundle, tiling_config, precision, found.paths.keys(), overwrite)
     done = set() if overwrite else {name for name in images if _is_done(folder, name, images[name])}
     failed = {} if retry_failed else sharding.earlier_failures(folder)
     failed = {name: failed[name] for name in images if name in failed and name not in done}
     todo = {name: images[name] for name in images if name not in done and name not in failed}
     if todo:
+        # Should this run be killed: those of an earlier one speak of other results.
+        folder.delete_tables()
         failed |= _analyze_images(Chain(bundle, tiling_config, precision), todo, folder)
     analyzed = len(images) - len(done) - len(failed)
+    failed |= unreadable
     if shard.count == 1:
         return tables.finish(bundle, images, failed, analyzed, folder, report_image_size)
-    names = sorted(images.keys() - failed.keys())
-    summary_path = tables.write_tables(bundle, names, failed, folder, shard)
+    names_of_results = sorted(images.keys() - failed.keys())
+    summary_path = tables.write_tables(bundle, names_of_results, failed, folder, shard)
     return RunSummary(analyzed, len(done), failed, summary_path)
 
 
@@ -97,43 +102,63 @@ def merge(
     folder = ResultsFolder(output_dir)
     if folder.read(RUN) is None:
         raise ValueError(f"{folder}: holds no results to merge (it has no {RUN})")
-    images = find_images(pathlib.Path(input_path), pathlib.Path(output_dir))
-    run_record.prepare(folder, bundle, tiling_config, frozen.resolve(precision))
+    found = find_images(pathlib.Path(input_path), pathlib.Path(output_dir))
+    images = found.paths
+    run_record.prepare(folder, bundle, tiling_config, frozen.resolve(precision), images.keys())
     known = sharding.earlier_failures(folder)
-    failed = {
-        name: known.get(name, f"{path}: {sharding.NOT_ANALYSED}")
-        for name, path in images.items()
-        if not _is_done(folder, name, path)
-    }
+    failed = dict(found.unreadable)
+    for name, path in images.items():
+        was_there = folder.has(result_name(name))
+        if not _is_done(folder, name, path):
+            failed[name] = known.get(name, f"{path}: {sharding.NOT_ANALYSED}")
+            if was_there:  # of another state of the image
+                image_analysis.forget(folder, name)
     return tables.finish(bundle, images, failed, 0, folder, report_image_size)
 
 
-def find_images(input_path: pathlib.Path, output_dir: pathlib.Path) -> dict[str, pathlib.Path]:
-    """{name: path} of the images to analyse; `output_dir` is left out where it lies inside.
+def find_images(input_path: pathlib.Path, output_dir: pathlib.Path) -> walk.Found:
+    """The images to analyse, and what cannot be taken (see `walk`); without those in `output_dir`.
 
-    Raises ValueError where there is none.
+    Raises ValueError where there is none, or the results would lie among the images.
     """
     if input_path.is_file():
-        return {input_path.name: input_path}
+        return _single_image(input_path)
     if not input_path.is_dir():
         raise ValueError(f"{input_path}: there is no such image or folder")
-    output_dir = output_dir.resolve()
-    images = {}
-    for folder in sorted([input_path, *(p for p in input_path.rglob("*") if p.is_dir())]):
-        if output_dir in (folder.resolve(), *folder.resolve().parents):
-            continue
-        for path in image_io.list_images(folder):
-            images[path.relative_to(input_path).as_posix()] = path
-    if not images:
+    _check_apart(input_path, output_dir)
+    found = walk.find(input_path, image_io.EXTENSIONS, leave_out=[output_dir])
+    found.log()
+    if not found.paths and not found.unreadable:
         extensions = ", ".join(image_io.EXTENSIONS)
         raise ValueError(f"{input_path}: holds no image ({extensions})")
-    return images
+    return found
+
+
+def _single_image(path: pathlib.Path) -> walk.Found:
+    if not names.is_utf8(path.name):
+        raise ValueError(f"{names.printable(path)}: the name must be UTF-8; rename the file")
+    return walk.Found({path.name: path}, {}, ())
+
+
+def _check_apart(input_path: pathlib.Path, output_dir: pathlib.Path) -> None:
+    """Raises ValueError where results would be written into the folder of the images."""
+    source, output = input_path.resolve(), output_dir.resolve()
+    # Both hold a file or folder for each image; what is in them and is of no image is deleted.
+    inside = [output / folder for folder in ("images", walk.OVERLAYS)]
+    if source == output or set(inside) & {source, *source.parents}:
+        raise ValueError(
+            f"{output_dir}: results must lie in a folder apart from the images in {input_path}. "
+            "Name another folder, such as one inside it"
+        )
 
 
 def _is_done(folder: ResultsFolder, name: str, path: pathlib.Path) -> bool:
     """Whether a result is there and the image has not changed since."""
     analyzed = image_analysis.analyzed_sha256(folder, name)
-    return analyzed is not None and analyzed == files.sha256_of_file(path)
+    try:
+        return analyzed is not None and analyzed == files.sha256_of_file(path)
+    except OSError:  # reading it again will say why
+        return False
 
 
 def _analyze_images(
@@ -145,12 +170,21 @@ def _analyze_images(
         read=lambda item: image_analysis.decode(*item, image_io.read_bytes(item[1])),
         work=lambda image: image_analysis.analyze(chain, image),
         write=lambda image, analysis: image_analysis.write(folder, image, analysis),
-        expected=image_io.ImageError,
+        expected=Exception,
     )
     failed = {}
-    for (name, _), error in tqdm.tqdm(steps, desc="analyze", unit="image", total=len(images)):
+    for (name, path), error in tqdm.tqdm(steps, desc="analyze", unit="image", total=len(images)):
         if error is not None:
-            logging.error("%s", error)
-            failed[name] = str(error)
-            folder.delete(result_name(name))
+            failed[name] = _reason(path, error)
+            logging.error("%s", failed[name])
+            logging.debug("Where that happened:", exc_info=error)
+            image_analysis.forget(folder, name)
     return failed
+
+
+def _reason(path: pathlib.Path, error: Exception) -> str:
+    """Why an image failed; of what nobody foresaw, with the kind of error."""
+    if isinstance(error, image_io.ImageError):
+        return names.printable(str(error))
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"{names.printable(path)}: could not be analysed ({text})"

@@ -1,15 +1,28 @@
 """The work on one image, the same wherever it is done: decode, find and classify, write."""
 
+import contextlib
 import dataclasses
 import pathlib
 
 import numpy as np
+from absl import logging
 
-from rbc_tf.core import files, image_io
+from rbc_tf.core import files, image_io, names
 from rbc_tf.inference.analysis import Analysis
 from rbc_tf.inference.chain import Chain
 from rbc_tf.inference.report import overlay
-from rbc_tf.inference.results_folder import ResultsFolder, overlay_name, result_name
+from rbc_tf.inference.results_folder import (
+    DamagedError,
+    ResultsFolder,
+    overlay_name,
+    result_name,
+)
+
+# Of the JSON of an image: what tables and report are made of.
+_NEEDED = {
+    *("image", "image_sha256", "height", "width", "num_regions", "num_regions_by_type"),
+    *("num_abnormal_regions", "abnormal_region_share", "abnormal_region_share_95", "regions"),
+}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -48,14 +61,46 @@ def analyze(chain: Chain, image: SourceImage) -> Analysis:
 
 
 def write(folder: ResultsFolder, image: SourceImage, analysis: Analysis) -> None:
-    """Writes the overlay and then the JSON, which says that the image is done."""
+    """Writes the overlay and then the JSON, which says that the image is done.
+
+    Raises:
+        ImageError: they cannot be written, as where the disk is full or the name too long.
+    """
     result = analysis.to_json()
     picture = overlay.draw(image.pixels, result, analysis.cell_types)
-    folder.write(overlay_name(image.name), image_io.encode_png(picture, image.name))
-    folder.write_json(result_name(image.name), result)
+    try:
+        folder.write(overlay_name(image.name), image_io.encode_png(picture, image.name))
+        folder.write_json(result_name(image.name), result)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise image_io.ImageError(
+            f"{names.printable(image.name)}: its results cannot be written ({reason})"
+        ) from error
+
+
+def forget(folder: ResultsFolder, name: str) -> None:
+    """Deletes the results that an image, which has failed, may have from an earlier run."""
+    for result in (result_name(name), overlay_name(name)):
+        # Where the name is too long, or a folder in its place, there is none.
+        with contextlib.suppress(OSError, UnicodeError):
+            folder.delete(result)
 
 
 def analyzed_sha256(folder: ResultsFolder, name: str) -> str | None:
-    """Hash of the file that an image was when it was analysed; None where it was not yet."""
-    result = folder.read_json(result_name(name))
-    return None if result is None else result["image_sha256"]
+    """Hash of the file that an image was when it was analysed.
+
+    None where it was not, or what is there of it is damaged or not whole.
+    """
+    try:
+        result = folder.read_json(result_name(name))
+        whole = result is not None and _is_whole(result) and folder.has(overlay_name(name))
+    except DamagedError as error:
+        logging.warning("%s: it is analysed again", error)
+        return None
+    except OSError:  # as of a name that is too long: writing its result will say so
+        return None
+    return result["image_sha256"] if result is not None and whole else None
+
+
+def _is_whole(result: dict) -> bool:
+    return result.keys() >= _NEEDED and isinstance(result["regions"], list)

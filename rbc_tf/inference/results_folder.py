@@ -14,13 +14,18 @@ JSON is there, which is written last.
 import contextlib
 import json
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
-from rbc_tf.core import files
+from rbc_tf.core import files, image_io, walk
 
-RUN, SUMMARY, REGIONS, REPORT = "run.json", "summary.json", "regions.csv", "report.html"
+RUN = walk.RESULTS_RECORD
+SUMMARY, REGIONS, REPORT = "summary.json", "regions.csv", "report.html"
 
-_IMAGES, _OVERLAYS = "images/", "overlays/"
+_IMAGES, _OVERLAYS = "images/", f"{walk.OVERLAYS}/"
+
+
+class DamagedError(ValueError):
+    """A file of the folder is not what was written there, as after a crash of the machine."""
 
 
 class ResultsFolder:
@@ -70,8 +75,25 @@ class ResultsFolder:
             temporary.write_bytes(content)
 
     def read_json(self, name: str) -> dict | None:
+        """The content of a JSON file; None where there is none.
+
+        Raises DamagedError where it holds no mapping.
+        """
         content = self.read(name)
-        return None if content is None else json.loads(content)
+        try:
+            value = None if content is None else json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise DamagedError(f"{self.place(name)}: the file is damaged ({error})") from error
+        if content is not None and not isinstance(value, dict):
+            raise DamagedError(f"{self.place(name)}: the file is damaged (it holds no mapping)")
+        return value
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a file, and it is not empty."""
+        try:
+            return (self._path / name).stat().st_size > 0
+        except OSError:
+            return False
 
     def write_json(self, name: str, value) -> None:
         self.write(name, files.json_bytes(value))
@@ -81,9 +103,22 @@ class ResultsFolder:
         names = self.names(_IMAGES)
         return {name[len(_IMAGES) : -len(".json")] for name in names if name.endswith(".json")}
 
-    def delete_results(self) -> None:
-        for image in self.done():
+    def keep_only(self, images: Collection[str]) -> int:
+        """Deletes results and pictures of all other images; the number of images with results."""
+        gone = [image for image in self.done() if image not in images and _is_image(image)]
+        for image in gone:
             self.delete(result_name(image))
+        for name in self.names(_OVERLAYS):
+            image = name[len(_OVERLAYS) :].removesuffix(".png")
+            # Somebody's own picture is called after no image.
+            if name == overlay_name(image) and _is_image(image) and image not in images:
+                self.delete(name)
+        return len(gone)
+
+    def delete_tables(self) -> None:
+        """Deletes what speaks of the whole run, while there are other results than it says."""
+        for name in (REGIONS, SUMMARY, REPORT):
+            self.delete(name)
 
 
 def result_name(image: str) -> str:
@@ -92,3 +127,7 @@ def result_name(image: str) -> str:
 
 def overlay_name(image: str) -> str:
     return f"{_OVERLAYS}{image}.png"
+
+
+def _is_image(name: str) -> bool:
+    return pathlib.PurePosixPath(name).suffix.lower() in image_io.EXTENSIONS

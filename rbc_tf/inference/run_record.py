@@ -1,14 +1,18 @@
 """run.json: what made the results in a folder, so that no others are mixed with them."""
 
-from rbc_tf.core import config, files
-from rbc_tf.core.fingerprint import Fingerprint
+from collections.abc import Collection
+
+from rbc_tf.core import config, files, names
+from rbc_tf.core.fingerprint import Fingerprint, StaleError
 from rbc_tf.detection.tiling import TilingConfig
 from rbc_tf.graphs import frozen
 from rbc_tf.inference.bundle import Bundle
-from rbc_tf.inference.results_folder import RUN, ResultsFolder
+from rbc_tf.inference.results_folder import RUN, DamagedError, ResultsFolder
 
 # What decides a result; the rest of run.json is for people.
 _COMPARED = ("bundle_sha256", "thresholds", "tiles", "precision")
+
+_REPLACE = "Give --overwrite to replace them, or name another folder."
 
 
 def prepare(
@@ -16,35 +20,63 @@ def prepare(
     bundle: Bundle,
     tiling_config: TilingConfig,
     precision: str,
+    images: Collection[str],
     overwrite: bool = False,
 ) -> None:
     """Writes run.json, or holds it against this run's bundle, thresholds, tiles and precision.
 
     With `overwrite`, results that are there are deleted.
 
+    Args:
+        folder: of the results.
+        bundle, tiling_config, precision: what is to make the results.
+        images: names of all images of the input.
+        overwrite: begin anew.
+
     Raises:
         StaleError: the folder holds results of another bundle, at other thresholds, with other
-            tiles or in another precision, and they are not to be overwritten.
+            tiles, in another precision, or of other images alone, or run.json is damaged, and
+            they are not to be overwritten.
         OSError: the folder cannot be written.
     """
     try:
-        earlier = folder.read_json(RUN)
-        if earlier is not None and not overwrite:
-            _check(folder, earlier, _record(bundle, tiling_config, precision))
-            return
+        earlier = None if overwrite else _read(folder)
         if earlier is not None:
+            _check(folder, earlier, _record(bundle, tiling_config, precision))
+            _check_images(folder, images)
+            return
+        if folder.read(RUN) is not None:
             # All of them first: a run that is killed must leave none among its own.
-            folder.delete_results()
+            folder.delete_tables()
+            folder.keep_only(())
         folder.write_json(RUN, _record(bundle, tiling_config, precision))
     except OSError as error:
         raise OSError(f"{folder}: results cannot be written there ({error})") from error
+
+
+def _read(folder: ResultsFolder) -> dict | None:
+    try:
+        return folder.read_json(RUN)
+    except DamagedError as error:
+        text = f"{error}, and what made the results there is not known. {_REPLACE}"
+        raise StaleError(text) from error
+
+
+def _check_images(folder: ResultsFolder, images: Collection[str]) -> None:
+    """Refuses a folder that holds results of other images alone: they would be deleted as gone."""
+    done = folder.done()
+    if done and images and done.isdisjoint(images):
+        raise StaleError(
+            f"{folder}: results of the images of the input, or none, are required. It holds those "
+            f"of {len(done)} others, such as {min(done)}. {_REPLACE}"
+        )
 
 
 def _record(bundle: Bundle, tiling_config: TilingConfig, precision: str) -> dict:
     manifest = bundle.manifest
     tiles = tiling_config.resolve(manifest.provenance.detector)
     return {
-        "bundle": str(bundle.source or bundle.path),
+        "bundle": names.printable(bundle.source or bundle.path),
         "bundle_sha256": bundle.sha256,
         "cell_types": list(manifest.cell_types.names),
         "thresholds": list(manifest.thresholds),
@@ -61,7 +93,7 @@ def _check(folder: ResultsFolder, earlier: dict, run: dict) -> None:
     there, asked = (
         Fingerprint({key: record.get(key) for key in _COMPARED}) for record in (earlier, run)
     )
-    remedy = "Give --overwrite to replace them, or name another folder."
+    remedy = _REPLACE
     if {**there.values, "precision": run["precision"]} == asked.values:
         remedy = f"Give --precision={earlier['precision']}, or --overwrite, or name another folder."
     what = (

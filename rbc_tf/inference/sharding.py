@@ -1,10 +1,11 @@
 """Shares of a run for machines that work side by side into one folder of results."""
 
+import contextlib
 import dataclasses
 import hashlib
 import re
 
-from rbc_tf.inference.results_folder import SUMMARY, ResultsFolder
+from rbc_tf.inference.results_folder import SUMMARY, DamagedError, ResultsFolder
 
 NOT_ANALYSED = "has not been analysed yet"
 
@@ -53,5 +54,14 @@ def earlier_failures(folder: ResultsFolder) -> dict[str, str]:
     failed = {}
     for name in folder.names(SUMMARY.removesuffix(".json")):
         if re.fullmatch(_SUMMARIES, name):
-            failed |= folder.read_json(name)["failed"]
+            failed |= _failed(folder, name)
     return {name: reason for name, reason in failed.items() if not reason.endswith(NOT_ANALYSED)}
+
+
+def _failed(folder: ResultsFolder, summary: str) -> dict[str, str]:
+    """Those of one summary; none where it is damaged: they are then tried again."""
+    with contextlib.suppress(DamagedError):
+        failed = (folder.read_json(summary) or {}).get("failed")
+        if isinstance(failed, dict):
+            return failed
+    return {}

@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import tqdm
+from absl import logging
 
 from rbc_tf.core import image_io
+from rbc_tf.core.names import printable
 from rbc_tf.graphs import frozen
 from rbc_tf.inference import analysis
 from rbc_tf.inference.bundle import Bundle
@@ -65,7 +67,7 @@ def finish(
     report_image_size: int | None,
     read_image: Callable[[ImagePath], np.ndarray] = image_io.read_image,
 ) -> RunSummary:
-    """Writes regions.csv, summary.json and report.html of all images.
+    """Writes regions.csv, summary.json and report.html of all images; deletes results of others.
 
     Args:
         bundle: that made the results.
@@ -77,6 +79,10 @@ def finish(
         read_image: reads an image for its picture; raises ImageError.
     """
     names = sorted(images.keys() - failed.keys())
+    # Not of those without a result: another shard may be writing it.
+    gone = folder.keep_only(images)
+    if gone:
+        logging.warning("Results of %d images that are gone were deleted", gone)
     write_tables(bundle, names, failed, folder)
     size = 0
     if report_image_size is None:
@@ -156,7 +162,7 @@ def _write_report(
         score_threshold=manifest.score_threshold,
         abnormal_threshold=manifest.abnormal_threshold,
         summary=folder.read_json(SUMMARY),
-        bundle=str(bundle.source or bundle.path),
+        bundle=printable(bundle.source or bundle.path),
         bundle_sha256=bundle.sha256,
         bundle_created=manifest.created,
         bundle_versions=manifest.versions,

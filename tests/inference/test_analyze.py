@@ -1,5 +1,6 @@
 """Analysis of folders: results, failures and resuming, with a chain that finds what we say."""
 
+import errno
 import json
 import os
 import pathlib
@@ -11,6 +12,7 @@ from rbc_tf.core import image_io
 from rbc_tf.core.cell_types import PAPER
 from rbc_tf.core.fingerprint import StaleError
 from rbc_tf.inference import analysis, analyze, bundle
+from rbc_tf.inference.results_folder import ResultsFolder
 from tests import builders
 
 
@@ -190,3 +192,212 @@ def test_an_unwritable_output_folder(loaded, images, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OSError, match=r"out: .*cannot be written"):
         analyze.analyze(loaded, images, pathlib.Path(os.fspath(tmp_path / "file")) / "out")
+
+
+# -- one image stops nothing
+
+
+def _tables(out):
+    """Names of the images in regions.csv, and summary.json; the report must be there too."""
+    assert (out / "report.html").stat().st_size > 1000
+    names = [row["image"] for row in builders.read_csv(out / "regions.csv")]
+    return sorted(set(names)), builders.read_json(out / "summary.json")
+
+
+_GOOD = ["a.png", "b c é.png", "sub/a.png"]  # those with regions
+
+
+def _add(images, name):
+    (images / "extra.png").write_bytes((images / "a.png").read_bytes())
+    os.rename(images / "extra.png", images / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown", "reason"),
+    [
+        (os.fsdecode(b"caf\xe9.png"), "caf\\xe9.png", "must be UTF-8"),
+        ("n" * 251 + ".png", "n" * 251 + ".png", "cannot be written (File name too long)"),
+        ("n" * 247 + ".png", "n" * 247 + ".png", "cannot be written (File name too long)"),
+    ],
+    ids=["not-utf-8", "too-long-for-the-overlay", "too-long-for-the-json"],
+)
+def test_a_name_that_cannot_be_written_fails_alone(loaded, images, tmp_path, name, shown, reason):
+    _add(images, name)
+    for _ in range(2):
+        summary = analyze.analyze(loaded, images, tmp_path / "out")
+        assert list(summary.failed) == [shown]
+        assert reason in summary.failed[shown]
+        names, totals = _tables(tmp_path / "out")
+        assert (names, totals["num_failed"], totals["failed"]) == (_GOOD, 1, summary.failed)
+    assert summary.skipped == 4
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        UnicodeEncodeError("utf-8", "\udce9", 0, 1, "surrogates not allowed"),
+        PermissionError(errno.EACCES, "Permission denied"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_result_that_cannot_be_written_fails_alone(loaded, images, tmp_path, monkeypatch, error):
+    whole = ResultsFolder.write
+
+    def write(self, name, content):
+        if name.startswith("images/b c"):
+            raise error
+        whole(self, name, content)
+
+    monkeypatch.setattr(ResultsFolder, "write", write)
+    summary = analyze.analyze(loaded, images, tmp_path / "out")
+    assert list(summary.failed) == ["b c é.png"]
+    assert "its results cannot be written" in summary.failed["b c é.png"]
+    assert _tables(tmp_path / "out")[0] == ["a.png", "sub/a.png"]
+    assert not (tmp_path / "out" / "overlays" / "b c é.png.png").exists()
+
+
+@pytest.mark.parametrize("error", [MemoryError("9 TiB"), RuntimeError("a defect\nin two lines")])
+def test_an_image_that_cannot_be_analysed_fails_alone(
+    chain, loaded, images, tmp_path, monkeypatch, error
+):
+    def analyze_all_but_one(self, image):
+        if image.shape[0] == 1:
+            raise error
+        return _find(image)
+
+    monkeypatch.setattr(chain, "analyze", analyze_all_but_one)
+    summary = analyze.analyze(loaded, images, tmp_path / "out")
+    assert list(summary.failed) == ["tiny.png"]
+    assert type(error).__name__ in summary.failed["tiny.png"]
+    assert "\n" not in summary.failed["tiny.png"]
+    assert _tables(tmp_path / "out")[0] == _GOOD
+
+
+def test_an_image_that_has_become_unreadable_fails_alone(loaded, images, tmp_path):
+    out = tmp_path / "out"
+    analyze.analyze(loaded, images, out)
+    (images / "a.png").unlink()
+    (images / "a.png").symlink_to("nowhere")
+    summary = analyze.analyze(loaded, images, out)
+    assert list(summary.failed) == ["a.png"]
+    assert _tables(out)[0] == _GOOD[1:]
+    assert not (out / "overlays" / "a.png.png").exists()
+    assert not (out / "images" / "a.png.json").exists()
+
+
+# -- what is there from before
+
+
+def test_results_of_images_that_are_gone_are_gone(loaded, images, tmp_path):
+    out = tmp_path / "out"
+    analyze.analyze(loaded, images, out)
+    (out / "overlays" / "my notes.png").write_bytes(b"mine")
+    (images / "sub" / "a.png").unlink()
+    (images / "a.png").write_bytes(b"broken now")
+    summary = analyze.analyze(loaded, images, out)
+    assert (summary.analyzed, summary.skipped, list(summary.failed)) == (0, 2, ["a.png"])
+    names, totals = _tables(out)
+    assert (names, totals["num_images"]) == (["b c é.png"], 2)
+    assert ResultsFolder(out).done() == {"b c é.png", "tiny.png"}
+    left = {p.name for p in (out / "overlays").rglob("*.png")}
+    assert left == {"b c é.png.png", "tiny.png.png", "my notes.png"}
+
+
+def test_results_of_other_images_alone_are_not_deleted(loaded, images, tmp_path):
+    out, others = tmp_path / "out", tmp_path / "others"
+    analyze.analyze(loaded, images, out)
+    image_io.write_png(others / "z.png", builders.grey_image(20, 40))
+    with pytest.raises(StaleError, match=r"those of 4 others, such as a\.png"):
+        analyze.analyze(loaded, others, out)
+    assert len(ResultsFolder(out).done()) == 4
+    assert analyze.analyze(loaded, others, out, overwrite=True).analyzed == 1
+    assert ResultsFolder(out).done() == {"z.png"}
+
+
+@pytest.mark.parametrize("content", [b"", b'{"image": "a.png', b"\0" * 40, b"[]", b"{}", b"\xff"])
+def test_a_damaged_result_is_made_again(loaded, images, tmp_path, content):
+    out = tmp_path / "out"
+    analyze.analyze(loaded, images, out)
+    whole = (out / "images" / "a.png.json").read_bytes()
+    (out / "images" / "a.png.json").write_bytes(content)
+    (out / "summary.json").write_bytes(content)
+    again = analyze.analyze(loaded, images, out, retry_failed=False)
+    assert (again.analyzed, again.skipped) == (1, 3)
+    assert (out / "images" / "a.png.json").read_bytes() == whole
+    assert _tables(out)[0] == _GOOD
+
+
+def test_an_overlay_that_is_lost_is_made_again(loaded, images, tmp_path):
+    out = tmp_path / "out"
+    analyze.analyze(loaded, images, out)
+    (out / "overlays" / "a.png.png").write_bytes(b"")
+    (out / "overlays" / "sub" / "a.png.png").unlink()
+    assert analyze.analyze(loaded, images, out).analyzed == 2
+
+
+@pytest.mark.parametrize("content", [b"", b"\0\0", b"[1]"])
+def test_a_damaged_record_of_the_run_is_named(loaded, images, tmp_path, content):
+    out = tmp_path / "out"
+    analyze.analyze(loaded, images, out)
+    (out / "run.json").write_bytes(content)
+    with pytest.raises(StaleError, match=r"run\.json: the file is damaged.*--overwrite"):
+        analyze.analyze(loaded, images, out)
+    assert analyze.analyze(loaded, images, out, overwrite=True).analyzed == 4
+
+
+def test_tables_of_an_earlier_run_do_not_outlive_a_killed_one(
+    chain, loaded, images, tmp_path, monkeypatch
+):
+    out = tmp_path / "out"
+    analyze.analyze(loaded, images, out)
+    image_io.write_png(images / "new.png", builders.grey_image(20, 40))
+
+    def killed(self, image):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(chain, "analyze", killed)
+    with pytest.raises(KeyboardInterrupt):
+        analyze.analyze(loaded, images, out)
+    assert not {"regions.csv", "summary.json", "report.html"} & set(os.listdir(out))
+
+
+# -- where results may lie
+
+
+def test_overlays_of_an_earlier_run_are_no_images(loaded, images):
+    for run in ("run1", "run2"):
+        assert analyze.analyze(loaded, images, images / run).analyzed == 4
+    assert analyze.find_images(images, images / "run3").passed_over == ("run1", "run2")
+
+
+@pytest.mark.parametrize("output", [".", "sub/..", "../in"])
+def test_results_do_not_go_among_the_images(loaded, images, output):
+    with pytest.raises(ValueError, match="in a folder apart from the images"):
+        analyze.analyze(loaded, images, images / output)
+
+
+@pytest.mark.parametrize("folder", ["images", "overlays", "images/slide 1"])
+def test_images_do_not_lie_where_results_go(loaded, images, tmp_path, folder):
+    source = tmp_path / "data" / folder
+    source.parent.mkdir(parents=True, exist_ok=True)
+    images.rename(source)
+    with pytest.raises(ValueError, match="in a folder apart from the images"):
+        analyze.analyze(loaded, source, tmp_path / "data")
+
+
+def test_results_may_lie_above_the_images(loaded, images, tmp_path):
+    for _ in range(2):
+        summary = analyze.analyze(loaded, images, tmp_path)
+    assert (summary.analyzed, summary.skipped) == (0, 4)
+
+
+def test_a_dataset_folder_is_analysed_without_its_masks(loaded, tmp_path):
+    data = builders.write_dataset(
+        tmp_path / "d",
+        {"a": builders.grey_image(20, 40)},
+        masks={"a": builders.discs(20, 40, (9, 9, 4))},
+        cells=[("a", 9, 9, "Oval")],
+    )
+    assert analyze.analyze(loaded, data, tmp_path / "out").analyzed == 1
+    assert ResultsFolder(tmp_path / "out").done() == {"images/a.png"}

@@ -4,6 +4,8 @@ import dataclasses
 import pathlib
 from collections.abc import Iterable, Iterator
 
+from absl import logging
+
 from rbc_tf.core import image_io
 from rbc_tf.core.cell_types import OTHER
 from rbc_tf.data.dataset import load_dataset
@@ -45,12 +47,29 @@ def results(results_dir: str | pathlib.Path) -> Source:
         )
     run = values.mapping(values.load_json(folder / "run.json"), f"{folder / 'run.json'}")
     names = values.sequence(run.get("cell_types"), f"{folder / 'run.json'}: cell_types")
-    paths = sorted((folder / "images").rglob("*.json"))
+    # A killed run may leave what it was writing, hidden.
+    paths = sorted(p for p in (folder / "images").rglob("*.json") if not p.name.startswith("."))
     if not paths:
         raise ValueError(f"{folder / 'images'}: holds the result of no image")
+    _check_tables(folder, len(paths))
     problems: list[str] = []
     images = _read_results(folder / "images", paths, tuple(names), problems)
     return Source(tuple(names), len(paths), images, True, problems)
+
+
+def _check_tables(folder: pathlib.Path, num_images: int) -> None:
+    """Results must be those that the run's tables speak of; raises ValueError."""
+    path = folder / "summary.json"
+    if not path.is_file():
+        logging.warning("%s: the analysis has not come to its end; what is there is taken", folder)
+        return
+    summary = values.mapping(values.load_json(path), f"{path}")
+    told = values.number(summary.get("num_images"), f"{path}: num_images")
+    if told != num_images:
+        raise ValueError(
+            f"{folder}: the results must be those of the images that {path.name} speaks of, "
+            f"{told}. Received: results of {num_images}; run rbc_tf analyze again"
+        )
 
 
 def dataset(dataset_dir: str | pathlib.Path, config: RegionConfig = RegionConfig()) -> Source:

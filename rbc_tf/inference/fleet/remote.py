@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-from rbc_tf.core import image_io
+from rbc_tf.core import image_io, walk
 from rbc_tf.inference import analyze
 from rbc_tf.inference import bundle as bundles
 from rbc_tf.inference.bundle import Bundle, load_bundle
@@ -48,6 +48,9 @@ class RemoteFolder(ResultsFolder):
             local.touch()
             yield local
             self._upload(local, self.place(name))
+
+    def has(self, name: str) -> bool:
+        return FileSystems.exists(self.place(name))  # whole: stores lose no half of an object
 
     def delete(self, name: str) -> None:
         if FileSystems.exists(self.place(name)):
@@ -90,25 +93,34 @@ def read_bytes(path: str) -> bytes:
         raise image_io.ImageError(f"{path}: cannot be read ({error})") from error
 
 
-def find_images(input_path: str, output_dir: str) -> dict[str, str]:
-    """{name: path} as `analyze.find_images`, of a folder or an image at a path or URL.
+def find_images(input_path: str, output_dir: str) -> tuple[dict[str, str], dict[str, str]]:
+    """As `analyze.find_images`, of a folder or an image at a path or URL.
 
-    Raises ValueError where there is no image.
+    Returns:
+        {name: path}, and {name: reason} of what cannot be taken.
+
+    Raises:
+        ValueError: there is no image, or the results would lie among the images.
     """
     if not is_remote(input_path):
         found = analyze.find_images(pathlib.Path(input_path), pathlib.Path(output_dir))
-        return {name: str(path) for name, path in found.items()}
+        return {name: str(path) for name, path in found.paths.items()}, found.unreadable
     root = input_path.rstrip("/")
     if _is_image(root) and FileSystems.exists(root):
-        return {posixpath.basename(root): root}
+        return {posixpath.basename(root): root}, {}
+    if root == output_dir.rstrip("/"):
+        raise ValueError(f"{output_dir}: results must lie in a folder apart from the images")
     output = f"{output_dir.rstrip('/')}/"
     files = FileSystems.match([f"{root}/**"])[0].metadata_list
     paths = sorted(file.path for file in files if not file.path.startswith(output))
+    earlier = [posixpath.dirname(p) for p in paths if posixpath.basename(p) == walk.RESULTS_RECORD]
+    pictures = tuple(f"{folder}/{walk.OVERLAYS}/" for folder in earlier)
+    paths = [path for path in paths if not path.startswith(pictures)]
     images = {path[len(root) + 1 :]: path for path in paths if _is_image(path)}
     if not images:
         extensions = ", ".join(image_io.EXTENSIONS)
         raise ValueError(f"{input_path}: holds no image ({extensions})")
-    return images
+    return images, {}
 
 
 @contextlib.contextmanager

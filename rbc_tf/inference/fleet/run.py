@@ -63,10 +63,12 @@ def analyze(
         if plain_thresholds:
             bundle = bundle.with_plain_thresholds()
         folder = remote.results_folder(output_dir)
-        images = remote.find_images(input_path, output_dir)
+        images, unreadable = remote.find_images(input_path, output_dir)
         precision = frozen.resolve(precision)
-        run_record.prepare(folder, bundle, tiling_config, precision, overwrite)
+        run_record.prepare(folder, bundle, tiling_config, precision, images.keys(), overwrite)
         given_up = {} if retry_failed else sharding.earlier_failures(folder)
+        # Should this run be killed: those of an earlier one speak of other results.
+        folder.delete_tables()
         handler = ChainHandler(
             bundle_dir, bundle.sha256, tiling_config, plain_thresholds, precision
         )
@@ -75,6 +77,7 @@ def analyze(
         failed = _without_result(images, reasons, folder.done())
         # A runner that repeats work may count it again.
         analyzed = max(0, len(images) - len(failed) - skipped)
+        failed |= unreadable
         return tables.finish(
             bundle, images, failed, analyzed, folder, report_image_size, _read_image
         )
@@ -113,7 +116,7 @@ def _run(
 def _list_images(
     input_path: str, output_dir: str, given_up: frozenset[str]
 ) -> list[tuple[str, str]]:
-    images = remote.find_images(input_path, output_dir)
+    images, _ = remote.find_images(input_path, output_dir)
     return [(name, path) for name, path in images.items() if name not in given_up]
 
 

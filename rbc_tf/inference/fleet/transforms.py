@@ -13,7 +13,7 @@ from rbc_tf.inference import image_analysis
 from rbc_tf.inference.fleet import remote
 from rbc_tf.inference.fleet.model_handler import ChainHandler
 from rbc_tf.inference.image_analysis import SourceImage
-from rbc_tf.inference.results_folder import ResultsFolder, result_name
+from rbc_tf.inference.results_folder import ResultsFolder
 
 # Of the counters: images analysed, found done already, and failed.
 METRICS = "rbc_tf"
@@ -59,7 +59,7 @@ class _ImageDoFn(beam.DoFn):
 
     def _fail(self, name: str, error: image_io.ImageError) -> _Failure:
         logging.error("%s", error)
-        self._folder.delete(result_name(name))
+        image_analysis.forget(self._folder, name)
         self._count(FAILED)
         return beam.pvalue.TaggedOutput(FAILED, (name, str(error)))
 

@@ -74,7 +74,7 @@ def compare(
     Args:
         bundle: what the model was exported from.
         model_dir: its folder, that of the version.
-        images: {name: path}, as of `analyze.find_images`.
+        images: {name: path}, as of `analyze.find_images(...).paths`.
 
     Raises:
         ValueError: the model was not made from this bundle at these thresholds, or cannot be run.

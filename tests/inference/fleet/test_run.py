@@ -231,9 +231,9 @@ def test_an_object_store(chain, bundle_dir, images, tmp_path, store):
 
 def test_images_in_an_object_store(images, store):
     found = remote.find_images(f"{store}/in", f"{store}/in/sub")
-    assert found == {name: f"store://in/{name}" for name in ("a.png", "b c é.png")}
+    assert found == ({name: f"store://in/{name}" for name in ("a.png", "b c é.png")}, {})
     single = remote.find_images(f"{store}/in/sub/a.png", f"{store}/out")
-    assert single == {"a.png": "store://in/sub/a.png"}
+    assert single == ({"a.png": "store://in/sub/a.png"}, {})
     with pytest.raises(ValueError, match="holds no image"):
         remote.find_images(f"{store}/nowhere", f"{store}/out")
     with pytest.raises(image_io.ImageError, match=r"gone\.png: cannot be read"):
