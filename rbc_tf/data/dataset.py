@@ -14,15 +14,16 @@ the patient and may span groups; `origin` names images that are no photographs (
 """
 
 import collections
-import csv
 import dataclasses
 import pathlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent import futures
 
-from rbc_tf.core import csv_text, files, image_io, structured
+from rbc_tf.core import files, image_io
 from rbc_tf.core.cell_types import OTHER, PAPER, SEPARATOR, CellTypes
+from rbc_tf.core.names import Lookup, is_utf8, normal, printable
 from rbc_tf.core.types import MOST_CELLS, Cell, Region, Sample
+from rbc_tf.data import csv_tables
 
 SPLITS = ("train", "validation", "test")
 
@@ -30,6 +31,8 @@ CELLS_HEADER = ("image", "x", "y", "type")
 REGIONS_HEADER = ("image", "ymin", "xmin", "ymax", "xmax", "types", "num_cells", "complete")
 IMAGES_HEADER = ("image", "group", "split")
 IMAGES_OPTIONAL = ("subject", "origin", "fully_labelled")  # further columns of images.csv
+
+_EDGES = ("ymin", "xmin", "ymax", "xmax")
 
 _MOST_PROBLEMS_SHOWN = 50
 
@@ -117,10 +120,14 @@ class _Reader:
         self._sizes: dict[str, tuple[int, int] | None] = {}
         self._without_mask: set[str] = set()  # images that regions.csv names
         self._cell_types = PAPER
+        self._names = Lookup(())
+        self._types = Lookup(())
 
     def read(self) -> Dataset:
         images = self._list_images()
+        self._names = Lookup(images)
         self._read_cell_types()
+        self._types = Lookup((*self._cell_types.names, OTHER))
         self._read_sizes(images)
         regions = self._read_regions(images)
         masks = self._find_masks(images)
@@ -144,13 +151,17 @@ class _Reader:
                 self._root, [f"{folder}: missing; put the images of the dataset there"]
             )
         images: dict[str, pathlib.Path] = {}
+        names: dict[str, pathlib.Path] = {}
         for path in image_io.list_images(folder):
-            if path.stem in images:
+            other = names.setdefault(normal(path.stem), path)
+            if not is_utf8(path.name):
+                self._problems.append(f"{printable(path)}: the name must be UTF-8; rename the file")
+            elif other != path:
                 self._problems.append(
-                    f"{path}: has the same name as {images[path.stem].name}; rename one, since "
+                    f"{path}: has the same name as {other.name}; rename one, since "
                     "masks and tables refer to images by name without extension"
                 )
-            else:
+            elif not path.is_dir():
                 images[path.stem] = path
         if not images:
             extensions = ", ".join(image_io.EXTENSIONS)
@@ -183,8 +194,7 @@ class _Reader:
             return None, str(error)
 
     def _find_masks(self, images: dict) -> dict[str, pathlib.Path]:
-        folder = self._root / "masks"
-        masks = {n: folder / f"{n}.png" for n in images if n not in self._without_mask}
+        masks = self._masks_by_name([name for name in images if name not in self._without_mask])
         for path in masks.values():
             if not path.exists():
                 self._problems.append(
@@ -195,6 +205,18 @@ class _Reader:
         with futures.ThreadPoolExecutor() as pool:
             problems = pool.map(lambda pair: self._problem_of_mask(*pair), present)
         self._problems += filter(None, problems)
+        return masks
+
+    def _masks_by_name(self, names: list[str]) -> dict[str, pathlib.Path]:
+        """Where the mask of each image lies, or should lie, however its name is spelt."""
+        folder = self._root / "masks"
+        there = Lookup(path.name for path in folder.glob("*.png")) if names else Lookup(())
+        masks = {}
+        for name in names:
+            try:
+                masks[name] = folder / (there.find(f"{name}.png") or f"{name}.png")
+            except ValueError as error:
+                self._problems.append(f"{folder}: {error}")
         return masks
 
     def _problem_of_mask(self, name: str, path: pathlib.Path) -> str:
@@ -214,24 +236,24 @@ class _Reader:
         return ""
 
     def _read_cells(self, images: dict) -> dict[str, list[Cell]]:
-        def parse(row: dict) -> tuple[str, Cell]:
-            name = self._known_image(row["image"], images)
-            x, y = _number(row, "x"), _number(row, "y")
+        def parse(row: csv_tables.Row) -> tuple[str, Cell]:
+            name = self._known_image(row.cells["image"], images)
+            x, y = row.number("x"), row.number("y")
             size = self._sizes[name]
             if size and not (0 <= x < size[1] and 0 <= y < size[0]):
                 raise ValueError(
                     f"point ({x:g}, {y:g}) lies outside image '{name}' of "
                     f"{size[1]} x {size[0]}; x counts to the right, y down, from 0"
                 )
-            return name, Cell(x, y, self._known_type(row["type"]))
+            return name, Cell(x, y, self._known_type(row.text("type")))
 
-        return _by_image(self._rows("cells.csv", CELLS_HEADER, parse))
+        return _by_image(self._rows("cells.csv", CELLS_HEADER, ("x", "y"), parse))
 
     def _read_regions(self, images: dict) -> dict[str, list[Region]]:
-        def parse(row: dict) -> tuple[str, Region]:
-            name = self._known_image(row["image"], images)
+        def parse(row: csv_tables.Row) -> tuple[str, Region]:
+            name = self._known_image(row.cells["image"], images)
             self._without_mask.add(name)
-            ymin, xmin, ymax, xmax = (_number(row, e) for e in ("ymin", "xmin", "ymax", "xmax"))
+            ymin, xmin, ymax, xmax = (row.number(edge) for edge in _EDGES)
             box = (ymin, xmin, ymax, xmax)
             height, width = self._sizes[name] or (float("inf"), float("inf"))
             if not (0 <= ymin < ymax <= height and 0 <= xmin < xmax <= width):
@@ -241,9 +263,9 @@ class _Reader:
                 )
             if ymax - ymin < 1 or xmax - xmin < 1:
                 raise ValueError(f"box {box} must have sides of one pixel or more")
-            names = [part.strip() for part in row["types"].split(SEPARATOR) if part.strip()]
-            types = tuple(sorted({self._known_type(part) for part in names}))
-            num_cells = _number(row, "num_cells")
+            parts = [part for part in row.text("types").split(SEPARATOR) if part.strip()]
+            types = tuple(sorted({self._known_type(part) for part in parts}))
+            num_cells = row.number("num_cells")
             if not 1 <= num_cells <= MOST_CELLS or num_cells != int(num_cells):
                 raise ValueError(
                     f"num_cells must be a whole number from 1 to {MOST_CELLS:,}. "
@@ -255,33 +277,33 @@ class _Reader:
                 types=types,
                 num_cells=int(num_cells),
                 num_points=len(types),
-                complete=_truth("complete", row["complete"]),
+                complete=row.truth("complete"),
                 touches_border=border,
                 area=int((ymax - ymin) * (xmax - xmin)),
             )
 
-        return _by_image(self._rows("regions.csv", REGIONS_HEADER, parse))
+        return _by_image(self._rows("regions.csv", REGIONS_HEADER, (*_EDGES, "num_cells"), parse))
 
     def _read_images_table(self, images: dict) -> dict[str, dict]:
         """{image: the fields of its Sample that images.csv gives}."""
 
-        def parse(row: dict) -> tuple[str, dict]:
-            name = self._known_image(row["image"], images)
-            split = row["split"].strip()
+        def parse(row: csv_tables.Row) -> tuple[str, dict]:
+            name = self._known_image(row.cells["image"], images)
+            split = row.text("split")
             if split and split not in SPLITS:
                 raise ValueError(f"split must be empty or one of {SPLITS}. Received: '{split}'")
-            subject, origin, labelled = ((row.get(key) or "").strip() for key in IMAGES_OPTIONAL)
             return name, {
-                "group": row["group"].strip() or name,
+                # What looks the same is one group: its images must not stand on both sides.
+                "group": normal(row.text("group")) or name,
                 "split": split,
-                "subject": subject,
-                "origin": origin,
-                "fully_labelled": bool(labelled) and _truth("fully_labelled", labelled),
+                "subject": normal(row.text("subject")),
+                "origin": row.text("origin"),
+                "fully_labelled": bool(row.text("fully_labelled")) and row.truth("fully_labelled"),
             }
 
         found: dict[str, dict] = {}
         splits_of_group = collections.defaultdict(set)
-        for name, fields in self._rows("images.csv", IMAGES_HEADER, parse):
+        for name, fields in self._rows("images.csv", IMAGES_HEADER, (), parse):
             if name in found:
                 self._problems.append(
                     f"{self._root / 'images.csv'}: image '{name}' is listed twice; keep one row"
@@ -297,84 +319,44 @@ class _Reader:
                 )
         return found
 
-    def _rows(self, name: str, header: tuple[str, ...], parse: Callable) -> list:
-        """Parses each row of a CSV file (none where it is absent), noting what is wrong."""
+    def _rows(
+        self, name: str, columns: Sequence[str], numbers: Sequence[str], parse: Callable
+    ) -> list:
+        """Parses each row of a table (none where it is absent), noting what is wrong."""
         path = self._root / name
-        if not path.exists():
-            return []
         parsed = []
-        try:
-            with path.open(newline="", encoding="utf-8-sig") as file:
-                reader = csv.DictReader(file)
-                twice = _given_twice(reader.fieldnames or ())
-                if twice:
-                    self._problems.append(f"{path}: line 1: the column {twice} is given twice")
-                    return []
-                missing = [column for column in header if column not in (reader.fieldnames or ())]
-                if missing:
-                    self._problems.append(
-                        f"{path}: line 1: the columns {','.join(header)} are required. "
-                        f"Missing: {','.join(missing)}"
-                    )
-                    return []
-                for row in reader:
-                    try:
-                        parsed.append(parse(_cells(row)))
-                    except ValueError as error:
-                        self._problems.append(f"{path}: line {reader.line_num}: {error}")
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            self._problems.append(f"{path}: cannot be read as UTF-8 CSV ({error})")
+        for row in csv_tables.read(path, columns, numbers, self._problems) if path.exists() else ():
+            try:
+                parsed.append(parse(row))
+            except ValueError as error:
+                self._problems.append(f"{path}: line {row.line}: {error}")
         return parsed
 
     def _known_image(self, name: str, images: dict) -> str:
-        name = name.strip()
-        if name not in images:
-            raise ValueError(
-                f"there is no image '{name}' in images/; give its file name without extension"
-            )
-        return name
+        found = self._names.find(name)
+        if found is None:
+            # With its extension a name is the file's, where no other begins like it.
+            stem, _, extension = name.strip().rpartition(".")
+            found = self._names.find(stem)
+            if found is None or images[found].suffix.lower() != f".{extension.lower()}":
+                raise ValueError(
+                    f"there is no image '{name.strip()}' in images/; give its file name without "
+                    "extension"
+                )
+        return found
 
     def _known_type(self, name: str) -> str:
-        name = name.strip()
-        if name != OTHER and name not in self._cell_types:
+        found = self._types.find(name)
+        if found is None:
             raise ValueError(
-                f"unknown cell type '{name}'. Known: {', '.join(self._cell_types.names)}, and "
-                f"'{OTHER}' for cells of no type in the list (list your own in cell_types.yaml)"
+                f"unknown cell type '{name.strip()}'. Known: {', '.join(self._cell_types.names)}, "
+                f"and '{OTHER}' for cells of no type in the list (list your own in cell_types.yaml)"
             )
-        return name
-
-
-def _given_twice(columns: Sequence[str]) -> str | None:
-    return next((column for column in columns if column and columns.count(column) > 1), None)
-
-
-def _cells(row: dict) -> dict[str, str]:
-    """The cells of a row as they were meant; ValueError where there are too few or too many."""
-    if None in row or None in row.values():
-        given = [value for column, value in row.items() if column and value is not None]
-        raise ValueError(
-            f"{len(row.keys() - {None})} values are required. "
-            f"Received: {len(given) + len(row.get(None, ()))}"
-        )
-    return {column: csv_text.as_meant(cell) for column, cell in row.items()}
+        return found
 
 
 def _table_value(value: str | bool) -> str:
     return str(value).lower() if isinstance(value, bool) else value
-
-
-def _number(row: dict, column: str) -> float:
-    try:
-        return structured.real(row[column])
-    except ValueError as error:
-        raise ValueError(f"{column} must be a number. Received: '{row[column]}'") from error
-
-
-def _truth(column: str, text: str) -> bool:
-    word = text.strip().lower()
-    if word not in ("true", "false", "1", "0"):
-        raise ValueError(f"{column} must be true or false. Received: '{text}'")
-    return word in ("true", "1")
 
 
 def _by_image(pairs: list) -> dict[str, list]:

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import os
+import unicodedata
 
 import numpy as np
 import pytest
@@ -266,3 +268,60 @@ def test_names_that_a_spreadsheet_would_take_for_formulas_come_back(folder):
     # As somebody else writes it.
     (folder / "cells.csv").write_text(f"image,x,y,type\n{name},7,8,Oval\n")
     assert dataset.load_dataset(folder).sample(name).cells == (Cell(7, 8, "Oval"),)
+
+
+# -- names and tables as people write them
+
+_NFC, _NFD = (unicodedata.normalize(form, "né") for form in ("NFC", "NFD"))
+
+
+@pytest.mark.parametrize("image", [_NFC, _NFD])
+@pytest.mark.parametrize("mask", [_NFC, _NFD])
+@pytest.mark.parametrize("row", [_NFC, _NFD, f" {_NFC} ", f"{_NFD}.png"])
+def test_names_are_the_same_however_their_letters_are_stored(tmp_path, image, mask, row):
+    cells = builders.discs(20, 30, (8, 8, 5))
+    builders.write_dataset(tmp_path, {image: builders.grey_image(20, 30)}, masks={mask: cells})
+    header = "image;x;y;type"
+    (tmp_path / "cells.csv").write_text(f"{header}\n{row};7,5;8;Oval\n", encoding="utf-8")
+    (sample,) = dataset.load_dataset(tmp_path, check_pixels=True)
+    assert (sample.name, sample.cells) == (image, (Cell(7.5, 8, "Oval"),))
+    assert regions.find_regions(sample)[0].types == ("Oval",)
+
+
+def test_types_and_groups_are_the_same_however_their_letters_are_stored(folder):
+    CellTypes((CellType(_NFD, "N", False),)).save(folder / "cell_types.yaml")
+    files.write_csv(folder / "cells.csv", dataset.CELLS_HEADER, [("a", 7, 8, f"{_NFC} ")])
+    rows = [("a", _NFC, "train"), ("b", f"{_NFD} ", "test")]
+    files.write_csv(folder / "images.csv", dataset.IMAGES_HEADER, rows)
+    (problem,) = _problems(folder)
+    assert f"group '{_NFC}' stands in several splits" in problem
+
+
+def test_images_that_look_alike_are_one_too_many(tmp_path):
+    images = {name: builders.grey_image(20, 30) for name in (_NFC, _NFD)}
+    builders.write_dataset(tmp_path, images, masks={_NFC: builders.discs(20, 30, (8, 8, 5))})
+    assert any("has the same name as" in problem for problem in _problems(tmp_path))
+
+
+def test_names_that_are_no_text_are_named(folder):
+    (folder / "images" / "a.png").rename(folder / "images" / os.fsdecode(b"a\xe9.png"))
+    assert any("a\\xe9.png: the name must be UTF-8" in problem for problem in _problems(folder))
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "c.png", "A", "images/a"])
+def test_other_names_are_no_image(folder, name):
+    files.write_csv(folder / "cells.csv", dataset.CELLS_HEADER, [(name, 7, 8, "Oval")])
+    (problem,) = _problems(folder)
+    assert f"line 2: there is no image '{name}' in images/" in problem
+
+
+@pytest.mark.parametrize("text", ["name: 1", "name: 1.0", "name: yes", "name: 2024-01-01"])
+def test_types_that_yaml_takes_for_something_else_are_named(folder, text):
+    entry = f"types:\n- {text}\n  display_name: One\n  abnormal: false\n"
+    (folder / "cell_types.yaml").write_text(entry)
+    problems = _problems(folder)
+    assert any("in quotes" in problem for problem in problems)
+    quoted = text.replace(": ", ': "') + '"'
+    (folder / "cell_types.yaml").write_text(entry.replace(text, quoted))
+    (folder / "cells.csv").unlink()
+    assert dataset.load_dataset(folder).cell_types.names == (text.partition(": ")[2],)
