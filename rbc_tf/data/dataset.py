@@ -121,13 +121,12 @@ class _Reader:
         self._without_mask: set[str] = set()  # images that regions.csv names
         self._cell_types = PAPER
         self._names = Lookup(())
-        self._types = Lookup(())
+        self._types: Lookup | None = None  # where the list of types cannot be read
 
     def read(self) -> Dataset:
         images = self._list_images()
         self._names = Lookup(images)
         self._read_cell_types()
-        self._types = Lookup((*self._cell_types.names, OTHER))
         self._read_sizes(images)
         regions = self._read_regions(images)
         masks = self._find_masks(images)
@@ -175,6 +174,8 @@ class _Reader:
                 self._cell_types = CellTypes.load(path)
             except (ValueError, OSError) as error:
                 self._problems.append(str(error))
+                return
+        self._types = Lookup((*self._cell_types.names, OTHER))
 
     def _read_sizes(self, images: dict[str, pathlib.Path]) -> None:
         """Fills in (height, width) of each image, None where it cannot be read (and noted)."""
@@ -346,7 +347,7 @@ class _Reader:
         return found
 
     def _known_type(self, name: str) -> str:
-        found = self._types.find(name)
+        found = self._types.find(name) if self._types else name
         if found is None:
             raise ValueError(
                 f"unknown cell type '{name.strip()}'. Known: {', '.join(self._cell_types.names)}, "

@@ -319,8 +319,8 @@ def test_other_names_are_no_image(folder, name):
 def test_types_that_yaml_takes_for_something_else_are_named(folder, text):
     entry = f"types:\n- {text}\n  display_name: One\n  abnormal: false\n"
     (folder / "cell_types.yaml").write_text(entry)
-    problems = _problems(folder)
-    assert any("in quotes" in problem for problem in problems)
+    (problem,) = _problems(folder)
+    assert "in quotes" in problem
     quoted = text.replace(": ", ': "') + '"'
     (folder / "cell_types.yaml").write_text(entry.replace(text, quoted))
     (folder / "cells.csv").unlink()
