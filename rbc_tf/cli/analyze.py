@@ -33,7 +33,12 @@ def main() -> int:
     paths = (given.input_path, given.output_dir)
     if _MERGE.value:
         summary = analyze.merge(
-            loaded, *paths, given.report_image_size, given.tiling_config, given.precision
+            loaded,
+            *paths,
+            given.report_image_size,
+            given.tiling_config,
+            given.precision,
+            given.intensity,
         )
     else:
         summary = analyze.analyze(
@@ -45,6 +50,7 @@ def main() -> int:
             sharding.Shard(_SHARD_INDEX.value, _NUM_SHARDS.value),
             given.retry_failed,
             given.precision,
+            given.intensity,
         )
     print(summary.text())
     return 1 if summary.failed else 0

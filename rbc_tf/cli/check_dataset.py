@@ -5,19 +5,26 @@ rbc_tf check-dataset --dataset_dir=chula
 
 from absl import flags
 
+from rbc_tf.cli import shared_flags
+
 REQUIRED = ("dataset_dir",)
 
 _DATASET_DIR = flags.DEFINE_string("dataset_dir", None, "The dataset folder.")
 _MIN_AREA = flags.DEFINE_integer("min_area", 30, "Smaller regions, in pixels, are dirt.")
+shared_flags.define_intensity()
 
 
 def main() -> None:
-    from rbc_tf.data import dataset, examples, regions
+    from rbc_tf.data import dataset, dataset_intensity, examples, regions
 
-    checked = dataset.load_dataset(_DATASET_DIR.value, check_pixels=True)
+    given = shared_flags.intensity()
+    checked = dataset.load_dataset(_DATASET_DIR.value, check_pixels=True, intensity=given)
+    dataset_intensity.record(checked.root, checked.intensity)
     config = regions.RegionConfig(min_area=_MIN_AREA.value)
     found = [r for sample in checked for r in regions.find_regions(sample, config)]
     print(f"{checked.root}: no problems in {len(checked)} images")
+    if checked.intensity is not None:
+        print(f"  images of more than 8 bits: {checked.intensity} ({dataset_intensity.FILE})")
     for kind, count in examples.count_regions(found).items():
         print(f"  {kind}: {count}")
     for split in sorted({sample.split for sample in checked}):

@@ -10,6 +10,8 @@ import pathlib
 
 from absl import flags
 
+from rbc_tf.cli import shared_flags
+
 REQUIRED = ("bundle_dir", "output_dir")
 
 _BUNDLE_DIR = flags.DEFINE_string("bundle_dir", None, "The bundle.")
@@ -41,6 +43,7 @@ _VERIFY_IMAGES = flags.DEFINE_string(
     "",
     "Folder of images on which the model, run by TensorFlow alone, is compared with the chain.",
 )
+shared_flags.define_intensity()
 
 
 def main() -> int:
@@ -51,7 +54,11 @@ def main() -> int:
     if _THRESHOLDS.value == "plain":
         loaded = loaded.with_plain_thresholds()
     settings = export.ExportConfig(
-        _VERSION.value, _LARGE_IMAGES.value, _MODEL_NAME.value, _WARMUP_IMAGE.value
+        _VERSION.value,
+        _LARGE_IMAGES.value,
+        _MODEL_NAME.value,
+        _WARMUP_IMAGE.value,
+        shared_flags.intensity(),
     )
     images = {}
     if _VERIFY_IMAGES.value:  # before minutes of work

@@ -6,6 +6,7 @@ rbc_tf import-annotations --format=voc --annotations=BCCD/Annotations \\
 
 from absl import flags
 
+from rbc_tf.cli import shared_flags
 from rbc_tf.core.cell_types import PAPER, CellTypes
 from rbc_tf.data.formats import importing, type_names
 
@@ -41,6 +42,7 @@ _MASKS_DIR = flags.DEFINE_string("masks_dir", None, "Masks NAME.png of images wi
 _SEGMENT = flags.DEFINE_bool(
     "segment", False, "Make the masks of images without boxes by thresholding."
 )
+shared_flags.define_intensity()
 
 
 def main() -> None:
@@ -52,6 +54,7 @@ def main() -> None:
         zero_based=_ZERO_BASED.value,
         masks_dir=_MASKS_DIR.value,
         segment=_SEGMENT.value,
+        intensity=shared_flags.intensity(),
     )
     summary = importing.import_annotations(
         _FORMAT.value,

@@ -6,6 +6,7 @@ import typing
 from absl import flags
 
 if typing.TYPE_CHECKING:
+    from rbc_tf.core.intensity import IntensityRange
     from rbc_tf.detection import tiling
 
 # As graphs.frozen has them, which loads TensorFlow: flags and --help do without.
@@ -36,6 +37,30 @@ class AnalysisFlags:
     retry_failed: bool
     overwrite: bool
     precision: str
+    intensity: "IntensityRange | None"
+
+
+def define_intensity() -> None:
+    """--bit_depth and --intensity_range; `intensity` reads them."""
+    flags.DEFINE_integer(
+        "bit_depth",
+        None,
+        "Bits that the camera fills of images of more than 8 bits, such as 12; by default as the "
+        "files say, else one estimate for the folder.",
+    )
+    flags.DEFINE_string(
+        "intensity_range",
+        None,
+        "LOW,HIGH: what is black and what white in images of more than 8 bits, such as 0,4095; "
+        "instead of --bit_depth.",
+    )
+
+
+def intensity() -> "IntensityRange | None":
+    """The range that was given, or None. Raises ValueError where it makes no sense."""
+    from rbc_tf.core import intensity as intensities
+
+    return intensities.from_flags(flags.FLAGS.bit_depth, flags.FLAGS.intensity_range)
 
 
 def define_analysis() -> None:
@@ -70,12 +95,13 @@ def define_analysis() -> None:
         "by default that of the largest region of the training, at most a third of a tile.",
     )
     define_precision(AUTO)
+    define_intensity()
     flags.DEFINE_bool("retry_failed", True, "Try again images that failed in an earlier run.")
     flags.DEFINE_bool("overwrite", False, "Analyse again what is done already.")
 
 
 def analysis() -> AnalysisFlags:
-    """What was given. Raises ValueError where tiles make no sense."""
+    """What was given. Raises ValueError where tiles or intensities make no sense."""
     from rbc_tf.detection import tiling
 
     given = flags.FLAGS
@@ -89,6 +115,7 @@ def analysis() -> AnalysisFlags:
         retry_failed=given.retry_failed,
         overwrite=given.overwrite,
         precision=given.precision,
+        intensity=intensity(),
     )
 
 

@@ -1,30 +1,33 @@
 """Reading images and masks of the formats microscopes write; every failure names the file.
 
-Pixels are taken as stored: an orientation tag is not applied, so that masks, points and boxes
-made on the stored pixels stay true.
+Images are read as viewers show them: an orientation tag is applied, whatever the format. Pixels,
+masks, points, boxes and sizes are those of the image as it is shown. What cannot be read for
+certain, or has lost data, is refused (`decoding`).
 """
 
+import contextlib
+import errno
 import io
-import logging
+import os
 import pathlib
-import struct
-import warnings
-from collections.abc import Sequence
+import stat
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO
 
 import cv2
 import numpy as np
-import tifffile
-from PIL import Image, UnidentifiedImageError
 
 from rbc_tf.core import files
+from rbc_tf.core.decoding import raster, tiff
+from rbc_tf.core.decoding.stored import MAX_PIXELS, MAX_SIDE, Header, ImageError, Stored
+from rbc_tf.core.intensity import ESTIMATED, GIVEN, MOST_ABOVE, IntensityRange
+
+__all__ = ["MAX_PIXELS", "MAX_SIDE", "Header", "ImageError"]
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 
-# Above this an image is refused before it is decoded: such a file would fill the memory.
-MAX_PIXELS = 150_000_000
-
-# Cameras of 12 or 14 bits store their values in 16: the scale is the smallest that holds them.
-SIGNIFICANT_BITS = (12, 14, 16)
+# More than any image within the limits takes.
+MAX_BYTES = 1_500_000_000
 
 # In the noise of photographs no string comes twice, however long it is looked for: runs alone, of
 # differences from the row above, make files as small in a third of the time.
@@ -33,13 +36,6 @@ _PNG_OPTIONS = (
     *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
     *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP),
 )
-
-# What tifffile logs of a damaged file stands in our error.
-logging.getLogger("tifffile").setLevel(logging.CRITICAL)
-
-
-class ImageError(ValueError):
-    """An image that cannot be read or written; the message names the file and the reason."""
 
 
 def list_images(folder: str | pathlib.Path) -> list[pathlib.Path]:
@@ -51,32 +47,68 @@ def list_images(folder: str | pathlib.Path) -> list[pathlib.Path]:
     )
 
 
-def read_image(path: str | pathlib.Path) -> np.ndarray:
-    """Decodes PNG, JPEG, TIFF (8 or 16 bit) or BMP; grey, RGB or RGBA.
+def read_image(path: str | pathlib.Path, intensity: IntensityRange | None = None) -> np.ndarray:
+    """Decodes PNG, JPEG, TIFF or BMP; grey, RGB or RGBA, turned as its orientation tag says.
 
-    16-bit values are scaled from 12, 14 or 16 significant bits, whichever is the smallest that
-    holds the largest value; an alpha channel is dropped.
+    An alpha channel is dropped. Values of more than 8 bits are scaled to 8 by the range that was
+    given, else that of the file, else the one that was estimated for its folder.
+
+    Args:
+        path: of the file.
+        intensity: the range of values of more than 8 bits, as `folder_intensity` has it for a
+            folder; None where there is none, or it is not known.
 
     Returns:
         uint8 [H, W, 3] RGB.
 
     Raises:
-        ImageError: the file is missing, empty, truncated, too large or no such image.
+        ImageError: the file is missing, empty, truncated, damaged, too large, no such image or of
+            a variety that cannot be read for certain; or its values have more than 8 bits, and
+            nothing says their range, or too many lie above it.
     """
-    return decode_image(read_bytes(path), path)
+    return decode_image(read_bytes(path), path, intensity)
 
 
 def read_bytes(path: str | pathlib.Path) -> bytes:
-    """The content of a file; raises ImageError where it cannot be read."""
+    """The content of a file; raises ImageError where it cannot be read, or is no plain file."""
+    with open_image(path) as file:
+        return file.read()
+
+
+@contextlib.contextmanager
+def open_image(path: str | pathlib.Path) -> Iterator[BinaryIO]:
+    """An image's file to read from; raises ImageError where it cannot be read, or is none."""
     try:
-        return pathlib.Path(path).read_bytes()
-    except OSError as error:
-        raise ImageError(f"{path}: cannot be read ({error.strerror})") from error
+        with open(path, "rb", opener=_open_at_once) as file:
+            about = os.fstat(file.fileno())
+            if not stat.S_ISREG(about.st_mode):
+                raise OSError(errno.EINVAL, "it is no plain file")
+            if about.st_size > MAX_BYTES:
+                raise OSError(errno.EFBIG, f"it has more than {MAX_BYTES:,} bytes")
+            yield file
+    except ImageError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: a name with a null
+        reason = getattr(error, "strerror", None) or error
+        raise ImageError(f"{path}: cannot be read ({reason})") from error
 
 
-def decode_image(content: bytes, name: str | pathlib.Path) -> np.ndarray:
+def _open_at_once(path: str, flags: int) -> int:
+    # Without this flag, opening a pipe would wait for someone to write to it.
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def decode_image(
+    content: bytes, name: str | pathlib.Path, intensity: IntensityRange | None = None
+) -> np.ndarray:
     """As `read_image`, from the content of a file; errors call it `name`."""
-    return _to_rgb(_decode(content, name), name)
+    found = _decoded(content, name)
+    values = found.values
+    if values.dtype == np.uint16:
+        values = _to_bytes(found, name, intensity)
+    if values.ndim == 2:
+        return np.repeat(values[..., None], 3, axis=2)
+    return np.ascontiguousarray(values)
 
 
 def read_mask(path: str | pathlib.Path) -> np.ndarray:
@@ -88,11 +120,14 @@ def read_mask(path: str | pathlib.Path) -> np.ndarray:
     Raises:
         ImageError: as `read_image`, or the mask has other values than black and white.
     """
-    pixels = _decode(read_bytes(path), path)
+    found = _decoded(read_bytes(path), path)
+    pixels = found.values
     if pixels.ndim == 3:
         if (pixels[..., 1:3] != pixels[..., :1]).any():
             raise ImageError(f"{path}: a mask must be black and white. Received: coloured pixels")
         pixels = pixels[..., 0]
+    if found.white_is_zero:
+        pixels = np.iinfo(pixels.dtype).max - pixels
     cells, largest = pixels != 0, pixels.max()
     if largest and not np.array_equal(cells, pixels == largest):
         values = np.unique(pixels)
@@ -106,8 +141,31 @@ def read_mask(path: str | pathlib.Path) -> np.ndarray:
 
 
 def image_size(path: str | pathlib.Path) -> tuple[int, int]:
-    """(height, width) from the file's header, without decoding it; raises ImageError."""
-    return _header(read_bytes(path), path)[1:]
+    """(height, width) as the image is shown, without decoding it; raises ImageError."""
+    return read_header(path).size
+
+
+def read_header(path: str | pathlib.Path) -> Header:
+    """What a file says of its image, without decoding it; raises ImageError."""
+    return header(read_bytes(path), path)
+
+
+def header(content: bytes, name: str | pathlib.Path) -> Header:
+    """As `read_header`, from the content of a file; errors call it `name`."""
+    return _safely(content, name, _tiff_header, raster.png_header, raster.pillow_header)
+
+
+def is_plain_jpeg(content: bytes) -> bool:
+    """Whether any reader of JPEG reads these bytes as we do: grey or RGB, and not to be turned."""
+    return raster.is_plain_jpeg(content)
+
+
+def values_above_8_bits(content: bytes, name: str | pathlib.Path) -> np.ndarray:
+    """The values of an image of more than 8 bits as they are stored: uint16, of any shape.
+
+    Raises ImageError, as `read_image`.
+    """
+    return _decoded(content, name).values
 
 
 def write_png(path: str | pathlib.Path, pixels: np.ndarray) -> None:
@@ -143,100 +201,54 @@ def _encode(
     return encoded.tobytes()
 
 
-def _decode(content: bytes, path: str | pathlib.Path) -> np.ndarray:
-    kind, height, width = _header(content, path)
-    if height * width > MAX_PIXELS:
-        raise ImageError(
-            f"{path}: at most {MAX_PIXELS:,} pixels are read. Received: {width} x {height}"
-        )
-    if kind in ("JPEG", "BMP"):
-        return _decode_with_pillow(content, path)
-    if kind == "PNG":
-        _check_png(content, path)
-    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
-    if pixels is None or pixels.shape[:2] != (height, width):
-        raise ImageError(f"{path}: the {kind} file is damaged or of a variety that is not read")
-    if pixels.ndim == 3 and pixels.shape[2] >= 3:
-        # OpenCV's order is BGR. What comes after is alpha.
-        pixels = cv2.cvtColor(np.ascontiguousarray(pixels[..., :3]), cv2.COLOR_BGR2RGB)
-    return pixels
+def _decoded(content: bytes, name: str | pathlib.Path) -> Stored:
+    return _safely(content, name, tiff.decode, raster.decode_png, _decode_other)
 
 
-def _header(content: bytes, path: str | pathlib.Path) -> tuple[str, int, int]:
-    """(format, height, width), from the header alone."""
+def _tiff_header(content: bytes, name: str | pathlib.Path) -> Header:
+    return tiff.header(io.BytesIO(content), name)
+
+
+def _decode_other(content: bytes, name: str | pathlib.Path) -> Stored:
+    if raster.pillow_header(content, name).format == "JPEG":
+        return raster.decode_jpeg(content, name)
+    return raster.decode_bmp(content, name)
+
+
+def _safely(content: bytes, name: str | pathlib.Path, of_tiff, of_png, of_others):
+    """What the reader for this content returns; whatever it fails of is the image's fault."""
     if not content:
-        raise ImageError(f"{path}: the file is empty")
-    if content[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-        return _tiff_header(content, path)
+        raise ImageError(f"{name}: the file is empty")
+    reader = of_others
+    if tiff.is_tiff(content):
+        reader = of_tiff
+    elif raster.is_png(content):
+        reader = of_png
     try:
-        with warnings.catch_warnings():
-            # Our own limit stands in for Pillow's warning about large images.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(content), formats=("PNG", "JPEG", "BMP")) as image:
-                return str(image.format), image.height, image.width
-    except Image.DecompressionBombError as error:
-        raise ImageError(f"{path}: at most {MAX_PIXELS:,} pixels are read ({error})") from error
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, struct.error) as error:
-        raise ImageError(
-            f"{path}: a PNG, JPEG, TIFF or BMP image is required; the content is none, "
-            "or its header is damaged"
-        ) from error
-
-
-def _tiff_header(content: bytes, path: str | pathlib.Path) -> tuple[str, int, int]:
-    try:
-        with tifffile.TiffFile(io.BytesIO(content)) as file:
-            if len(file.pages) == 0:
-                raise ImageError(f"{path}: the TIFF file is damaged or truncated (no page found)")
-            if len(file.pages) > 1:
-                raise ImageError(
-                    f"{path}: a TIFF file of one page is required. Received: {len(file.pages)} "
-                    "pages; save each as a file of its own"
-                )
-            page = file.pages.first
-            if page.dtype not in (np.uint8, np.uint16, np.bool_):
-                raise ImageError(
-                    f"{path}: TIFF pixels must be of 8 or 16 bits. Received: {page.dtype}"
-                )
-            return "TIFF", page.imagelength, page.imagewidth
+        return reader(content, name)
     except ImageError:
         raise
-    except Exception as error:  # tifffile raises many kinds on damaged files
-        raise ImageError(f"{path}: the TIFF file is damaged ({error})") from error
+    except Exception as error:
+        raise ImageError(f"{name}: cannot be read ({type(error).__name__}: {error})") from error
 
 
-def _decode_with_pillow(content: bytes, path: str | pathlib.Path) -> np.ndarray:
-    try:
-        with Image.open(io.BytesIO(content), formats=("JPEG", "BMP")) as image:
-            if image.mode == "L":
-                return np.asarray(image)
-            return np.asarray(image.convert("RGB"))
-    except (OSError, SyntaxError, ValueError, struct.error) as error:
-        raise ImageError(f"{path}: the image is damaged ({error})") from error
-
-
-def _check_png(content: bytes, path: str | pathlib.Path) -> None:
-    """OpenCV returns what it could decode of a truncated PNG; Pillow's checksums tell."""
-    try:
-        with Image.open(io.BytesIO(content), formats=("PNG",)) as image:
-            image.verify()
-    except (OSError, SyntaxError, ValueError, struct.error) as error:
-        raise ImageError(f"{path}: the image is damaged ({error})") from error
-
-
-def _to_rgb(pixels: np.ndarray, path) -> np.ndarray:
-    if pixels.ndim == 2:
-        pixels = pixels[..., None]
-    # Before 16 bits are scaled: the largest value of alpha says nothing of the camera.
-    pixels = pixels[..., :3] if pixels.shape[2] >= 3 else pixels[..., :1]
-    if pixels.dtype == np.uint16:
-        largest = int(pixels.max(initial=0))
-        bits = next(bits for bits in SIGNIFICANT_BITS if largest < 2**bits)
-        pixels = np.rint(pixels * (255.0 / (2**bits - 1))).astype(np.uint8)
-    elif pixels.dtype == np.bool_:
-        pixels = pixels.astype(np.uint8) * 255
-    elif pixels.dtype != np.uint8:
-        raise ImageError(f"{path}: pixels of 8 or 16 bits are required. Received: {pixels.dtype}")
-    if pixels.shape[2] == 1:
-        return np.repeat(pixels, 3, axis=2)
-    return np.ascontiguousarray(pixels)
+def _to_bytes(
+    found: Stored, name: str | pathlib.Path, intensity: IntensityRange | None
+) -> np.ndarray:
+    """uint8 of values of more than 8 bits."""
+    said = found.header.intensity
+    if intensity is None or (intensity.source != GIVEN and said is not None):
+        intensity = said
+    if intensity is None:
+        raise ImageError(
+            f"{name}: has values of {found.header.bits} bits, and does not say how many of them "
+            "the camera fills; give --bit_depth or --intensity_range"
+        )
+    above = intensity.share_above(found.values)
+    if intensity.source != GIVEN and above > MOST_ABOVE:
+        whose = "of its folder" if intensity.source == ESTIMATED else "that the file names"
+        raise ImageError(
+            f"{name}: {above:.0%} of its values lie above the range {whose}, "
+            f"{intensity}; give --bit_depth or --intensity_range"
+        )
+    return intensity.to_bytes(found.values, found.white_is_zero)

@@ -9,6 +9,8 @@ import pathlib
 
 import numpy as np
 
+from rbc_tf.core.intensity import IntensityRange
+
 # Values of a label matrix int8 [N, T].
 PRESENT, ABSENT, UNKNOWN = 1, 0, -1
 
@@ -57,7 +59,8 @@ class Sample:
     `split` is 'train', 'validation', 'test' or '' where not assigned. `regions` is None where
     regions are to be found from the mask. `subject` is the patient, where known; it may span
     groups. `origin` is what the image is where it is no photograph ('composed'), else ''.
-    `fully_labelled` is True where each of its cells is known to be labelled.
+    `fully_labelled` is True where each of its cells is known to be labelled. `intensity` is the
+    range of values of the dataset's images of more than 8 bits, None where all say their own.
     """
 
     name: str
@@ -70,6 +73,7 @@ class Sample:
     subject: str = ""
     origin: str = ""
     fully_labelled: bool = False
+    intensity: IntensityRange | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@
     images.csv         image,group,split               (optional; subject, origin and
                        fully_labelled are further columns that it may have)
     cell_types.yaml    the list of types; the paper's six where absent
+    intensity.json     range of images of more than 8 bits (`dataset_intensity`) (optional)
 
 An image with rows in `regions.csv` needs no mask: its regions are taken from there. `subject` is
 the patient and may span groups; `origin` names images that are no photographs (`composed`); where
@@ -21,9 +22,10 @@ from concurrent import futures
 
 from rbc_tf.core import files, image_io
 from rbc_tf.core.cell_types import OTHER, PAPER, SEPARATOR, CellTypes
+from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.core.names import Lookup, is_utf8, normal, printable
 from rbc_tf.core.types import MOST_CELLS, Cell, Region, Sample
-from rbc_tf.data import csv_tables
+from rbc_tf.data import csv_tables, dataset_intensity
 
 SPLITS = ("train", "validation", "test")
 
@@ -51,11 +53,16 @@ class DatasetError(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """A checked dataset folder; samples are in the order of their names."""
+    """A checked dataset folder; samples are in the order of their names.
+
+    `intensity` is the range of values of its images of more than 8 bits, None where all of them say
+    their own.
+    """
 
     root: pathlib.Path
     samples: tuple[Sample, ...]
     cell_types: CellTypes
+    intensity: IntensityRange | None = None
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -97,25 +104,32 @@ def write_images_table(root: str | pathlib.Path, samples: Iterable[Sample]) -> N
     files.write_csv(pathlib.Path(root) / "images.csv", (*IMAGES_HEADER, *optional), rows)
 
 
-def load_dataset(root: str | pathlib.Path, check_pixels: bool = False) -> Dataset:
+def load_dataset(
+    root: str | pathlib.Path,
+    check_pixels: bool = False,
+    intensity: IntensityRange | None = None,
+) -> Dataset:
     """Reads and checks a dataset folder.
 
     Args:
         root: the folder.
         check_pixels: also decode every image and mask (slower); otherwise headers are read.
+        intensity: range of values of more than 8 bits; None: that of intensity.json, of the files,
+            or else estimated from the images.
 
     Raises:
         DatasetError: with every problem of the folder, each naming file, line and remedy.
     """
-    return _Reader(pathlib.Path(root), check_pixels).read()
+    return _Reader(pathlib.Path(root), check_pixels, intensity).read()
 
 
 class _Reader:
     """Collects problems on the way, so that all are reported at once."""
 
-    def __init__(self, root: pathlib.Path, check_pixels: bool):
+    def __init__(self, root: pathlib.Path, check_pixels: bool, intensity: IntensityRange | None):
         self._root = root
         self._check_pixels = check_pixels
+        self._intensity = intensity
         self._problems: list[str] = []
         self._sizes: dict[str, tuple[int, int] | None] = {}
         self._without_mask: set[str] = set()  # images that regions.csv names
@@ -127,6 +141,7 @@ class _Reader:
         images = self._list_images()
         self._names = Lookup(images)
         self._read_cell_types()
+        self._find_intensity(images)
         self._read_sizes(images)
         regions = self._read_regions(images)
         masks = self._find_masks(images)
@@ -140,8 +155,9 @@ class _Reader:
             sample = Sample(
                 name, path, masks.get(name), name, "", tuple(cells.get(name, ())), given
             )
+            sample = dataclasses.replace(sample, intensity=self._intensity)
             samples.append(dataclasses.replace(sample, **about.get(name, {})))
-        return Dataset(self._root, tuple(samples), self._cell_types)
+        return Dataset(self._root, tuple(samples), self._cell_types, self._intensity)
 
     def _list_images(self) -> dict[str, pathlib.Path]:
         folder = self._root / "images"
@@ -177,6 +193,13 @@ class _Reader:
                 return
         self._types = Lookup((*self._cell_types.names, OTHER))
 
+    def _find_intensity(self, images: dict[str, pathlib.Path]) -> None:
+        if self._intensity is None:
+            try:
+                self._intensity = dataset_intensity.find(self._root, images.values())
+            except ValueError as error:
+                self._problems.append(str(error))
+
     def _read_sizes(self, images: dict[str, pathlib.Path]) -> None:
         """Fills in (height, width) of each image, None where it cannot be read (and noted)."""
         with futures.ThreadPoolExecutor() as pool:
@@ -189,7 +212,7 @@ class _Reader:
     def _size_or_problem(self, path: pathlib.Path) -> tuple[tuple[int, int] | None, str]:
         try:
             if self._check_pixels:
-                image_io.read_image(path)
+                image_io.read_image(path, self._intensity)
             return image_io.image_size(path), ""
         except image_io.ImageError as error:
             return None, str(error)
@@ -232,7 +255,7 @@ class _Reader:
         if expected and size != expected:
             return (
                 f"{path}: must be of the image's size, {expected[1]} x {expected[0]}. "
-                f"Received: {size[1]} x {size[0]}; make the mask on the image as it is stored"
+                f"Received: {size[1]} x {size[0]}; make the mask on the image as viewers show it"
             )
         return ""
 

@@ -107,7 +107,7 @@ def write_detection_records(
 
 def make_example(sample: Sample, source_id: int, found: Sequence[Region]) -> tf.train.Example:
     """One image with its boxes; boxes are normalised, `source_id` is numeric."""
-    encoded, image_format, height, width = _encoded_image(sample.image_path)
+    encoded, image_format, height, width = _encoded_image(sample)
     pixel_boxes = boxes.as_boxes([region.box for region in found])
     ymin, xmin, ymax, xmax = boxes.normalise(pixel_boxes, height, width).T
     feature = {
@@ -152,15 +152,16 @@ def _write_split(folder, split, members, num_shards, region_config) -> SplitReco
     )
 
 
-def _encoded_image(path: pathlib.Path) -> tuple[bytes, bytes, int, int]:
-    """(bytes, format, height, width): a JPEG as it is, anything else as 8-bit RGB PNG.
+def _encoded_image(sample: Sample) -> tuple[bytes, bytes, int, int]:
+    """(bytes, format, height, width): a plain JPEG as it is, anything else as 8-bit RGB PNG.
 
-    Neither trainer reads TIFF, BMP or 16-bit values.
+    Neither trainer reads TIFF, BMP or 16-bit values, or turns an image by its tag. Which format it
+    is the content says, not the name; and all of it was decoded.
     """
-    if path.suffix.lower() in (".jpg", ".jpeg"):
-        height, width = image_io.image_size(path)
-        return path.read_bytes(), b"jpeg", height, width
-    image = image_io.read_image(path)
+    content = image_io.read_bytes(sample.image_path)
+    image = image_io.decode_image(content, sample.image_path, sample.intensity)
+    if image_io.is_plain_jpeg(content):
+        return content, b"jpeg", *image.shape[:2]
     _, encoded = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     return encoded.tobytes(), b"png", *image.shape[:2]
 

@@ -63,5 +63,5 @@ def _takes_part(region: Region, regions: str) -> bool:
 
 
 def _cut(sample: Sample, regions: list[Region], crop: CropConfig) -> np.ndarray:
-    image = image_io.read_image(sample.image_path)
+    image = image_io.read_image(sample.image_path, sample.intensity)
     return cut_pictures(image, boxes.as_boxes([r.box for r in regions]), crop)

@@ -104,6 +104,8 @@ def extract_features(
     tasks, failures = _plan(dataset.samples, config.regions)
     extractor = FeatureExtractor(backbone, config.batch_size, config.precision)
     settings = _settings(backbone, crop, config.regions, extractor.precision)
+    if dataset.intensity is not None:
+        settings["intensity"] = [dataset.intensity.low, dataset.intensity.high]
     cache = FeatureCache(features_dir)
     entries = {task.sample.name: task.entry for task in tasks}
     # Of a path the name will do: features and bundles travel.
@@ -193,7 +195,7 @@ def _fill(
 
 def _extract(task: _Task, crop: CropConfig, extractor: FeatureExtractor) -> np.ndarray:
     """float32 [N, D]. Batches do not span images: ten patches run as fast as a full batch."""
-    image = image_io.read_image(task.sample.image_path)
+    image = image_io.read_image(task.sample.image_path, task.sample.intensity)
     checked = check_boxes(task.boxes, *image.shape[:2])
     return extractor.extract_boxes(image, checked, crop)
 

@@ -126,7 +126,7 @@ class FigureSources:
     @_of_last_sample
     def image(self, sample: Sample) -> np.ndarray:
         """uint8 [H, W, 3]."""
-        return image_io.read_image(sample.image_path)
+        return image_io.read_image(sample.image_path, sample.intensity)
 
     @_of_last_sample
     def region_pixels(self, sample: Sample) -> np.ndarray:

@@ -55,6 +55,7 @@ class Analysis:
         height, width: of the image, in pixels.
         regions: what was found; may be empty.
         cell_types: the T types, in the order of all probabilities.
+        exposure: 'nearly black' or 'nearly white' where nothing can be seen in it; else None.
     """
 
     image: str
@@ -63,6 +64,7 @@ class Analysis:
     width: int
     regions: tuple[PredictedRegion, ...]
     cell_types: CellTypes
+    exposure: str | None = None
 
     @classmethod
     def from_arrays(
@@ -126,6 +128,7 @@ class Analysis:
             "image_sha256": self.image_sha256,
             "height": self.height,
             "width": self.width,
+            **({"exposure": self.exposure} if self.exposure else {}),
             "num_regions": len(self.regions),
             "num_regions_by_type": self.num_regions_by_type,
             "num_abnormal_regions": self.num_abnormal_regions,

@@ -6,12 +6,16 @@ Runs that share the work (`Shard`) write their tables as regions-00000-of-00010.
 summary-00000-of-00010.json beside the same images and overlays; `merge` then makes those of all.
 """
 
+import functools
 import pathlib
+from collections.abc import Callable
 
+import numpy as np
 import tqdm
 from absl import logging
 
 from rbc_tf.core import files, image_io, names, walk
+from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.detection.tiling import TilingConfig
 from rbc_tf.graphs import frozen
 from rbc_tf.inference import image_analysis, overlap, run_record, sharding, tables
@@ -33,6 +37,7 @@ def analyze(
     shard: Shard = Shard(),
     retry_failed: bool = True,
     precision: str = frozen.AUTO,
+    intensity: IntensityRange | None = None,
 ) -> RunSummary:
     """Analyses one image, or every image in a folder and its subfolders.
 
@@ -50,11 +55,13 @@ def analyze(
         shard: the share of the images to do. A share makes no report.
         retry_failed: try again what failed in an earlier run; otherwise it is listed as it was.
         precision: one of `frozen.PRECISIONS`.
+        intensity: range of values of more than 8 bits; None: that of the files, of an earlier run
+            into the folder, or else estimated from all images, those of other shares as well.
 
     Raises:
         ValueError: there is no image, `output_dir` holds results of another bundle, at other
-            thresholds, with other tiles or in another precision, the machine does not have the
-            precision, or a share is to overwrite those of the others.
+            thresholds, with other tiles, in another precision or of another range of intensities,
+            the machine does not have the precision, or a share is to overwrite those of the others.
         OSError: `output_dir` cannot be written.
     """
     if overwrite and shard.count > 1:
@@ -64,7 +71,10 @@ def analyze(
     images = {name: path for name, path in found.paths.items() if shard.holds(name)}
     unreadable = {n: reason for n, reason in found.unreadable.items() if shard.holds(n)}
     precision = frozen.resolve(precision)
-    run_record.prepare(folder, bundle, tiling_config, precision, found.paths.keys(), overwrite)
+    intensity = run_record.choose_intensity(folder, intensity, found.paths.values(), overwrite)
+    run_record.prepare(
+        folder, bundle, tiling_config, precision, found.paths.keys(), intensity, overwrite
+    )
     done = set() if overwrite else {name for name in images if _is_done(folder, name, images[name])}
     failed = {} if retry_failed else sharding.earlier_failures(folder)
     failed = {name: failed[name] for name in images if name in failed and name not in done}
@@ -72,11 +82,13 @@ def analyze(
     if todo:
         # Should this run be killed: those of an earlier one speak of other results.
         folder.delete_tables()
-        failed |= _analyze_images(Chain(bundle, tiling_config, precision), todo, folder)
+        failed |= _analyze_images(Chain(bundle, tiling_config, precision), todo, folder, intensity)
     analyzed = len(images) - len(done) - len(failed)
     failed |= unreadable
     if shard.count == 1:
-        return tables.finish(bundle, images, failed, analyzed, folder, report_image_size)
+        return tables.finish(
+            bundle, images, failed, analyzed, folder, report_image_size, _reader(intensity)
+        )
     names_of_results = sorted(images.keys() - failed.keys())
     summary_path = tables.write_tables(bundle, names_of_results, failed, folder, shard)
     return RunSummary(analyzed, len(done), failed, summary_path)
@@ -89,6 +101,7 @@ def merge(
     report_image_size: int | None = page.DEFAULT_IMAGE_SIZE,
     tiling_config: TilingConfig = TilingConfig(),
     precision: str = frozen.AUTO,
+    intensity: IntensityRange | None = None,
 ) -> RunSummary:
     """Makes the tables and the report from the results of all shards, and analyses nothing.
 
@@ -96,7 +109,7 @@ def merge(
 
     Raises:
         ValueError: there is no image or no result, or those of another bundle, at other
-            thresholds, with other tiles or in another precision.
+            thresholds, with other tiles, in another precision or of another range of intensities.
         OSError: `output_dir` cannot be written.
     """
     folder = ResultsFolder(output_dir)
@@ -104,7 +117,10 @@ def merge(
         raise ValueError(f"{folder}: holds no results to merge (it has no {RUN})")
     found = find_images(pathlib.Path(input_path), pathlib.Path(output_dir))
     images = found.paths
-    run_record.prepare(folder, bundle, tiling_config, frozen.resolve(precision), images.keys())
+    intensity = run_record.choose_intensity(folder, intensity, images.values())
+    run_record.prepare(
+        folder, bundle, tiling_config, frozen.resolve(precision), images.keys(), intensity
+    )
     known = sharding.earlier_failures(folder)
     failed = dict(found.unreadable)
     for name, path in images.items():
@@ -113,7 +129,7 @@ def merge(
             failed[name] = known.get(name, f"{path}: {sharding.NOT_ANALYSED}")
             if was_there:  # of another state of the image
                 image_analysis.forget(folder, name)
-    return tables.finish(bundle, images, failed, 0, folder, report_image_size)
+    return tables.finish(bundle, images, failed, 0, folder, report_image_size, _reader(intensity))
 
 
 def find_images(input_path: pathlib.Path, output_dir: pathlib.Path) -> walk.Found:
@@ -161,13 +177,20 @@ def _is_done(folder: ResultsFolder, name: str, path: pathlib.Path) -> bool:
         return False
 
 
+def _reader(intensity: IntensityRange | None) -> Callable[[tables.ImagePath], np.ndarray]:
+    return functools.partial(image_io.read_image, intensity=intensity)
+
+
 def _analyze_images(
-    chain: Chain, images: dict[str, pathlib.Path], folder: ResultsFolder
+    chain: Chain,
+    images: dict[str, pathlib.Path],
+    folder: ResultsFolder,
+    intensity: IntensityRange | None,
 ) -> dict[str, str]:
     """Analyses the images; returns {name: reason} of those that failed."""
     steps = overlap.overlapped(
         images.items(),
-        read=lambda item: image_analysis.decode(*item, image_io.read_bytes(item[1])),
+        read=lambda item: image_analysis.decode(*item, image_io.read_bytes(item[1]), intensity),
         work=lambda image: image_analysis.analyze(chain, image),
         write=lambda image, analysis: image_analysis.write(folder, image, analysis),
         expected=Exception,

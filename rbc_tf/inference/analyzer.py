@@ -17,6 +17,7 @@ import numpy as np
 
 from rbc_tf.core import image_io
 from rbc_tf.core.cell_types import CellTypes
+from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.detection.tiling import AUTO, TilingConfig
 from rbc_tf.graphs import frozen
 from rbc_tf.inference import image_analysis, overlap
@@ -36,6 +37,8 @@ def load(
     precision: str = frozen.AUTO,
     tile_size: str = AUTO,
     tile_overlap: int | None = None,
+    bit_depth: int | None = None,
+    intensity_range: tuple[int, int] | None = None,
 ) -> "Analyzer":
     """Loads a bundle; what is left out is as in the command `analyze`.
 
@@ -48,15 +51,27 @@ def load(
             'auto': that of the detector's training images; 'none': every image whole.
         tile_overlap: size in pixels up to which a region is in one tile as a whole; by default
             that of the largest region of the training, at most a third of a tile.
+        bit_depth: bits that the camera fills of images of more than 8 bits. Without it and
+            `intensity_range`, such images are refused if their files do not say it themselves:
+            the command `analyze` estimates it for a folder, and one image says too little.
+        intensity_range: (black, white), the same as values.
 
     Raises:
         ValueError: the folder holds no bundle, or one that is damaged or of another format
-            (BundleError); the machine does not have the precision; the tiles make no sense.
+            (BundleError); the machine does not have the precision; tiles or intensities make no
+            sense.
     """
+    if bit_depth is not None and intensity_range is not None:
+        raise ValueError("Give `bit_depth` or `intensity_range`, not both")
+    intensity = None
+    if bit_depth is not None:
+        intensity = IntensityRange.of_bits(bit_depth)
+    elif intensity_range is not None:
+        intensity = IntensityRange(*intensity_range)
     bundle = load_bundle(pathlib.Path(path))
     if plain_thresholds:
         bundle = bundle.with_plain_thresholds()
-    return Analyzer(bundle, TilingConfig(tile_size, tile_overlap), precision)
+    return Analyzer(bundle, TilingConfig(tile_size, tile_overlap), precision, intensity)
 
 
 class Analyzer:
@@ -67,6 +82,7 @@ class Analyzer:
         bundle: Bundle,
         tiling_config: TilingConfig = TilingConfig(),
         precision: str = frozen.AUTO,
+        intensity: IntensityRange | None = None,
     ):
         """Loads the parts of a checked bundle.
 
@@ -74,6 +90,7 @@ class Analyzer:
         not have the precision.
         """
         self._chain = Chain(bundle, tiling_config, precision)
+        self._intensity = intensity
 
     @property
     def cell_types(self) -> CellTypes:
@@ -104,7 +121,7 @@ class Analyzer:
                 shape.
             TypeError: `image` is neither a path nor an array.
         """
-        return image_analysis.analyze(self._chain, _source(image, name))
+        return image_analysis.analyze(self._chain, self._source(image, name))
 
     def analyze_all(
         self,
@@ -120,7 +137,7 @@ class Analyzer:
             on_error: is given an image whose file cannot be read, and the error; it is then left
                 out and the next are done. Without it, the error is raised.
         """
-        with contextlib.closing(overlap.read_ahead(images, _source)) as sources:
+        with contextlib.closing(overlap.read_ahead(images, self._source)) as sources:
             for image, source in sources:
                 try:
                     read = source.result()
@@ -131,12 +148,12 @@ class Analyzer:
                     continue
                 yield image_analysis.analyze(self._chain, read)
 
-
-def _source(image: Image, name: str | None = None) -> SourceImage:
-    if isinstance(image, str | os.PathLike):
-        path = pathlib.Path(image)
-        return image_analysis.decode(name or path.name, path, image_io.read_bytes(path))
-    return SourceImage(name or "", None, _rgb(image))
+    def _source(self, image: Image, name: str | None = None) -> SourceImage:
+        if isinstance(image, str | os.PathLike):
+            path = pathlib.Path(image)
+            content = image_io.read_bytes(path)
+            return image_analysis.decode(name or path.name, path, content, self._intensity)
+        return SourceImage(name or "", None, _rgb(image))
 
 
 def _rgb(pixels: np.ndarray) -> np.ndarray:

@@ -7,7 +7,8 @@ import pathlib
 import numpy as np
 from absl import logging
 
-from rbc_tf.core import files, image_io, names
+from rbc_tf.core import exposure, files, image_io, names
+from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.inference.analysis import Analysis
 from rbc_tf.inference.chain import Chain
 from rbc_tf.inference.report import overlay
@@ -40,16 +41,18 @@ class SourceImage:
     pixels: np.ndarray
 
 
-def decode(name: str, path: str | pathlib.Path, content: bytes) -> SourceImage:
+def decode(
+    name: str, path: str | pathlib.Path, content: bytes, intensity: IntensityRange | None = None
+) -> SourceImage:
     """The image in the content of a file; raises ImageError, which names the path."""
-    pixels = image_io.decode_image(content, path)
+    pixels = image_io.decode_image(content, path, intensity)
     return SourceImage(name, files.sha256_of_bytes(content), pixels)
 
 
 def analyze(chain: Chain, image: SourceImage) -> Analysis:
     """Finds and classifies the regions of an image."""
     found = chain.analyze(image.pixels)
-    return Analysis.from_arrays(
+    analysis = Analysis.from_arrays(
         image.name,
         image.sha256,
         image.pixels.shape,
@@ -58,6 +61,7 @@ def analyze(chain: Chain, image: SourceImage) -> Analysis:
         chain.manifest.cell_types,
         chain.manifest.abnormal_threshold,
     )
+    return dataclasses.replace(analysis, exposure=exposure.of(image.pixels))
 
 
 def write(folder: ResultsFolder, image: SourceImage, analysis: Analysis) -> None:

@@ -1,16 +1,40 @@
 """run.json: what made the results in a folder, so that no others are mixed with them."""
 
-from collections.abc import Collection
+import contextlib
+import dataclasses
+from collections.abc import Collection, Iterable, Iterator
 
-from rbc_tf.core import config, files, names
+from rbc_tf.core import config, files, folder_intensity, image_io, names
 from rbc_tf.core.fingerprint import Fingerprint, StaleError
+from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.detection.tiling import TilingConfig
 from rbc_tf.graphs import frozen
 from rbc_tf.inference.bundle import Bundle
 from rbc_tf.inference.results_folder import RUN, DamagedError, ResultsFolder
 
 # What decides a result; the rest of run.json is for people.
-_COMPARED = ("bundle_sha256", "thresholds", "tiles", "precision")
+_COMPARED = ("bundle_sha256", "thresholds", "tiles", "precision", "intensity")
+
+
+def choose_intensity(
+    folder: ResultsFolder,
+    given: IntensityRange | None,
+    images: Iterable[folder_intensity.Path],
+    overwrite: bool = False,
+    open_image: folder_intensity.Open = image_io.open_image,
+) -> IntensityRange | None:
+    """The range of values of more than 8 bits: as given, of the earlier run, else of the images.
+
+    None where no image leaves its range open. Raises OSError as `prepare`.
+    """
+    if given is not None:
+        return given
+    with _written_to(folder):
+        earlier = None if overwrite else _read(folder)
+    if earlier is not None and earlier.get("intensity"):
+        return IntensityRange.from_json(earlier["intensity"])
+    return folder_intensity.of_folder(images, open_image)
+
 
 _REPLACE = "Give --overwrite to replace them, or name another folder."
 
@@ -21,9 +45,10 @@ def prepare(
     tiling_config: TilingConfig,
     precision: str,
     images: Collection[str],
+    intensity: IntensityRange | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Writes run.json, or holds it against this run's bundle, thresholds, tiles and precision.
+    """Writes run.json, or holds it against this run's bundle and settings.
 
     With `overwrite`, results that are there are deleted.
 
@@ -31,25 +56,38 @@ def prepare(
         folder: of the results.
         bundle, tiling_config, precision: what is to make the results.
         images: names of all images of the input.
+        intensity: of `choose_intensity`.
         overwrite: begin anew.
 
     Raises:
         StaleError: the folder holds results of another bundle, at other thresholds, with other
-            tiles, in another precision, or of other images alone, or run.json is damaged, and
-            they are not to be overwritten.
+            tiles, in another precision, of another range of intensities, or of other images alone,
+            or run.json is damaged, and they are not to be overwritten.
         OSError: the folder cannot be written.
     """
-    try:
+    with _written_to(folder):
         earlier = None if overwrite else _read(folder)
+        record = _record(bundle, tiling_config, precision, intensity)
         if earlier is not None:
-            _check(folder, earlier, _record(bundle, tiling_config, precision))
+            needed_none = earlier.get("intensity", "") is None
+            if needed_none:
+                earlier["intensity"] = record["intensity"]
+            _check(folder, earlier, record)
             _check_images(folder, images)
+            if needed_none and intensity is not None:
+                folder.write_json(RUN, earlier)
             return
         if folder.read(RUN) is not None:
             # All of them first: a run that is killed must leave none among its own.
             folder.delete_tables()
             folder.keep_only(())
-        folder.write_json(RUN, _record(bundle, tiling_config, precision))
+        folder.write_json(RUN, record)
+
+
+@contextlib.contextmanager
+def _written_to(folder: ResultsFolder) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise OSError(f"{folder}: results cannot be written there ({error})") from error
 
@@ -72,7 +110,12 @@ def _check_images(folder: ResultsFolder, images: Collection[str]) -> None:
         )
 
 
-def _record(bundle: Bundle, tiling_config: TilingConfig, precision: str) -> dict:
+def _record(
+    bundle: Bundle,
+    tiling_config: TilingConfig,
+    precision: str,
+    intensity: IntensityRange | None,
+) -> dict:
     manifest = bundle.manifest
     tiles = tiling_config.resolve(manifest.provenance.detector)
     return {
@@ -83,6 +126,7 @@ def _record(bundle: Bundle, tiling_config: TilingConfig, precision: str) -> dict
         "threshold_objective": manifest.threshold_objective,
         "tiles": None if tiles is None else config.to_dict(tiles),
         "precision": precision,
+        "intensity": None if intensity is None else dataclasses.asdict(intensity),
         "versions": files.versions(),
     }
 

@@ -11,7 +11,8 @@ import numpy as np
 import tqdm
 from absl import logging
 
-from rbc_tf.core import image_io
+from rbc_tf.core import exposure, image_io
+from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.core.names import printable
 from rbc_tf.graphs import frozen
 from rbc_tf.inference import analysis
@@ -36,7 +37,8 @@ ImagePath = str | pathlib.Path
 class RunSummary:
     """What became of a run; `failed` maps names of images to reasons.
 
-    `report_path` is None where no report was asked for.
+    `report_path` is None where no report was asked for; `intensity` says the range of values of
+    more than 8 bits, '' where no image leaves it open.
     """
 
     analyzed: int
@@ -45,12 +47,16 @@ class RunSummary:
     summary_path: ImagePath
     report_path: ImagePath | None = None
     report_bytes: int = 0
+    intensity: str = ""
+    warnings: tuple[str, ...] = ()
 
     def text(self) -> str:
         """What a tool prints in the end."""
         lines = [
             f"analysed: {self.analyzed}, done before: {self.skipped}, failed: {len(self.failed)}",
             *(f"  {reason}" for reason in self.failed.values()),
+            *([f"images of more than 8 bits: {self.intensity}"] if self.intensity else []),
+            *(f"warning: {warning}" for warning in self.warnings),
             f"results: {posixpath.dirname(str(self.summary_path)) or '.'}",
         ]
         if self.report_path:
@@ -91,6 +97,7 @@ def finish(
     else:
         found = {name: images[name] for name in names}
         size = _write_report(bundle, found, folder, report_image_size, read_image)
+    summary = folder.read_json(SUMMARY) or {}
     return RunSummary(
         analyzed=analyzed,
         skipped=len(names) - analyzed,
@@ -98,6 +105,8 @@ def finish(
         summary_path=folder.place(SUMMARY),
         report_path=None if report_image_size is None else folder.place(REPORT),
         report_bytes=size,
+        intensity=summary["intensity"],
+        warnings=tuple(summary["warnings"]),
     )
 
 
@@ -115,6 +124,7 @@ def write_tables(
     manifest = bundle.manifest
     cell_types = manifest.cell_types
     totals, by_type = collections.Counter(), collections.Counter()
+    exposures = {}
     with (
         folder.writing(shard.file_name(REGIONS)) as temporary,
         temporary.open("w", newline="", encoding="utf-8") as file,
@@ -126,6 +136,9 @@ def write_tables(
             totals["regions"] += result["num_regions"]
             totals["abnormal"] += result["num_abnormal_regions"]
             by_type.update(result["num_regions_by_type"])
+            exposures[result["image"]] = result.get("exposure")
+    run = folder.read_json(RUN) or {}
+    warning = exposure.warning(exposures, len(names))
     summary_name = shard.file_name(SUMMARY)
     folder.write_json(
         summary_name,
@@ -139,11 +152,19 @@ def write_tables(
             "thresholds": dict(zip(cell_types.names, manifest.thresholds, strict=True)),
             "threshold_objective": manifest.threshold_objective,
             "backbone": manifest.backbone,
-            "precision": (folder.read_json(RUN) or {}).get("precision", frozen.FLOAT32),
+            "precision": run.get("precision", frozen.FLOAT32),
+            "intensity": _intensity(run),
+            "warnings": [warning] if warning else [],
             "failed": failed,
         },
     )
     return folder.place(summary_name)
+
+
+def _intensity(run: Mapping) -> str:
+    """The range of values of more than 8 bits in words; '' where no image leaves it open."""
+    recorded = run.get("intensity")
+    return str(IntensityRange.from_json(recorded)) if recorded else ""
 
 
 def _write_report(

@@ -1,5 +1,8 @@
 """Images of every format, and the errors of broken ones."""
 
+import io
+import os
+import socket
 import struct
 import zlib
 
@@ -7,8 +10,10 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image, ImageOps
 
 from rbc_tf.core import image_io
+from rbc_tf.core.intensity import ESTIMATED, IntensityRange
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +44,42 @@ def test_colour_and_grey(tmp_path, pixels, extension):
 
 
 @pytest.mark.parametrize("extension", [".png", ".tif"])
-@pytest.mark.parametrize("bits", [12, 14, 16])
+@pytest.mark.parametrize("bits", [10, 12, 14, 16])
 def test_sixteen_bits_are_scaled_from_what_the_camera_gave(tmp_path, pixels, extension, bits):
     raw = np.rint(pixels / 255.0 * (2**bits - 1)).astype(np.uint16)
-    read = image_io.read_image(_write(tmp_path / f"deep{extension}", raw[..., ::-1]))
+    path = _write(tmp_path / f"deep{extension}", raw[..., ::-1])
+    read = image_io.read_image(path, IntensityRange.of_bits(bits))
     np.testing.assert_allclose(read.astype(int), pixels, atol=1)
+    with pytest.raises(image_io.ImageError, match=r"16 bits, and does not say.*--bit_depth"):
+        image_io.read_image(path)
+
+
+def test_a_given_range_counts_before_that_of_the_file_and_that_before_an_estimate(tmp_path):
+    path = tmp_path / "said.tif"
+    tags = [(341, "H", 1, 4095, False)]  # SMaxSampleValue
+    tifffile.imwrite(path, np.full((4, 5), 2048, np.uint16), extratags=tags)
+    for intensity, grey in (
+        (None, 128),
+        (IntensityRange.of_bits(16, ESTIMATED), 128),
+        (IntensityRange.of_bits(16), 8),
+        (IntensityRange(2048 - 51, 2048 + 204), 51),
+        (IntensityRange(3000, 4000), 0),
+        (IntensityRange(0, 2000), 255),
+    ):
+        assert (image_io.read_image(path, intensity) == grey).all()
+
+
+def test_values_above_a_range_that_nobody_gave(tmp_path):
+    values = np.full((40, 50), 2000, np.uint16)
+    values.flat[:20] = 60_000  # a hundredth: hot pixels
+    path = _write(tmp_path / "hot.png", values)
+    estimated = IntensityRange.of_bits(12, ESTIMATED)
+    assert np.unique(image_io.read_image(path, estimated)).tolist() == [125, 255]
+    values.flat[:21] = 60_000
+    _write(path, values)
+    with pytest.raises(image_io.ImageError, match=r"hot\.png: 1% of its values lie above"):
+        image_io.read_image(path, estimated)
+    assert image_io.read_image(path, IntensityRange.of_bits(12)).max() == 255
 
 
 @pytest.mark.parametrize("extension", [".png", ".tif"])
@@ -93,11 +129,60 @@ def _png_of_declared_size(path, width, height):
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + data)
 
 
-@pytest.mark.parametrize("side", [13_000, 20_000])
-def test_huge_declared_sizes_are_refused_before_decoding(tmp_path, side):
-    _png_of_declared_size(tmp_path / "huge.png", side, side)
-    with pytest.raises(image_io.ImageError, match="150,000,000 pixels"):
+@pytest.mark.parametrize(
+    ("width", "height"), [(13_000, 13_000), (20_000, 20_000), (1_000_000, 1), (1, 30_001), (0, 9)]
+)
+def test_sizes_out_of_bounds_are_refused_before_decoding(tmp_path, width, height):
+    _png_of_declared_size(tmp_path / "huge.png", width, height)
+    message = "150,000,000 pixels, and 30,000 on a side" if width else "must have pixels"
+    with pytest.raises(image_io.ImageError, match=f"{message}.*{width} x {height}"):
         image_io.read_image(tmp_path / "huge.png")
+
+
+def test_what_is_no_plain_file_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "link.png").symlink_to("/dev/zero")
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "socket.png"))
+        for name in ("pipe", "folder", "link", "loop", "socket"):
+            with pytest.raises(image_io.ImageError, match=rf"{name}\.png: cannot be read"):
+                image_io.read_image(tmp_path / f"{name}.png")
+    _write(tmp_path / "real.png", np.zeros((3, 4), np.uint8))
+    (tmp_path / "fine.png").symlink_to("real.png")
+    assert image_io.image_size(tmp_path / "fine.png") == (3, 4)
+
+
+def test_files_larger_than_any_image_are_refused_unread(tmp_path):
+    with (tmp_path / "large.tif").open("wb") as file:
+        file.truncate(image_io.MAX_BYTES + 1)
+    with pytest.raises(image_io.ImageError, match="1,500,000,000 bytes"):
+        image_io.read_image(tmp_path / "large.tif")
+
+
+def _with_exif(image, exif):
+    """The image as Pillow opens it from a PNG with a block of EXIF."""
+    stream = io.BytesIO()
+    image.save(stream, "PNG", exif=exif)
+    return Image.open(stream)
+
+
+@pytest.mark.parametrize("tag", range(1, 9))
+@pytest.mark.parametrize("extension", [".png", ".jpg", ".tif"])
+def test_every_reader_turns_images_and_masks(tmp_path, tag, extension):
+    cells = np.zeros((16, 24), bool)
+    cells[:8, :10] = True
+    path = tmp_path / f"mask{extension}"
+    stored = Image.fromarray(np.uint8(cells) * 255)
+    exif = Image.Exif()
+    exif[274] = tag
+    stored.save(path, **({"tiffinfo": {274: tag}} if extension == ".tif" else {"exif": exif}))
+    shown = np.asarray(ImageOps.exif_transpose(_with_exif(stored, exif))) > 128
+    assert image_io.image_size(path) == shown.shape
+    np.testing.assert_array_equal(image_io.read_image(path)[..., 0] > 128, shown)
+    if extension != ".jpg":
+        np.testing.assert_array_equal(image_io.read_mask(path), shown)
 
 
 def test_tiff_of_several_pages_or_of_floats_is_refused(tmp_path):

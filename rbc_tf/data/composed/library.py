@@ -127,7 +127,7 @@ class Library:
         """The grain of one image, or, without a name, of all patches together."""
         names = [n for n, i in self._images.items() if i.is_patch] if name is None else [name]
         return field.measure_grain(
-            (image_io.read_image(sample.image_path), source.read_mask(sample))
+            (image_io.read_image(sample.image_path, sample.intensity), source.read_mask(sample))
             for sample in (self._samples[n] for n in names)
         )
 

@@ -130,7 +130,7 @@ class SourceImage:
 
 def read(sample: Sample, cell_types: CellTypes) -> SourceImage:
     """Cuts the single cells (and debris) of one image of a dataset out of it."""
-    image = image_io.read_image(sample.image_path)
+    image = image_io.read_image(sample.image_path, sample.intensity)
     mask = read_mask(sample)
     light = field.background(image, mask)
     passed = image / np.maximum(light, 1)

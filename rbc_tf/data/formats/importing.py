@@ -8,10 +8,11 @@ from collections.abc import Mapping
 import numpy as np
 import tqdm
 
-from rbc_tf.core import files, image_io
+from rbc_tf.core import files, folder_intensity, image_io
 from rbc_tf.core.cell_types import SEPARATOR, CellTypes
+from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.core.types import Cell, Region
-from rbc_tf.data import segmentation
+from rbc_tf.data import dataset_intensity, segmentation
 from rbc_tf.data.dataset import CELLS_HEADER, IMAGES_HEADER, REGIONS_HEADER, DatasetError
 from rbc_tf.data.formats import coco, geojson, truth, voc
 from rbc_tf.data.formats.image_finder import ImageFinder
@@ -34,6 +35,8 @@ class ImportOptions:
         zero_based: VOC files count from 0 and give edges.
         masks_dir: folder of masks NAME.png for images without boxes.
         segment: make the masks of images without boxes by thresholding, as for Chula RBC-12.
+        intensity: range of values of more than 8 bits; None: that of the files, or else estimated
+            from all images of the folder. It is written into the dataset folder.
     """
 
     renames: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -42,6 +45,7 @@ class ImportOptions:
     zero_based: bool = False
     masks_dir: str | None = None
     segment: bool = False
+    intensity: IntensityRange | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,6 +106,8 @@ def import_annotations(
     files.check_replaceable(output_dir, _RECORD)
     names = TypeNames(cell_types, options.renames, options.ignored)
     finder = ImageFinder(images_dir)
+    intensity = options.intensity or folder_intensity.of_folder(finder.images)
+    options = dataclasses.replace(options, intensity=intensity)
     problems: list[str] = []
     marked = _read(file_format, annotations, options, problems)
     images = _resolve(marked, finder, names, options, problems)
@@ -120,7 +126,8 @@ def import_annotations(
         "versions": files.versions(),
     }
     with files.atomic_folder(output_dir, marker=_RECORD) as folder:
-        _write_images(folder, images, options.segment)
+        _write_images(folder, images, options)
+        dataset_intensity.record(folder, intensity)
         _write_tables(folder, images)
         cell_types.save(folder / "cell_types.yaml")
         files.write_json(folder / _RECORD, record)
@@ -180,14 +187,15 @@ def _resolve_one(
     problems: list[str],
 ) -> _Image:
     path = finder.find(marked.name)
-    size = image_io.image_size(path)
+    # Decoded once, so that no damaged file is copied.
+    size = image_io.read_image(path, options.intensity).shape[:2]
     for given, real, edge in zip(
         (marked.height, marked.width), size, ("high", "wide"), strict=True
     ):
         if given is not None and given != real:
             raise ValueError(
                 f"image '{marked.name}' was annotated at {given} pixels {edge}. "
-                f"{finder.relative(path)} is {real}; annotate the image as it is stored"
+                f"{finder.relative(path)} is {real}; annotate the image as viewers show it"
             )
     regions = truth.regions(marked, size, names, options.complete, problems)
     cells = truth.cells(marked, size, names, problems)
@@ -206,7 +214,7 @@ def _resolve_one(
     return _Image("_".join(relative.parts), group, path, size, regions, cells, mask_path)
 
 
-def _write_images(folder: pathlib.Path, images: list[_Image], segment: bool) -> None:
+def _write_images(folder: pathlib.Path, images: list[_Image], options: ImportOptions) -> None:
     """The copies, and a mask for each image without boxes."""
     (folder / "images").mkdir()
     for image in tqdm.tqdm(images, desc="import", unit="image"):
@@ -216,8 +224,9 @@ def _write_images(folder: pathlib.Path, images: list[_Image], segment: bool) -> 
         mask_path = folder / "masks" / f"{image.name}.png"
         if image.mask_path is not None:
             mask = image_io.read_mask(image.mask_path)
-        elif segment:
-            mask = segmentation.segment_cells(image_io.read_image(image.path))
+        elif options.segment:
+            pixels = image_io.read_image(image.path, options.intensity)
+            mask = segmentation.segment_cells(pixels)
         else:
             mask = np.zeros(image.size, dtype=bool)
         image_io.write_mask(mask_path, mask)

@@ -167,7 +167,7 @@ def read_scored_image(inputs: Inputs, sample: Sample) -> ScoredImage:
     _check_regions(inputs, sample, [found[place] for place in labelled], rows)
     scored = inputs.scored[rows]
     return ScoredImage(
-        image=image_io.read_image(sample.image_path),
+        image=image_io.read_image(sample.image_path, sample.intensity),
         regions=labels,
         points=np.array([(cell.y, cell.x) for cell in sample.cells]).reshape(-1, 2),
         scored=np.array(labelled, int)[scored],

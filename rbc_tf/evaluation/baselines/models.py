@@ -161,7 +161,7 @@ def _cut_labelled(
     by_name = {sample.name: sample for sample in samples}
     for name in tqdm(np.unique(table.images).tolist(), desc="Cutting patches", unit="image"):
         rows = np.flatnonzero(table.images == name)
-        image = image_io.read_image(by_name[name].image_path)
+        image = image_io.read_image(by_name[name].image_path, by_name[name].intensity)
         patches[rows] = np.rint(cut_patches(image, table.boxes[rows], crop).numpy())
     return LabelledPatches(patches, table.labels.argmax(axis=1))
 

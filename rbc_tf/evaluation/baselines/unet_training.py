@@ -91,7 +91,7 @@ def pixel_iou(unet: UNet, samples: Sequence[Sample]) -> float:
     """
     both = either = 0
     for sample in samples:
-        found = unet.segment(image_io.read_image(sample.image_path))
+        found = unet.segment(image_io.read_image(sample.image_path, sample.intensity))
         truth = image_io.read_mask(sample.mask_path)
         both += int((found & truth).sum())
         either += int((found | truth).sum())
@@ -144,7 +144,7 @@ def _draw_batches(
 
 def _cut_tiles(sample: Sample, config: UNetConfig, generator: np.random.Generator) -> np.ndarray:
     """uint8 [tiles_per_image, S, S, 4], RGB and mask at random places of one image."""
-    image = image_io.read_image(sample.image_path)
+    image = image_io.read_image(sample.image_path, sample.intensity)
     mask = image_io.read_mask(sample.mask_path).astype(np.uint8)
     both = np.concatenate([image, mask[..., None]], axis=2)
     size = config.tile_size

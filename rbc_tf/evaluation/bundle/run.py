@@ -56,7 +56,7 @@ def evaluate(
 
 
 def _run(chain: Chain, sample: Sample, truth: tuple[Region, ...]) -> EvaluatedImage:
-    image = image_io.read_image(sample.image_path)
+    image = image_io.read_image(sample.image_path, sample.intensity)
     detections = chain.detect(image)
     complete = [r for r in truth if examples.is_example(r) and r.complete]
     true_boxes = boxes.as_boxes([r.box for r in complete])

@@ -137,7 +137,7 @@ class _Pictures:
                 f"{path}: the image that the features were made from is required. Received: "
                 "another one; run rbc_tf extract-features again if it was changed on purpose"
             )
-        return image_io.read_image(path)
+        return image_io.read_image(path, self._dataset.intensity)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

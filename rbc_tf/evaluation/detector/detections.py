@@ -89,7 +89,7 @@ class DetectionRun:
         fingerprint = Fingerprint({"detector": self.detector_sha256, "image": image_sha256})
         kept = None if self._overwrite else read(self._folder, sample.name, fingerprint)
         if kept is None:
-            kept = self._predict(image_io.read_image(sample.image_path))
+            kept = self._predict(image_io.read_image(sample.image_path, sample.intensity))
             write(self._folder, sample.name, kept, fingerprint)
         self.image_sha256[sample.name] = image_sha256
         self.seconds.append(kept.seconds)

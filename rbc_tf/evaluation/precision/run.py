@@ -48,7 +48,7 @@ def _outputs(chain: Chain, samples: Sequence[Sample], truths: Sequence[np.ndarra
     features, detections = [], []
     progress = tqdm.tqdm(samples, desc=chain.precision, unit="image")
     for sample, true_boxes in zip(progress, truths, strict=True):
-        image = image_io.read_image(sample.image_path)
+        image = image_io.read_image(sample.image_path, sample.intensity)
         features.append(chain.features(image, true_boxes))
         detections.append(chain.detect(image))
     features = np.concatenate(features)

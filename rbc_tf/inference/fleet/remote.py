@@ -11,6 +11,7 @@ import posixpath
 import tempfile
 import uuid
 from collections.abc import Iterator
+from typing import BinaryIO
 
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
@@ -89,6 +90,20 @@ def read_bytes(path: str) -> bytes:
         return image_io.read_bytes(path)
     try:
         return _read(path)
+    except OSError as error:
+        raise image_io.ImageError(f"{path}: cannot be read ({error})") from error
+
+
+@contextlib.contextmanager
+def open_image(path: str) -> Iterator[BinaryIO]:
+    """An image's file to read from; raises ImageError where it cannot be read."""
+    if not is_remote(path):
+        with image_io.open_image(path) as file:
+            yield file
+        return
+    try:
+        with FileSystems.open(path, compression_type=_AS_IT_IS) as file:
+            yield file
     except OSError as error:
         raise image_io.ImageError(f"{path}: cannot be read ({error})") from error
 

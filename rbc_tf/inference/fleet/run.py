@@ -11,10 +11,10 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
 from rbc_tf.core import image_io
+from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.detection.tiling import TilingConfig
 from rbc_tf.graphs import frozen
 from rbc_tf.inference import run_record, sharding, tables
-from rbc_tf.inference.bundle import Bundle
 from rbc_tf.inference.fleet import remote, transforms
 from rbc_tf.inference.fleet.model_handler import ChainHandler
 from rbc_tf.inference.fleet.options import local_runner
@@ -36,6 +36,7 @@ def analyze(
     retry_failed: bool = True,
     plain_thresholds: bool = False,
     precision: str = frozen.AUTO,
+    intensity: IntensityRange | None = None,
 ) -> RunSummary:
     """Analyses one image, or every image in a folder and its subfolders, with Beam.
 
@@ -51,10 +52,13 @@ def analyze(
         retry_failed: try again what failed in an earlier run; otherwise it is listed as it was.
         plain_thresholds: take 0.5 for every type instead of the bundle's thresholds.
         precision: one of `frozen.PRECISIONS`; workers must have what this machine makes of it.
+        intensity: range of values of more than 8 bits; None: that of the files, of an earlier run
+            into the folder, or else estimated from all images by this machine.
 
     Raises:
         ValueError: there is no image or no bundle, or `output_dir` holds results of another
-            bundle, at other thresholds, with other tiles or in another precision.
+            bundle, at other thresholds, with other tiles, in another precision or of another
+            range of intensities.
         OSError: `output_dir` cannot be written.
         RuntimeError: a worker failed (its own error, where it is this process); what is done so
             far stays, and another run goes on from there.
@@ -65,27 +69,38 @@ def analyze(
         folder = remote.results_folder(output_dir)
         images, unreadable = remote.find_images(input_path, output_dir)
         precision = frozen.resolve(precision)
-        run_record.prepare(folder, bundle, tiling_config, precision, images.keys(), overwrite)
+        intensity = run_record.choose_intensity(
+            folder, intensity, images.values(), overwrite, remote.open_image
+        )
+        run_record.prepare(
+            folder, bundle, tiling_config, precision, images.keys(), intensity, overwrite
+        )
         given_up = {} if retry_failed else sharding.earlier_failures(folder)
         # Should this run be killed: those of an earlier one speak of other results.
         folder.delete_tables()
         handler = ChainHandler(
             bundle_dir, bundle.sha256, tiling_config, plain_thresholds, precision
         )
-        skipped = _run(handler, bundle, input_path, folder, frozenset(given_up), options)
+        steps = transforms.AnalyzeImages(handler, folder, intensity)
+        skipped = _run(steps, input_path, folder, frozenset(given_up), options)
         reasons = given_up | _dead_letters(folder)
         failed = _without_result(images, reasons, folder.done())
         # A runner that repeats work may count it again.
         analyzed = max(0, len(images) - len(failed) - skipped)
         failed |= unreadable
         return tables.finish(
-            bundle, images, failed, analyzed, folder, report_image_size, _read_image
+            bundle,
+            images,
+            failed,
+            analyzed,
+            folder,
+            report_image_size,
+            lambda path: image_io.decode_image(remote.read_bytes(path), path, intensity),
         )
 
 
 def _run(
-    handler: ChainHandler,
-    bundle: Bundle,
+    steps: transforms.AnalyzeImages,
     input_path: str,
     folder: ResultsFolder,
     given_up: frozenset[str],
@@ -99,7 +114,7 @@ def _run(
         # Listed by a worker: the description of a pipeline must not grow with the images.
         | "List" >> beam.FlatMap(_list_images, str(folder), given_up)
         | "Spread" >> beam.Reshuffle()
-        | transforms.AnalyzeImages(handler, folder)
+        | steps
     )
     _ = (
         failed
@@ -145,7 +160,3 @@ def _counted(result: PipelineResult, name: str) -> int:
         MetricsFilter().with_namespace(transforms.METRICS).with_name(name)
     )["counters"]
     return sum(counter.result or 0 for counter in counters)
-
-
-def _read_image(path: str):
-    return image_io.decode_image(remote.read_bytes(path), path)

@@ -9,6 +9,7 @@ from apache_beam.metrics import Metrics
 from apache_beam.ml.inference.base import PredictionResult, RunInference
 
 from rbc_tf.core import files, image_io
+from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.inference import image_analysis
 from rbc_tf.inference.fleet import remote
 from rbc_tf.inference.fleet.model_handler import ChainHandler
@@ -33,11 +34,17 @@ class AnalyzeImages(beam.PTransform):
     are written again.
     """
 
-    def __init__(self, handler: ChainHandler, folder: ResultsFolder):
-        """Takes the model, and the folder of results as workers see it."""
+    def __init__(
+        self,
+        handler: ChainHandler,
+        folder: ResultsFolder,
+        intensity: IntensityRange | None = None,
+    ):
+        """Takes the model, the folder of results as workers see it, and the range of intensities
+        of the images, as of `image_io.read_image`."""
         super().__init__()
         self._handler = handler
-        self._read = _Read(folder)
+        self._read = _Read(folder, intensity)
         self._write = _Write(folder)
 
     def expand(self, images):
@@ -65,6 +72,10 @@ class _ImageDoFn(beam.DoFn):
 
 
 class _Read(_ImageDoFn):
+    def __init__(self, folder: ResultsFolder, intensity: IntensityRange | None):
+        super().__init__(folder)
+        self._intensity = intensity
+
     def process(self, element: tuple[str, str]) -> Iterator[SourceImage | _Failure]:
         name, path = element
         try:
@@ -73,7 +84,7 @@ class _Read(_ImageDoFn):
             if done is not None and done == files.sha256_of_bytes(content):
                 self._count(SKIPPED)
                 return
-            yield image_analysis.decode(name, path, content)
+            yield image_analysis.decode(name, path, content, self._intensity)
         except image_io.ImageError as error:
             yield self._fail(name, error)
 

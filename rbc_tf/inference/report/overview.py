@@ -89,12 +89,13 @@ def _headline(run: Run) -> str:
 
 
 def _warning(run: Run) -> str:
-    if run.backbone != _RANDOM:
-        return ""
-    return (
-        '<p class="warning"><b>Features with random weights.</b> This bundle is for trying the '
-        "software: its predictions mean little.</p>"
-    )
+    warnings = [f"<b>Images.</b> {_text(text)}." for text in run.summary.get("warnings", ())]
+    if run.backbone == _RANDOM:
+        warnings.append(
+            "<b>Features with random weights.</b> This bundle is for trying the software: its "
+            "predictions mean little."
+        )
+    return "\n".join(f'<p class="warning">{warning}</p>' for warning in warnings)
 
 
 def _type_rows(run: Run) -> Iterable[str]:
@@ -127,6 +128,7 @@ def _bundle_rows(run: Run) -> Iterable[str]:
         ("SHA-256 of its manifest", run.bundle_sha256),
         ("Weights of the features", run.backbone),
         ("Networks computed in", run.summary.get("precision", "")),
+        ("Values of images of more than 8 bits", run.summary.get("intensity", "")),
         ("Thresholds of the types chosen for", run.threshold_objective.replace("_", " ")),
     ):
         if value:

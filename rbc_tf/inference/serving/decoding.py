@@ -4,11 +4,15 @@ The one exception is JPEG of four colours (CMYK), whose values may differ by 1. 
 would read wrongly is refused with an error that says so.
 """
 
+import functools
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
 from rbc_tf.core import image_io
+from rbc_tf.core.intensity import IntensityRange
+from rbc_tf.inference.serving import turning
 
 # Bytes at the start of a file that hold all that must be known of it.
 _HEADER = 66
@@ -20,11 +24,15 @@ _BMP_PLAIN, _BMP_BIT_FIELDS = 0, 3
 _BMP_BGR = b"\x00\x00\xff\x00\x00\xff\x00\x00\xff\x00\x00\x00"
 
 
-def decode(content: tf.Tensor) -> tf.Tensor:
+def decode(content: tf.Tensor, intensity: IntensityRange | None = None) -> tf.Tensor:
     """uint8 [H, W, 3] RGB from the bytes of a file, a scalar string.
 
-    As `image_io.read_image`: grey becomes RGB, alpha is dropped, an orientation tag is not
-    applied, 16 bits are scaled from 12, 14 or 16 significant ones.
+    As `image_io.read_image`: grey becomes RGB, alpha is dropped, the image is turned as its
+    orientation tag says, and 16 bits are scaled from the range that is given.
+
+    Args:
+        content: the bytes.
+        intensity: of images of 16 bits, which are refused without.
 
     Raises (when it runs):
         InvalidArgumentError: another format, a variety that is not read, damaged or too large.
@@ -34,10 +42,10 @@ def decode(content: tf.Tensor) -> tf.Tensor:
     header = tf.strings.join([tf.strings.substr(content, 0, _HEADER - missing), zeros])
     formats = [
         (b"\xff\xd8\xff", _decode_jpeg),
-        (b"\x89PNG\r\n\x1a\n", _decode_png),
+        (b"\x89PNG\r\n\x1a\n", functools.partial(_decode_png, intensity)),
         (b"BM", _decode_bmp),
     ]
-    return tf.case(
+    pixels = tf.case(
         [(_begins(header, magic), _reader(reader, content, header)) for magic, reader in formats],
         default=lambda: _refused(
             "JPEG, PNG or BMP bytes are required (TIFF goes through rbc_tf analyze). "
@@ -46,6 +54,7 @@ def decode(content: tf.Tensor) -> tf.Tensor:
         ),
         exclusive=True,
     )
+    return tf.ensure_shape(turning.upright(pixels, turning.tag_of(content)), [None, None, 3])
 
 
 def _begins(header: tf.Tensor, magic: bytes) -> tf.Tensor:
@@ -63,29 +72,38 @@ def _decode_jpeg(content: tf.Tensor, header: tf.Tensor) -> tf.Tensor:
         return tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE")
 
 
-def _decode_png(content: tf.Tensor, header: tf.Tensor) -> tf.Tensor:
-    width, height = _number(header, 16, 4, big_endian=True), _number(header, 20, 4, big_endian=True)
-    bits = _number(header, 24, 1)
+def _decode_png(
+    intensity: IntensityRange | None, content: tf.Tensor, header: tf.Tensor
+) -> tf.Tensor:
+    width, height = (
+        turning.number(header, 16, 4, big_endian=True),
+        turning.number(header, 20, 4, big_endian=True),
+    )
+    bits = turning.number(header, 24, 1)
     with tf.control_dependencies([_check_pixels(height, width)]):
         return tf.cond(
             bits == 16,
-            lambda: _scaled(tf.io.decode_png(content, channels=3, dtype=tf.uint16)),
+            lambda: _decode_deep_png(content, intensity),
             lambda: tf.io.decode_png(content, channels=3),
         )
 
 
-def _scaled(pixels: tf.Tensor) -> tf.Tensor:
-    """uint8 from uint16, by the smallest number of significant bits that holds all values."""
-    values = tf.cast(pixels, tf.float64)
-    highest = tf.constant([2**bits - 1 for bits in image_io.SIGNIFICANT_BITS], tf.float64)
-    fits = tf.reduce_max(values) <= highest
-    scale = 255.0 / tf.boolean_mask(highest, fits)[0]
-    return tf.cast(tf.round(values * scale), tf.uint8)
+def _decode_deep_png(content: tf.Tensor, intensity: IntensityRange | None) -> tf.Tensor:
+    """uint8 from 16 bits, whose range no file of this format says."""
+    if intensity is None:
+        return _refused(
+            "a PNG image of 8 bits is required; export the model with --bit_depth or "
+            "--intensity_range for others. Received: bits:",
+            tf.constant(16),
+        )
+    values = tf.io.decode_png(content, channels=3, dtype=tf.uint16)
+    table = tf.constant(intensity.to_bytes(np.arange(2**16, dtype=np.uint16)))
+    return tf.gather(table, tf.cast(values, tf.int32))
 
 
 def _decode_bmp(content: tf.Tensor, header: tf.Tensor) -> tf.Tensor:
-    bits = _number(header, 28, 2)
-    height, width = tf.abs(_signed(_number(header, 22, 4))), _number(header, 18, 4)
+    bits = turning.number(header, 28, 2)
+    height, width = tf.abs(_signed(turning.number(header, 22, 4))), turning.number(header, 18, 4)
     with tf.control_dependencies([_check_bmp(header, bits), _check_pixels(height, width)]):
         return tf.cond(
             bits == 8,
@@ -96,11 +114,11 @@ def _decode_bmp(content: tf.Tensor, header: tf.Tensor) -> tf.Tensor:
 
 def _check_bmp(header: tf.Tensor, bits: tf.Tensor) -> tf.Operation:
     """TensorFlow looks at none of this, and would read other files wrongly."""
-    compression = _number(header, 30, 4)
+    compression = turning.number(header, 30, 4)
     fields_are_plain = tf.strings.substr(header, 54, len(_BMP_BGR)) == _BMP_BGR
     has_plain_fields = (compression == _BMP_BIT_FIELDS) & (bits == 32) & fields_are_plain
     readable = (
-        (_number(header, 14, 4) >= _BMP_INFO_HEADER)
+        (turning.number(header, 14, 4) >= _BMP_INFO_HEADER)
         & tf.reduce_any(bits == [8, 24, 32])
         & ((compression == _BMP_PLAIN) | has_plain_fields)
     )
@@ -113,20 +131,13 @@ def _check_bmp(header: tf.Tensor, bits: tf.Tensor) -> tf.Operation:
 
 def _with_palette(content: tf.Tensor, header: tf.Tensor) -> tf.Tensor:
     """TensorFlow returns the places in the palette, whose colours are blue, green, red, nothing."""
-    start = _BMP_FILE_HEADER + _number(header, 14, 4)
-    count = _number(header, 46, 4)
+    start = _BMP_FILE_HEADER + turning.number(header, 14, 4)
+    count = turning.number(header, 46, 4)
     count = tf.where((count == 0) | (count > 256), tf.constant(256, tf.int64), count)
     stored = tf.strings.substr(content, start, 4 * count)
     colours = tf.reshape(tf.io.decode_raw(stored, tf.uint8), [-1, 4])[:, 2::-1]
     colours = tf.concat([colours, tf.zeros([256 - count, 3], tf.uint8)], axis=0)
     return tf.gather(colours, tf.cast(tf.io.decode_bmp(content)[..., 0], tf.int32))
-
-
-def _number(header: tf.Tensor, start: int, count: int, big_endian: bool = False) -> tf.Tensor:
-    """int64, the unsigned number in so many bytes of the header."""
-    values = tf.cast(tf.io.decode_raw(tf.strings.substr(header, start, count), tf.uint8), tf.int64)
-    places = range(count)[::-1] if big_endian else range(count)
-    return tf.reduce_sum(values * tf.constant([256**place for place in places], tf.int64))
 
 
 def _signed(value: tf.Tensor) -> tf.Tensor:
@@ -135,10 +146,14 @@ def _signed(value: tf.Tensor) -> tf.Tensor:
 
 def _check_pixels(height: tf.Tensor, width: tf.Tensor) -> tf.Operation:
     """Before anything is decoded, which would fill the memory."""
-    most = image_io.MAX_PIXELS
-    message = f"an image of 1 to {most:,} pixels is required. Received: height, width:"
+    most, side = image_io.MAX_PIXELS, image_io.MAX_SIDE
+    message = (
+        f"an image of 1 to {most:,} pixels, at most {side:,} on a side, is required. "
+        "Received: height, width:"
+    )
+    fits = (height <= side) & (width <= side) & (height <= most // tf.maximum(width, 1))
     return tf.debugging.Assert(
-        (height >= 1) & (width >= 1) & (height <= most // tf.maximum(width, 1)),
+        (height >= 1) & (width >= 1) & fits,
         [message, height, width],
     )
 

@@ -16,6 +16,7 @@ import tensorflow as tf
 from absl import logging
 
 from rbc_tf.core import config, files, image_io
+from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.detection import tiling
 from rbc_tf.inference.bundle import Bundle
 from rbc_tf.inference.chain import Parts, load_parts
@@ -45,6 +46,7 @@ class ExportConfig:
             'whole' detects in them as they are, scaled down further than in training.
         model_name: under which it will be served.
         warmup_image: path of the image to warm up with; '' for a synthetic smear.
+        intensity: range of images of 16 bits, which the model refuses without.
 
     Raises:
         ValueError: a value is none of these.
@@ -54,6 +56,7 @@ class ExportConfig:
     large_images: str = REFUSE
     model_name: str = "rbc_tf"
     warmup_image: str = ""
+    intensity: IntensityRange | None = None
 
     def __post_init__(self):
         if self.version is not None and self.version < 1:
@@ -81,8 +84,8 @@ def export(
     tiles = tiling.TilingConfig().resolve(parts.detector.record)
     refuses = export_config.large_images == REFUSE and tiles is not None
     largest_image = tiles.largest_whole if refuses else None
-    image = _warmup_image(export_config.warmup_image, parts, largest_image)
-    served = ServedChain(parts, bundle.manifest, largest_image)
+    image = _warmup_image(export_config, parts, largest_image)
+    served = ServedChain(parts, bundle.manifest, largest_image, export_config.intensity)
     with (
         tempfile.TemporaryDirectory() as scratch,
         files.atomic_folder(folder, marker=_MARKER) as temporary,
@@ -109,10 +112,13 @@ def _version_folder(output_dir: pathlib.Path, version: int | None) -> pathlib.Pa
     return folder
 
 
-def _warmup_image(path: str, parts: Parts, largest_image: tuple[int, int] | None) -> np.ndarray:
+def _warmup_image(
+    export_config: ExportConfig, parts: Parts, largest_image: tuple[int, int] | None
+) -> np.ndarray:
+    path = export_config.warmup_image
     if not path:
         return warmup.draw_image(*(parts.detector.record.training_image_size or _WARMUP_SIZE))
-    image = image_io.read_image(path)
+    image = image_io.read_image(path, export_config.intensity)
     if largest_image is not None and (np.array(image.shape[:2]) > largest_image).any():
         raise image_io.ImageError(
             f"{path}: an image of at most {largest_image[0]} x {largest_image[1]} pixels (height x "
@@ -147,6 +153,7 @@ def _describe(bundle: Bundle, served: ServedChain) -> dict:
         "abnormal_threshold": manifest.abnormal_threshold,
         "max_detections": served.max_detections,
         "largest_image": list(served.largest_image) if served.largest_image else None,
+        "intensity": None if served.intensity is None else dataclasses.asdict(served.intensity),
         "crop": config.to_dict(manifest.crop),
         "backbone": manifest.backbone,
         "bundle_sha256": bundle.sha256,

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from rbc_tf.classification.abnormality import AbnormalityModel
 from rbc_tf.classification.calibration import ABOVE_HALF, HIGHEST_OUTPUT, LOWEST_OUTPUT, Calibration
+from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.detection import graph as detection_graph
 from rbc_tf.features import crops
 from rbc_tf.features.extractor import BATCH_SIZE
@@ -39,14 +40,23 @@ class ServedChain(tf.Module):
     Attributes:
         max_detections: M.
         largest_image: (height, width) up to which images are taken; None for any size.
+        intensity: range of images of 16 bits; None where they are refused.
     """
 
     def __init__(
-        self, parts: Parts, manifest: Manifest, largest_image: tuple[int, int] | None = None
+        self,
+        parts: Parts,
+        manifest: Manifest,
+        largest_image: tuple[int, int] | None = None,
+        intensity: IntensityRange | None = None,
     ):
-        """Raises ValueError where the detector does not fix how many detections it has at most."""
+        """Takes the range of images of 16 bits, which are refused without.
+
+        Raises ValueError where the detector does not fix how many detections it has at most.
+        """
         super().__init__(name="rbc_tf")
         self.largest_image = largest_image
+        self.intensity = intensity
         outputs = parts.detector.signature.structured_outputs
         self.max_detections = outputs["detection_scores"].shape[1]
         if self.max_detections is None:
@@ -69,7 +79,9 @@ class ServedChain(tf.Module):
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, BYTES_INPUT)])
     def analyze_bytes(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         """Images as the bytes of JPEG, PNG or BMP files, of any and of different sizes."""
-        return self._map(lambda content: self.analyze(decoding.decode(content)), image_bytes)
+        return self._map(
+            lambda content: self.analyze(decoding.decode(content, self.intensity)), image_bytes
+        )
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, TENSOR_INPUT)])
     def analyze_tensor(self, image_tensor: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -10,6 +10,7 @@ import numpy as np
 import tqdm
 
 from rbc_tf.core import image_io
+from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.detection import tiling
 from rbc_tf.inference.bundle import Bundle
 from rbc_tf.inference.chain import Chain
@@ -81,13 +82,13 @@ def compare(
         ImageError: an image cannot be read.
     """
     model_dir = pathlib.Path(model_dir)
-    _check_origin(model_dir, bundle)
+    intensity = _check_origin(model_dir, bundle)
     # Images that the chain would cut are refused by the model, or taken whole.
     chain = Chain(bundle, tiling.TilingConfig(tiling.NONE))
     tally = _Tally()
     with bare_process.start(model_dir) as process, tempfile.TemporaryDirectory() as scratch:
         for name, path in tqdm.tqdm(images.items(), desc="verify", unit="image"):
-            pixels = image_io.read_image(path)
+            pixels = image_io.read_image(path, intensity)
             answers = [process.ask(*asked) for asked in _requests(path, pixels, scratch)]
             errors = [answer for answer in answers if isinstance(answer, str)]
             if errors:
@@ -117,7 +118,8 @@ def report(found: Comparison) -> str:
     return "\n".join(lines)
 
 
-def _check_origin(model_dir: pathlib.Path, bundle: Bundle) -> None:
+def _check_origin(model_dir: pathlib.Path, bundle: Bundle) -> IntensityRange | None:
+    """The range of images of 16 bits that the model was exported with."""
     path = model_dir / "assets" / export.DESCRIPTION
     if not path.is_file():
         raise ValueError(f"{model_dir}: holds no exported chain (it has no assets/{path.name})")
@@ -126,6 +128,8 @@ def _check_origin(model_dir: pathlib.Path, bundle: Bundle) -> None:
         raise ValueError(f"{model_dir}: was exported from another bundle than {bundle.path}")
     if found["thresholds"] != list(bundle.manifest.thresholds):
         raise ValueError(f"{model_dir}: was exported at other thresholds")
+    recorded = found.get("intensity")
+    return IntensityRange.from_json(recorded) if recorded else None
 
 
 def _requests(path: pathlib.Path, pixels: np.ndarray, scratch: str) -> Iterator[tuple]:

@@ -1,0 +1,1 @@
+"""How the files of each format are decoded: strictly, or not at all."""
