@@ -170,6 +170,7 @@ def test_training_a_backbone_needs_no_tensorflow():
 # What tests more than one module, or none of the package.
 _TESTS_OF_MORE = {
     "test_classifier_configs.py",
+    "core/decoding/test_varieties.py",
     "test_end_to_end.py",
     "test_imports.py",
     "detection/test_pipeline_config.py",

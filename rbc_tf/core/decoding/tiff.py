@@ -36,6 +36,17 @@ _COLOURS: dict[int, int] = {
 # Each strip or tile costs some time, however small.
 _MAX_SEGMENTS = 200_000
 
+# JPEG of the first kind, which nobody reads alike, and a format of electron microscopes.
+_UNCERTAIN = {COMPRESSION.OJPEG, COMPRESSION.EER_V0, COMPRESSION.EER_V1, COMPRESSION.EER_V2}
+
+_JPEG_2000 = {
+    COMPRESSION.JPEG2000,
+    COMPRESSION.APERIO_JP2000_YCBC,
+    COMPRESSION.APERIO_JP2000_RGB,
+    COMPRESSION.JPEG_2000_LOSSY,
+}
+_END_OF_CODESTREAM = b"\xff\xd9"
+
 _MICROMANAGER = 51123
 _S_MIN, _S_MAX = 340, 341
 
@@ -100,14 +111,14 @@ def _value(page: tifffile.TiffPage, tag: str | int):
 
 def _check_samples(page: tifffile.TiffPage, path: Path) -> None:
     """Raises ImageError where it is not certain what the samples mean."""
+    bits = _value(page, "BitsPerSample")
+    if isinstance(bits, tuple) and len(set(bits)) > 1:
+        raise ImageError(
+            f"{path}: all samples of a TIFF file must have the same bits. Received: {bits}"
+        )
     if page.dtype not in (np.uint8, np.uint16, np.bool_):
         raise ImageError(
             f"{path}: TIFF pixels must be of 8 or 16 bits, unsigned. Received: {page.dtype}"
-        )
-    if not isinstance(page.bitspersample, int):
-        raise ImageError(
-            f"{path}: all samples of a TIFF file must have the same bits. "
-            f"Received: {page.bitspersample}"
         )
     colours = _COLOURS.get(page.photometric)
     if colours is None or (
@@ -137,6 +148,7 @@ def _name(value) -> str:
 
 def _decode(content: bytes, file: tifffile.TiffFile, page: tifffile.TiffPage, path: Path) -> Stored:
     found = _header(file, page, path)
+    _check_compression(page, path)
     _check_segments(content, page, path)
     pixels = page.asarray()
     if page.planarconfig == 2 and page.samplesperpixel > 1:
@@ -162,6 +174,19 @@ def _grey_or_rgb(found: Header, page: tifffile.TiffPage, values, alpha) -> Store
     return Stored(found, values, alpha, white_is_zero=inverted)
 
 
+def _check_compression(page: tifffile.TiffPage, path: Path) -> None:
+    """Raises ImageError where there is no decoder, or one whose result is not certain."""
+    try:
+        known = page.compression not in _UNCERTAIN and tifffile.TIFF.DECOMPRESSORS[page.compression]
+    except KeyError:
+        known = False
+    if not known and page.compression != COMPRESSION.NONE:
+        raise ImageError(
+            f"{path}: TIFF with compression {_name(page.compression)} is not read; save it with "
+            "another, such as deflate"
+        )
+
+
 def _check_segments(content: bytes, page: tifffile.TiffPage, path: Path) -> None:
     """Raises ImageError where a strip or tile is missing, cut off or, of JPEG, damaged."""
     count = math.prod(page.chunked)
@@ -171,18 +196,43 @@ def _check_segments(content: bytes, page: tifffile.TiffPage, path: Path) -> None
             f"{path}: at most {_MAX_SEGMENTS:,} strips or tiles, of {MAX_PIXELS:,} pixels, are "
             f"read. Received: {count:,} of {tile[1]} x {tile[0]}"
         )
-    places = list(zip(page.dataoffsets, page.databytecounts, strict=False))[:count]
+    places = list(zip(page.dataoffsets, page.databytecounts, strict=False))
+    named = np.size(_value(page, "TileOffsets" if page.is_tiled else "StripOffsets"))
+    if named > count:
+        raise ImageError(
+            f"{path}: the TIFF file is damaged ({named} strips or tiles, where it has {count})"
+        )
     if len(places) < count or not all(start and length for start, length in places):
         raise ImageError(f"{path}: the TIFF file is damaged (strips or tiles are missing)")
     if page.compression == COMPRESSION.NONE:
-        return  # that it is long enough shows when it is read
+        # Where strips follow each other, tifffile reads on behind them.
+        if sum(length for _, length in places) < _plain_bytes(page):
+            raise ImageError(f"{path}: the TIFF file is damaged (strips or tiles are too short)")
+        return
     if any(start + length > len(content) for start, length in places):
         raise ImageError(f"{path}: the TIFF file is truncated (strips or tiles are cut off)")
+    for start, length in places:
+        _check_segment(page, content[start : start + length])
+
+
+def _check_segment(page: tifffile.TiffPage, segment: bytes) -> None:
+    """Raises ValueError where the decoder that is to come would forgive damage."""
     if page.compression == COMPRESSION.JPEG:
         tables = page.jpegtables
-        for start, length in places:
-            segment = content[start : start + length]
-            raster.check_jpeg(tables[:-2] + segment[2:] if tables else segment)
+        raster.check_jpeg(tables[:-2] + segment[2:] if tables else segment)
+    elif page.compression in _JPEG_2000 and _END_OF_CODESTREAM not in segment[-4:]:
+        raise ValueError("the end of a JPEG 2000 stream is missing")
+
+
+def _plain_bytes(page: tifffile.TiffPage) -> int:
+    """Bytes of the samples without compression; a row begins on a byte."""
+    samples = page.samplesperpixel if page.planarconfig == 1 else 1
+    planes = page.samplesperpixel // samples
+    if page.is_tiled:
+        rows, width = math.prod(page.chunked) * page.tilelength, page.tilewidth
+    else:
+        rows, width = page.imagelength * planes, page.imagewidth
+    return rows * math.ceil(width * samples * page.bitspersample / 8)
 
 
 def _check_alpha(page: tifffile.TiffPage, alpha: np.ndarray | None, path: Path) -> None:

@@ -1,0 +1,42 @@
+"""Images in which nothing can be seen are found, and ordinary smears are not."""
+
+import numpy as np
+import pytest
+
+from rbc_tf.core import exposure
+
+
+def _image(value, other=None, share=0.0):
+    pixels = np.full((200, 300, 3), value, np.uint8)
+    if other is not None:
+        pixels[: int(200 * share)] = other
+    return pixels
+
+
+@pytest.mark.parametrize(
+    ("pixels", "expected"),
+    [
+        (_image(0), exposure.NEARLY_BLACK),
+        (_image(32), exposure.NEARLY_BLACK),
+        (_image(33), None),
+        (_image(10, 200, 0.005), exposure.NEARLY_BLACK),
+        (_image(10, 200, 0.05), None),
+        (_image((0, 0, 60)), None),  # a dark image of one colour, as of fluorescence
+        (_image(255), exposure.NEARLY_WHITE),
+        (_image(222), None),
+        (_image(240, 120, 0.005), exposure.NEARLY_WHITE),
+        (_image(240, 120, 0.05), None),  # one cell or two on a bright field
+        (np.zeros((1, 1, 3), np.uint8), exposure.NEARLY_BLACK),
+    ],
+)
+def test_of(pixels, expected):
+    assert exposure.of(pixels) == expected
+
+
+def test_warning():
+    assert exposure.warning({}, 3) is None
+    assert exposure.warning({"a": None}, 3) is None
+    found = dict.fromkeys("fedcba", exposure.NEARLY_BLACK) | {"w": exposure.NEARLY_WHITE}
+    text = exposure.warning(found, 9)
+    assert text.startswith("6 of 9 images come out nearly black (a, b, c, d, e, ...); 1 of 9")
+    assert "nearly white (w): check their bit depth (--bit_depth" in text
