@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from rbc_tf.classification.calibration import Calibration
+from rbc_tf.core import config as config_lib
 from rbc_tf.core import files, image_io
 from rbc_tf.core.cell_types import PAPER, CellType, CellTypes
 from rbc_tf.core.types import AnalyzedRegions, Detections, FeatureTable
@@ -22,6 +23,7 @@ from rbc_tf.evaluation.cross_validation.predictions import Predictions
 from rbc_tf.features import cache
 from rbc_tf.features.backbone import Backbone
 from rbc_tf.features.crops import CropConfig
+from rbc_tf.features.patch_archive import PatchArchive
 from rbc_tf.inference import bundle as bundles
 from rbc_tf.manifest.manifest import Manifest
 
@@ -211,6 +213,7 @@ def predictions(
         "boxes": np.zeros((count, 4)),
         "num_cells": np.ones(count),
         "complete": np.ones(count, bool),
+        "composed": np.zeros(count, bool),
         "folds": np.zeros(count),
         "abnormal": np.zeros(count),
     } | columns
@@ -220,6 +223,37 @@ def predictions(
         labels=labels,
         probabilities={m: np.asarray(p, np.float32) for m, p in probabilities.items()},
         **{k: np.asarray(v, dtypes.get(k)) for k, v in values.items()},
+    )
+
+
+def patch_archive(patches, labels, types: Sequence[str], **columns) -> PatchArchive:
+    """Patches uint8 [N, S, S, 3] with labels [N, T].
+
+    Without other columns each has an image and group of its own and holds one cell, completely
+    labelled; `about` replaces what is known of the whole.
+    """
+    count = len(patches)
+    rows = np.arange(count).astype(str)
+    images = columns.get("images", np.char.add("image", rows))
+    about = {
+        "types": list(types),
+        "cell_types": [CellType(name, name, i > 0).__dict__ for i, name in enumerate(types)],
+        "crop": config_lib.to_dict(CropConfig(size=np.shape(patches)[1])),
+        "regions": "single_cell",
+        "image_hashes": {name: f"hash of {name}" for name in np.unique(images).tolist()},
+        "sources": {},
+    } | columns.pop("about", {})
+    values = {
+        "images": images,
+        "groups": images,
+        "splits": np.full(count, ""),
+        "boxes": np.zeros((count, 4), np.float32),
+        "num_cells": np.ones(count, np.int32),
+        "complete": np.ones(count, bool),
+        "composed": np.zeros(count, bool),
+    } | columns
+    return PatchArchive(
+        np.asarray(patches, np.uint8), np.asarray(labels, np.int8), **values, about=about
     )
 
 

@@ -55,6 +55,9 @@ _BUCKETS_BY = flags.DEFINE_enum(
     "subject: one bucket for each subject instead.",
 )
 _DEBRIS = flags.DEFINE_bool("debris", _DEFAULTS.debris, "Strew the source's platelets and dirt.")
+_SPLITS = flags.DEFINE_list(
+    "splits", [], "Splits whose cells are used, such as train; all images where empty."
+)
 _SEED = flags.DEFINE_integer("seed", 0, "The same seed gives the same files.")
 _NUM_PROCESSES = flags.DEFINE_integer(
     "num_processes", None, "Processes that work in parallel; by default one for each core."
@@ -80,6 +83,7 @@ def main() -> None:
         ),
         seed=_SEED.value,
         num_processes=_NUM_PROCESSES.value,
+        splits=_SPLITS.value,
     )
     print(f"composed: {summary.images} fields of {summary.buckets} buckets")
     print(f"source cells in them: {summary.source_cells}; cut off and not used: {summary.cut}")

@@ -12,7 +12,6 @@ from absl import flags
 
 from rbc_tf.cli import shared_flags
 from rbc_tf.data.regions import RegionConfig
-from rbc_tf.features import backbone_spec, crops
 
 REQUIRED = ("dataset_dir", "features_dir", "weights")
 
@@ -26,27 +25,7 @@ _WEIGHTS = flags.DEFINE_string(
     "'imagenet' (downloaded once), the path of a .keras backbone or of a weights file of the "
     "network (of resnet50: a .h5 file without top), or 'random' (to try the software).",
 )
-_BACKBONE = flags.DEFINE_enum(
-    "backbone",
-    None,
-    backbone_spec.names(),
-    f"The network; left out, that of a .keras file, and {backbone_spec.DEFAULT} for other weights.",
-)
-_CROP_MODE = flags.DEFINE_enum(
-    "crop_mode", crops.CropConfig.mode, crops.MODES, f"{crops.describe_modes()}."
-)
-_PATCH_SIZE = flags.DEFINE_integer(
-    "patch_size", None, "Side of a patch in pixels; left out, the backbone's own."
-)
-_CONTEXT = flags.DEFINE_float("context", 0.0, "Margin around a box, as a share of its sides.")
-_WINDOW = flags.DEFINE_float(
-    "window", None, f"Side of the window in pixels, for {crops.describe_modes('window')}."
-)
-_SUPERSAMPLE = flags.DEFINE_integer(
-    "supersample",
-    1,
-    "Samples per pixel and axis; 2 or 3 where patches are smaller than regions.",
-)
+shared_flags.define_crop(None)
 _CONNECTIVITY = flags.DEFINE_integer(
     "connectivity", _REGIONS.connectivity, "8, or 4: pixels that touch at a corner are apart."
 )
@@ -63,30 +42,13 @@ _OVERWRITE = flags.DEFINE_bool(
 )
 
 
-def _crop() -> crops.CropConfig | None:
-    """The settings of the crop flags; None where none of them is given."""
-    given = (_CROP_MODE, _PATCH_SIZE, _CONTEXT, _WINDOW, _SUPERSAMPLE)
-    if not any(flag.present for flag in given):
-        return None
-    size = _PATCH_SIZE.value
-    if size is None:
-        size = backbone_spec.find(_BACKBONE.value or backbone_spec.DEFAULT).patch_size
-    return crops.CropConfig(
-        mode=_CROP_MODE.value,
-        size=size,
-        context=_CONTEXT.value,
-        window=_WINDOW.value,
-        supersample=_SUPERSAMPLE.value,
-    )
-
-
 def main() -> None:
     from rbc_tf.features import extract
 
     config = extract.ExtractionConfig(
         weights=_WEIGHTS.value,
-        backbone=_BACKBONE.value,
-        crop=_crop(),
+        backbone=flags.FLAGS.backbone,
+        crop=shared_flags.crop() if shared_flags.crop_is_given() else None,
         regions=RegionConfig(connectivity=_CONNECTIVITY.value, min_area=_MIN_AREA.value),
         batch_size=_BATCH_SIZE.value,
         seed=_SEED.value,

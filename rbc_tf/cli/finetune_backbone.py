@@ -3,6 +3,10 @@
 rbc_tf finetune-backbone --dataset_dir=chula --output_dir=runs/backbone \\
     --weights=imagenet --crop_mode=fixed_scale --window=80 --patch_size=80
 
+With smears composed of the dataset's own cells (compose-smears), which have what real regions
+rarely do, several types: --dataset_dir=chula --dataset_dir=chula_composed --regions=all
+--params_override='{composed_share: 0.5}'.
+
 Learns from the split 'train', keeps the epoch that is best on 'validation'; extract-features
 takes OUTPUT/backbone.keras as --weights. Run it again after an interruption.
 
@@ -16,7 +20,8 @@ import typing
 
 from absl import flags
 
-from rbc_tf.features import backbone_spec, crops, patch_archive
+from rbc_tf.cli import shared_flags
+from rbc_tf.features import backbone_spec, patch_archive
 
 if typing.TYPE_CHECKING:
     from rbc_tf.features import finetuning
@@ -24,7 +29,12 @@ if typing.TYPE_CHECKING:
 REQUIRED = ("output_dir",)
 ANY_BACKEND = True
 
-_DATASET_DIR = flags.DEFINE_string("dataset_dir", None, "Dataset folder with splits; to cut.")
+_DATASET_DIR = flags.DEFINE_multi_string(
+    "dataset_dir",
+    [],
+    "Dataset folder with splits; to cut. May be repeated: of several, the union of their types is "
+    "learnt, and what one does not know is unknown in it.",
+)
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "For patches, training and backbone.")
 _MODE = flags.DEFINE_enum(
     "mode", "cut_and_train", ["cut_and_train", "cut", "train"], "What is to be done."
@@ -36,21 +46,12 @@ _REGIONS = flags.DEFINE_enum(
     "What it learns from. single_cell: fit for cross-validate, which compares training "
     "on single cells with training on all regions; all: for use.",
 )
-_BACKBONE = flags.DEFINE_enum(
-    "backbone", backbone_spec.DEFAULT, backbone_spec.names(), "The network that is trained."
-)
 _WEIGHTS = flags.DEFINE_string(
     "weights",
     "scratch",
     "To begin with: 'imagenet', a file as in extract-features, or 'scratch'.",
 )
-_CROP_MODE = flags.DEFINE_enum(
-    "crop_mode", crops.CropConfig.mode, crops.MODES, "As in extract-features."
-)
-_PATCH_SIZE = flags.DEFINE_integer("patch_size", 80, "Side of a patch in pixels.")
-_CONTEXT = flags.DEFINE_float("context", 0.0, "As in extract-features.")
-_WINDOW = flags.DEFINE_float("window", None, "As in extract-features.")
-_SUPERSAMPLE = flags.DEFINE_integer("supersample", 1, "As in extract-features.")
+shared_flags.define_crop(80)
 _CONFIG_FILE = flags.DEFINE_multi_string("config_file", [], "YAML settings; repeatable.")
 _PARAMS_OVERRIDE = flags.DEFINE_string(
     "params_override", "", "YAML settings such as '{epochs: 20, precision: mixed_bfloat16}'."
@@ -83,18 +84,10 @@ def _cut(folder: pathlib.Path) -> None:
 
     if not _DATASET_DIR.value:
         raise ValueError("--dataset_dir must be given to cut patches. Received: none")
-    spec = backbone_spec.find(_BACKBONE.value)
-    spec.check_patch_size(_PATCH_SIZE.value)
-    crop = crops.CropConfig(
-        mode=_CROP_MODE.value,
-        size=_PATCH_SIZE.value,
-        context=_CONTEXT.value,
-        window=_WINDOW.value,
-        supersample=_SUPERSAMPLE.value,
-    )
-    crop = crops.for_backbone(crop, spec)
+    config = collect_patches.CollectionConfig(shared_flags.crop(), _SPLITS, _REGIONS.value)
+    collected = collect_patches.collect_patches(_DATASET_DIR.value, config)
     for split in _SPLITS:
-        archive = collect_patches.collect_patches(_DATASET_DIR.value, split, crop, _REGIONS.value)
+        archive = collected.in_split(split)
         archive.save(_archive_path(folder, split))
         print(f"{split}: {len(archive)} patches of {len(archive.about['image_hashes'])} images")
 
@@ -105,10 +98,11 @@ def _train(folder: pathlib.Path, config: "finetuning.FinetuningConfig") -> None:
     train, validation = (
         patch_archive.PatchArchive.load(_archive_path(folder, split)) for split in _SPLITS
     )
-    start, name = None, _BACKBONE.value
+    start, name = None, flags.FLAGS.backbone or backbone_spec.DEFAULT
     if _WEIGHTS.value != "scratch":
         size = train.patches.shape[1]
-        start = backbone.load_backbone(_WEIGHTS.value, size, name=name)
+        start = backbone.load_backbone(_WEIGHTS.value, size, name=flags.FLAGS.backbone)
+        name = start.name
     work_dir, given = folder / "training", start.model if start else None
     model, history = finetuning.finetune(train, validation, config, given, work_dir, name)
     earlier = start.record if start else None

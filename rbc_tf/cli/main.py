@@ -25,6 +25,7 @@ GROUPS = {
         "create-detection-records",
         "train-detector",
         "export-detector",
+        "convert-weights",
         "finetune-backbone",
         "extract-features",
         "train-classifier",

@@ -8,6 +8,7 @@ from absl import flags
 if typing.TYPE_CHECKING:
     from rbc_tf.core.intensity import IntensityRange
     from rbc_tf.detection import tiling
+    from rbc_tf.features import crops
 
 # As graphs.frozen has them, which loads TensorFlow: flags and --help do without.
 AUTO, FLOAT32 = "auto", "float32"
@@ -127,3 +128,58 @@ def define_precision(default: str, note: str = "") -> None:
         "Numbers that the networks compute with; auto: float16 on a GPU, bfloat16 on processors "
         f"that have it, else float32.{note}",
     )
+
+
+def define_crop(patch_size: int | None) -> None:
+    """How patches are cut, for commands that cut them for a backbone."""
+    from rbc_tf.features import backbone_spec, crops
+
+    size = "the backbone's own" if patch_size is None else str(patch_size)
+    flags.DEFINE_enum("crop_mode", crops.CropConfig.mode, crops.MODES, f"{crops.describe_modes()}.")
+    flags.DEFINE_integer("patch_size", patch_size, f"Side of a patch in pixels; left out, {size}.")
+    flags.DEFINE_float("context", 0.0, "Margin around a box, as a share of its sides.")
+    flags.DEFINE_float(
+        "window", None, f"Side of the window in pixels, for {crops.describe_modes('window')}."
+    )
+    flags.DEFINE_integer(
+        "supersample",
+        1,
+        "Samples per pixel and axis; 2 or 3 where patches are smaller than regions.",
+    )
+    flags.DEFINE_float(
+        "background",
+        None,
+        "Brightness, 1 to 255, that the empty background of each image is brought to, so that "
+        "lamps and white balances agree; left out, images are taken as they are.",
+    )
+    flags.DEFINE_enum(
+        "backbone",
+        None,
+        backbone_spec.names(),
+        "The network; left out, that of a .keras file, and "
+        f"{backbone_spec.DEFAULT} for other weights.",
+    )
+
+
+def crop_is_given() -> bool:
+    names = ("crop_mode", "patch_size", "context", "window", "supersample", "background")
+    return any(flags.FLAGS[name].present for name in names)
+
+
+def crop() -> "crops.CropConfig":
+    """What was given, with the fill of the backbone. Raises ValueError where it makes no sense."""
+    from rbc_tf.features import backbone_spec, crops
+
+    given = flags.FLAGS
+    spec = backbone_spec.find(given.backbone or backbone_spec.DEFAULT)
+    size = given.patch_size or spec.patch_size
+    spec.check_patch_size(size)
+    config = crops.CropConfig(
+        mode=given.crop_mode,
+        size=size,
+        context=given.context,
+        window=given.window,
+        supersample=given.supersample,
+        background=given.background,
+    )
+    return crops.for_backbone(config, spec)

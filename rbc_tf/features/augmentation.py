@@ -14,6 +14,10 @@ class AugmentationConfig:
         zoom: largest relative change of size; small, since size distinguishes types.
         shift: largest shift, as a share of the side.
         stain: largest relative change of each colour channel, drawn for each.
+        density: largest relative change of the optical density of each colour channel, one part of
+            it drawn for all channels and one, half as large, for each: a stain taken up more or
+            less, which leaves the background as it is.
+        white: brightness of the background, 1 to 255, whose density is 0: the crop's `background`.
         light: largest change of brightness, in grey values of 255.
         contrast: largest relative change of contrast.
     """
@@ -21,17 +25,21 @@ class AugmentationConfig:
     zoom: float = 0.05
     shift: float = 0.05
     stain: float = 0.08
+    density: float = 0.0
+    white: float = 255.0
     light: float = 15.0
     contrast: float = 0.15
 
     def __post_init__(self):
-        for name in ("zoom", "shift", "stain", "contrast"):
+        for name in ("zoom", "shift", "stain", "density", "contrast"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(
                     f"`{name}` must be 0 or more, below 1. Received: {getattr(self, name)}"
                 )
         if not 0 <= self.light < 256:
             raise ValueError(f"`light` must be 0 to 255. Received: {self.light}")
+        if not 1 <= self.white <= 255:
+            raise ValueError(f"`white` must be 1 to 255. Received: {self.white}")
 
 
 def augment(
@@ -41,6 +49,8 @@ def augment(
     turned = np.empty(patches.shape, np.float32)
     for i, patch in enumerate(patches):
         turned[i] = _move(patch, config, rng)
+    if config.density:
+        turned = _restain(turned, config, rng)
     return _relight(turned, config, rng)
 
 
@@ -61,6 +71,17 @@ def _move(patch: np.ndarray, config: AugmentationConfig, rng: np.random.Generato
         flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REFLECT_101,
     )
+
+
+def _restain(
+    patches: np.ndarray, config: AugmentationConfig, rng: np.random.Generator
+) -> np.ndarray:
+    """Optical densities, the negative logarithms of what share of light passes, times a factor."""
+    count, limit = len(patches), config.density
+    factor = 1 + rng.uniform(-limit, limit, (count, 1, 1, 1))
+    factor = factor * (1 + rng.uniform(-limit / 2, limit / 2, (count, 1, 1, 3)))
+    passed = np.maximum(patches, 1.0) / config.white
+    return (config.white * passed**factor).astype(np.float32)
 
 
 def _relight(

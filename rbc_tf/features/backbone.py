@@ -109,7 +109,7 @@ def load_backbone(
     elif weights == IMAGENET:
         network = _imagenet_network(spec, patch_size)
     else:
-        network = _from_weights_file(spec, patch_size, _existing(pathlib.Path(weights)))
+        network = network_from_file(spec, patch_size, pathlib.Path(weights))
     return _frozen(spec.with_preprocessing(network), {}, spec.name)
 
 
@@ -139,7 +139,13 @@ def _imagenet_network(spec: BackboneSpec, patch_size: int) -> keras.Model:
         ) from error
 
 
-def _from_weights_file(spec: BackboneSpec, patch_size: int, path: pathlib.Path) -> keras.Model:
+def network_from_file(spec: BackboneSpec, patch_size: int, path: pathlib.Path) -> keras.Model:
+    """A network of `spec.build` with the weights of a file.
+
+    Raises:
+        WeightsError: there is no such file, or it is none of this network.
+    """
+    _existing(path)
     if path.suffix not in spec.readers:
         suffixes = ", ".join([*spec.readers, ".keras"])
         raise WeightsError(

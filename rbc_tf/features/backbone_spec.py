@@ -46,6 +46,8 @@ class BackboneSpec:
         readers: by the suffix of a weights file, what reads one into a network of `build`. Raises
             ValueError, OSError or KeyError where the file holds something else.
         weights_file: what such a file is, for messages.
+        writer: network of `build`, path -> a weights file that one of the readers reads, for
+            networks whose published weights need converting; None where Keras downloads them.
         build_imagenet: as `build`, with weights learnt on ImageNet, downloaded once; None where
             there is nothing to download.
     """
@@ -62,6 +64,7 @@ class BackboneSpec:
     randomise: "Callable[[keras.Model, int], None]"
     readers: "Mapping[str, Callable[[keras.Model, pathlib.Path], None]]"
     weights_file: str
+    writer: "Callable[[keras.Model, pathlib.Path], None] | None" = None
     build_imagenet: "Callable[[int], keras.Model] | None" = None
 
     def check_patch_size(self, size: int) -> None:

@@ -1,61 +1,158 @@
-"""From a dataset folder to an archive of patches to train a backbone on."""
+"""From dataset folders to an archive of patches to train a backbone on.
 
+Several datasets may be taken together, of which each knows its own types. The archive has the
+union: what a dataset does not know is unknown in its regions, never absent.
+"""
+
+import dataclasses
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 from tqdm import tqdm
 
-from rbc_tf.core import boxes, config, files, image_io
-from rbc_tf.core.types import Region, Sample
+from rbc_tf.core import boxes, files, image_io
+from rbc_tf.core import config as config_lib
+from rbc_tf.core.cell_types import CellType, CellTypes
+from rbc_tf.core.types import UNKNOWN, Region, Sample
 from rbc_tf.data import dataset as dataset_lib
 from rbc_tf.data import examples
+from rbc_tf.data.composed import links
+from rbc_tf.data.composed.dataset_writer import ORIGIN
+from rbc_tf.data.dataset import Dataset
 from rbc_tf.data.regions import RegionConfig, find_regions
 from rbc_tf.features.crops import CropConfig, cut_pictures
 from rbc_tf.features.patch_archive import SINGLE_CELL, PatchArchive
 
 
-def collect_patches(
-    dataset_dir: str | pathlib.Path,
-    split: str,
-    crop: CropConfig,
-    regions: str = SINGLE_CELL,
-    region_config: RegionConfig = RegionConfig(),
-) -> PatchArchive:
-    """Cuts the labelled regions of one split.
+@dataclasses.dataclass(frozen=True)
+class CollectionConfig:
+    """Which regions are cut, and how.
 
-    Args:
-        dataset_dir: a dataset folder with splits.
-        split: 'train' or 'validation'; the test is not for training.
+    Attributes:
         crop: how patches are cut.
+        splits: the splits whose images are taken; all images where empty.
         regions: 'single_cell', or 'all' for multi-cell regions too.
+        group_by: 'group' or 'subject': what must stay on one side. Groups whose cells stand in one
+            composed smear become one.
         region_config: how regions are found in masks.
+    """
+
+    crop: CropConfig
+    splits: tuple[str, ...] = ()
+    regions: str = SINGLE_CELL
+    group_by: str = "group"
+    region_config: RegionConfig = dataclasses.field(default_factory=RegionConfig)
+
+
+def collect_patches(
+    dataset_dirs: Sequence[str | pathlib.Path], config: CollectionConfig
+) -> PatchArchive:
+    """Cuts the labelled regions of datasets.
 
     Raises:
-        ValueError: the split has no such region.
-        DatasetError, ImageError: the dataset cannot be read, or a group is in two splits.
+        ValueError: a dataset or split has no such region; a type is normal here and abnormal there;
+            two folders have one name; by subject, an image has none.
+        DatasetError, ImageError: a dataset cannot be read, or a group is in two splits.
     """
-    dataset = dataset_lib.load_dataset(dataset_dir)
-    parts, labels, images, hashes = [], [], [], {}
-    for sample in tqdm(dataset.in_split(split), desc=f"Cutting {split} patches", unit="image"):
-        chosen = [r for r in find_regions(sample, region_config) if _takes_part(r, regions)]
-        if chosen:
-            parts.append(_cut(sample, chosen, crop))
-            labels += [examples.label_vector(region, dataset.cell_types) for region in chosen]
-            images += [sample.name] * len(chosen)
-            hashes[sample.name] = files.sha256_of_file(sample.image_path)
-    if not parts:
-        raise ValueError(
-            f"{dataset_dir}: the split '{split}' must have labelled regions ({regions}). "
-            "Received: none"
-        )
+    datasets = [dataset_lib.load_dataset(folder) for folder in dataset_dirs]
+    names = [dataset.root.resolve().name for dataset in datasets]
+    if len(set(names)) != len(names):
+        raise ValueError(f"Dataset folders must have different names. Received: {names}")
+    types = _union([dataset.cell_types for dataset in datasets])
+    joined = links.joined_groups(datasets) if config.group_by == "group" else {}
+    parts = [
+        _collect(dataset, f"{name}/" if len(datasets) > 1 else "", types, joined, config)
+        for dataset, name in zip(datasets, names, strict=True)
+    ]
+    names_of_arrays = parts[0][0]
+    arrays = {name: np.concatenate([part[0][name] for part in parts]) for name in names_of_arrays}
+    for split in config.splits:
+        if split not in arrays["splits"]:
+            raise ValueError(
+                f"{', '.join(names)}: the split '{split}' must have labelled regions "
+                f"({config.regions}). Received: none"
+            )
     about = {
-        "types": list(dataset.cell_types.names),
-        "crop": config.to_dict(crop),
-        "regions": regions,
-        "split": split,
-        "image_hashes": hashes,
+        "types": list(types.names),
+        "cell_types": types.to_list(),
+        "crop": config_lib.to_dict(config.crop),
+        "regions": config.regions,
+        "image_hashes": {name: sha256 for part in parts for name, sha256 in part[1].items()},
+        "sources": {group: images for part in parts for group, images in part[2].items()},
     }
-    return PatchArchive(np.concatenate(parts), np.stack(labels), np.array(images), about)
+    return PatchArchive(**arrays, about=about)
+
+
+def _union(known: Sequence[CellTypes]) -> CellTypes:
+    """The types of all datasets, each once, in the order in which they are met."""
+    types: dict[str, CellType] = {}
+    for cell_type in (cell_type for cell_types in known for cell_type in cell_types):
+        earlier = types.setdefault(cell_type.name, cell_type)
+        if earlier.abnormal != cell_type.abnormal:
+            raise ValueError(
+                f"The type {cell_type.name} must be normal or abnormal in all datasets alike. "
+                "Received: both"
+            )
+    return CellTypes(tuple(types.values()))
+
+
+def _collect(
+    dataset: Dataset, prefix: str, types: CellTypes, joined: dict, config: CollectionConfig
+) -> tuple[dict[str, np.ndarray], dict[str, str], dict[str, dict[str, str]]]:
+    """The arrays of a `PatchArchive`, its `image_hashes` and its `sources`, of one dataset."""
+    samples = [s for s in dataset if not config.splits or s.split in config.splits]
+    rows: list[tuple[Sample, str, Region]] = []
+    patches, hashes = [], {}
+    for sample in tqdm(samples, desc=f"Cutting patches of {dataset.root.name}", unit="image"):
+        found = find_regions(sample, config.region_config)
+        chosen = [region for region in found if _takes_part(region, config.regions)]
+        if chosen:
+            name = prefix + sample.name
+            patches.append(_cut(sample, chosen, config.crop))
+            rows += [(sample, name, region) for region in chosen]
+            hashes[name] = files.sha256_of_file(sample.image_path)
+    if not rows:
+        raise ValueError(
+            f"{dataset.root}: labelled regions ({config.regions}) are required. Received: none "
+            f"{'in the splits ' + ', '.join(config.splits) if config.splits else ''}"
+        )
+    groups = [joined.get((dataset.root, s.group)) or prefix + _unit(s, config) for s, _, _ in rows]
+    arrays = {
+        "patches": np.concatenate(patches),
+        "labels": _labels([region for _, _, region in rows], dataset.cell_types, types),
+        "images": np.array([name for _, name, _ in rows], str),
+        "groups": np.array(groups, str),
+        "splits": np.array([sample.split for sample, _, _ in rows], str),
+        "boxes": boxes.as_boxes([region.box for _, _, region in rows]),
+        "num_cells": np.array([region.num_cells for _, _, region in rows], np.int32),
+        "complete": np.array([region.complete for _, _, region in rows], bool),
+        "composed": np.array([sample.origin == ORIGIN for sample, _, _ in rows], bool),
+    }
+    sources = links.source_images(dataset)
+    sources_of_group: dict[str, dict[str, str]] = {}
+    for (sample, _, _), group in zip(rows, groups, strict=True):
+        if sample.group in sources:
+            sources_of_group.setdefault(group, {}).update(sources[sample.group])
+    return arrays, hashes, sources_of_group
+
+
+def _unit(sample: Sample, config: CollectionConfig) -> str:
+    if config.group_by == "group":
+        return sample.group
+    if not sample.subject:
+        raise ValueError(
+            f"{sample.image_path}: the subject is required to keep subjects apart. Received: none"
+        )
+    return sample.subject
+
+
+def _labels(regions: Sequence[Region], own: CellTypes, types: CellTypes) -> np.ndarray:
+    """int8 [N, T] over the types of the archive, from regions labelled with the dataset's own."""
+    labels = np.full((len(regions), len(types)), UNKNOWN, np.int8)
+    columns = [types.index(name) for name in own.names]
+    labels[:, columns] = [examples.label_vector(region, own) for region in regions]
+    return labels
 
 
 def _takes_part(region: Region, regions: str) -> bool:

@@ -32,7 +32,7 @@ import numpy as np
 
 from rbc_tf.core import boxes as box_lib
 from rbc_tf.core import config as config_lib
-from rbc_tf.features import backbone_spec
+from rbc_tf.features import backbone_spec, background
 from rbc_tf.features.backbone_spec import BackboneSpec
 
 if typing.TYPE_CHECKING:
@@ -61,19 +61,19 @@ class Mode:
         look: grown boxes float32 [N, 4] and settings -> windows [N, 4], and the part of each that
             is shown [N, 4]; None: all of it.
         summary: what it keeps, for flags and documentation.
-        takes: the one of the settings 'context' and 'window' that means something to it.
+        takes: those of the settings 'context' and 'window' that mean something to it.
     """
 
     look: Callable[[tf.Tensor, CropConfig], tuple[tf.Tensor, tf.Tensor | None]]
     summary: str
-    takes: str
+    takes: tuple[str, ...]
 
 
 # By name, in the order they are listed to the user. Each function below with `@_mode` adds itself.
 MODES: dict[str, Mode] = {}
 
 
-def _mode(summary: str, takes: str) -> Callable:
+def _mode(summary: str, takes: tuple[str, ...]) -> Callable:
     def add(look: Callable) -> Callable:
         MODES[look.__name__.removeprefix("_")] = Mode(look, summary, takes)
         return look
@@ -81,29 +81,35 @@ def _mode(summary: str, takes: str) -> Callable:
     return add
 
 
-@_mode("as the paper, both sides become the patch's", takes="context")
+@_mode("as the paper, both sides become the patch's", takes=("context",))
 def _stretch(boxes, config):
     """The grown box."""
     return boxes, None
 
 
-@_mode("keeps proportions", takes="context")
+@_mode("keeps proportions", takes=("context",))
 def _letterbox(boxes, config):
     """The square around the grown box: its longer side, the same centre. The box alone is shown."""
     half = tf.reduce_max(boxes[:, 2:] - boxes[:, :2], axis=1, keepdims=True) / 2
     return _square(boxes, half), boxes
 
 
-@_mode("keeps size as well, neighbours included", takes="window")
+@_mode("keeps size as well, neighbours included", takes=("window",))
 def _fixed_scale(boxes, config):
     """`window` source pixels around the centre of the box; a box larger than that is cut off."""
     return _square(boxes, tf.constant(config.window / 2, tf.float32)), None
 
 
+@_mode("keeps size, the box alone", takes=("window", "context"))
+def _fixed_scale_filled(boxes, config):
+    """As fixed_scale, but only the grown box is shown, so that no neighbour takes part."""
+    return _square(boxes, tf.constant(config.window / 2, tf.float32)), boxes
+
+
 def describe_modes(takes: str | None = None) -> str:
     """One line for users: the modes, or those that a setting means something to."""
     if takes:
-        return ", ".join(name for name, mode in MODES.items() if mode.takes == takes)
+        return ", ".join(name for name, mode in MODES.items() if takes in mode.takes)
     return "; ".join(f"{name}: {mode.summary}" for name, mode in MODES.items())
 
 
@@ -114,10 +120,14 @@ class CropConfig:
     Attributes:
         mode: one of `MODES`; 'stretch' in the paper.
         size: height and width of a patch in pixels; 224 in the paper.
-        context: margin on each side of the box as a share of that side; 0 in the paper.
+        context: margin on each side of the box as a share of that side; 0 in the paper, and for
+            modes that take none.
         window: side of the window in source pixels, for modes that take it and for them alone.
         supersample: samples per output pixel along each axis.
         fill: RGB, 0 to 255, of what is not shown; None: ResNet-50's. See `for_backbone`.
+        background: brightness, 1 to 255, that the empty background of each image is brought to by
+            dividing each colour by it (see `background`), so that lamps, white balances and
+            exposures agree; None, as in the paper: the image as it is.
     """
 
     mode: str = "stretch"
@@ -128,6 +138,7 @@ class CropConfig:
     fill: tuple[float, float, float] | None = dataclasses.field(
         default=None, metadata=config_lib.ADDED_LATER
     )
+    background: float | None = dataclasses.field(default=None, metadata=config_lib.ADDED_LATER)
 
     def __post_init__(self):
         if self.mode not in MODES:
@@ -140,22 +151,23 @@ class CropConfig:
             raise ValueError(f"`supersample` must be 1 to 16. Received: {self.supersample}")
         if not all(0 <= value <= 255 for value in self.fill or ()):
             raise ValueError(f"`fill` must be RGB in [0, 255]. Received: {self.fill}")
+        if self.background is not None and not 1 <= self.background <= 255:
+            raise ValueError(f"`background` must be 1 to 255. Received: {self.background}")
         self._check_window()
 
     def _check_window(self):
-        if MODES[self.mode].takes != "window":
-            if self.window is not None:
-                raise ValueError(
-                    f"`window` must be left out unless `mode` is {describe_modes('window')}. "
-                    f"Received: {self.window} with mode {self.mode}"
-                )
-            return
-        if self.window is None or not 1 <= self.window < float("inf"):
+        takes = MODES[self.mode].takes
+        if "window" not in takes and self.window is not None:
+            raise ValueError(
+                f"`window` must be left out unless `mode` is {describe_modes('window')}. "
+                f"Received: {self.window} with mode {self.mode}"
+            )
+        if "window" in takes and not (self.window and 1 <= self.window < float("inf")):
             raise ValueError(
                 f"`window` must be 1 or more source pixels where `mode` is {self.mode}. "
                 f"Received: {self.window}"
             )
-        if self.context:
+        if "context" not in takes and self.context:
             raise ValueError(
                 f"`context` must be 0 where `mode` is {self.mode}: the window already says what "
                 f"is seen. Received: {self.context}"
@@ -207,6 +219,9 @@ def cut_patches(image: tf.Tensor, boxes: tf.Tensor, config: CropConfig) -> tf.Te
     windows, shown = MODES[config.mode].look(_grow(boxes, config.context), config)
     ys, xs = _sample_places(windows, config.size * config.supersample)
     samples = _bilinear(image, ys, xs)
+    if config.background is not None:
+        gain = config.background / background.colour(image)
+        samples = tf.minimum(samples * gain, 255.0)
     keep = _inside(ys, 0.0, tf.shape(image)[0]), _inside(xs, 0.0, tf.shape(image)[1])
     if shown is not None:
         keep = (

@@ -41,7 +41,15 @@ class FinetuningConfig:
         dropout: share of features left out before the last layer.
         norm_momentum: of the moving averages of batch normalisation; 0.99 (Keras's default) lags
             behind where an epoch has few steps, and validation scores jump.
+        norm_frozen: batch normalisation keeps the statistics of the weights that it begins with and
+            learns its scales and offsets alone: a third faster, and what an average of weights
+            needs; from random weights there are none to keep.
         largest_weight: most that a positive of a rare type weighs against a negative.
+        composed_share: share of each batch that composed multi-cell regions make up; an epoch
+            passes once over the real ones, and composed single cells, which show nothing that
+            these do not, are left out. None: composed and real regions alike.
+        weight_averaging: momentum of the moving average of the weights, which is what is validated
+            and kept; 0: the weights themselves.
         precision: Keras dtype policy of the training, 'float32', 'mixed_bfloat16' or
             'mixed_float16'; the result is float32.
         seed: of initial weights, order and augmentation.
@@ -55,7 +63,10 @@ class FinetuningConfig:
     weight_decay: float = 0.02
     dropout: float = 0.2
     norm_momentum: float = 0.9
+    norm_frozen: bool = False
     largest_weight: float = 5.0
+    composed_share: float | None = None
+    weight_averaging: float = 0.0
     precision: str = "float32"
     seed: int = 0
     augmentation: AugmentationConfig = dataclasses.field(default_factory=AugmentationConfig)
@@ -64,8 +75,8 @@ class FinetuningConfig:
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"`{name}` must be 1 or more. Received: {getattr(self, name)}")
-        for name in ("warmup", "dropout", "norm_momentum"):
-            if not 0 <= getattr(self, name) < 1:
+        for name in ("warmup", "dropout", "norm_momentum", "weight_averaging", "composed_share"):
+            if not 0 <= (getattr(self, name) or 0) < 1:
                 raise ValueError(
                     f"`{name}` must be 0 or more, below 1. Received: {getattr(self, name)}"
                 )
@@ -81,20 +92,30 @@ class FinetuningConfig:
 
 
 class AugmentedBatches(keras.utils.PyDataset):
-    """Batches of augmented patches and their labels, in a new order each epoch."""
+    """Batches of augmented patches and their labels, in a new order each epoch.
+
+    An epoch has each patch once at most; with a share of composed ones, each of the others, and
+    composed ones go round, epoch after epoch.
+    """
 
     def __init__(self, archive: PatchArchive, config: FinetuningConfig, first_epoch: int = 0):
         super().__init__()
         self._archive, self._config = archive, config
         self._epoch = first_epoch
+        self._composed_rows, self._other_rows = _rows_apart(archive, config)
+        self._num_composed = round(config.batch_size * (config.composed_share or 0))
         self._shuffle()
 
     def __len__(self) -> int:
-        return max(len(self._archive) // self._config.batch_size, 1)
+        return max(len(self._other_rows) // (self._config.batch_size - self._num_composed), 1)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        size = self._config.batch_size
+        size = self._config.batch_size - self._num_composed
         rows = self._order[index * size : (index + 1) * size]
+        if self._num_composed:
+            start = (self._epoch * len(self) + index) * self._num_composed
+            places = np.arange(start, start + self._num_composed) % len(self._composed_rows)
+            rows = np.append(rows, self._composed_rows[places])
         rng = np.random.default_rng([self._config.seed, self._epoch, index])
         patches = augment(self._archive.patches[rows], self._config.augmentation, rng)
         return patches, self._archive.labels[rows].astype(np.float32)
@@ -105,7 +126,31 @@ class AugmentedBatches(keras.utils.PyDataset):
 
     def _shuffle(self) -> None:
         rng = np.random.default_rng([self._config.seed, self._epoch])
-        self._order = rng.permutation(len(self._archive))
+        self._order = rng.permutation(self._other_rows)
+
+
+def _rows_apart(archive: PatchArchive, config: FinetuningConfig) -> tuple[np.ndarray, np.ndarray]:
+    """Composed multi-cell rows, in the order in which they go round, and real ones; int [n], [m]."""
+    if not config.composed_share:
+        return np.zeros(0, int), np.arange(len(archive))
+    composed = np.flatnonzero(archive.composed & (archive.num_cells > 1))
+    others = np.flatnonzero(~archive.composed)
+    if not (len(composed) and len(others)):
+        raise ValueError(
+            "Composed multi-cell regions and real ones are required to train on, where "
+            f"`composed_share` is given. Received: {len(composed)} and {len(others)}"
+        )
+    return np.random.default_rng(config.seed).permutation(composed), others
+
+
+def _positive_weights(archive: PatchArchive, config: FinetuningConfig) -> np.ndarray:
+    """float32 [T]; patches count as often as batches have them."""
+    composed, others = _rows_apart(archive, config)
+    rows = np.ones(len(archive))
+    if len(composed):
+        share = config.composed_share
+        rows[composed] = share * len(others) / ((1 - share) * len(composed))
+    return positive_weights(archive.labels, config.largest_weight, rows)
 
 
 def finetune(
@@ -146,7 +191,7 @@ def finetune(
     _check_state(work_dir, train, validation, config, start, backbone)
     history = _load_history(work_dir)
     batches = AugmentedBatches(train, config, first_epoch=len(history))
-    weights = positive_weights(train.labels, config.largest_weight)
+    weights = _positive_weights(train, config)
     model.compile(
         optimizer=_optimizer(config, len(batches)),
         loss=masked_cross_entropy(weights),
@@ -154,7 +199,7 @@ def finetune(
         jit_compile=keras.backend.backend() == "jax",
     )
     callbacks = [
-        _Validation(validation, weights, work_dir, history),
+        _Validation(validation, weights, work_dir, history, config.weight_averaging > 0),
         # Last, so that an epoch counts as done once all that belongs to it is written.
         keras.callbacks.BackupAndRestore(str(work_dir / _STATE), delete_checkpoint=False),
     ]
@@ -179,7 +224,7 @@ def make_record(
     seen the images of both, and multi-cell regions where either has.
     """
     start = start or {"images": {}, "regions": train.about["regions"]}
-    images = {**train.about["image_hashes"], **validation.about["image_hashes"]}
+    images = {**train.seen_images, **validation.seen_images}
     both = {start["regions"], train.about["regions"]}
     return {
         "crop": train.about["crop"],
@@ -206,12 +251,29 @@ def _others(earlier: Mapping[str, str], images: Mapping[str, str]) -> dict[str, 
 class _Validation(keras.callbacks.Callback):
     """After each epoch: scores on validation patches, the best weights, the history."""
 
-    def __init__(self, validation: PatchArchive, weights, work_dir: pathlib.Path, history: list):
+    def __init__(
+        self,
+        validation: PatchArchive,
+        weights: np.ndarray,
+        work_dir: pathlib.Path,
+        history: list,
+        averaged: bool,
+    ):
         super().__init__()
         self._validation, self._weights = validation, weights
         self._work_dir, self._history = work_dir, history
+        self._averaged = averaged
 
     def on_epoch_end(self, epoch, logs=None):
+        if not self._averaged:
+            self._validate(epoch, logs)
+            return
+        trained = self.model.get_weights()
+        self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
+        self._validate(epoch, logs)
+        self.model.set_weights(trained)  # the training goes on with these
+
+    def _validate(self, epoch, logs):
         patches = self._validation.patches
         logits = np.concatenate(
             [
@@ -258,7 +320,9 @@ def _training_model(
         backbone = spec.with_preprocessing(network)
         # The backbone stays one layer, so that its weights can be taken out again.
         patches = keras.Input((size, size, 3))
-        values = keras.layers.Dropout(config.dropout, seed=config.seed)(backbone(patches))
+        values = keras.layers.Dropout(config.dropout, seed=config.seed)(
+            backbone(patches, training=False) if config.norm_frozen else backbone(patches)
+        )
         logits = keras.layers.Dense(num_types, dtype="float32", name="types")(values)
         return keras.Model(patches, logits)
     finally:
@@ -274,7 +338,12 @@ def _optimizer(config: FinetuningConfig, steps_per_epoch: int) -> keras.optimize
         warmup_target=config.learning_rate if warmup else None,
         warmup_steps=warmup,
     )
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay)
+    optimizer = keras.optimizers.AdamW(
+        schedule,
+        weight_decay=config.weight_decay,
+        use_ema=config.weight_averaging > 0,
+        ema_momentum=config.weight_averaging,
+    )
     # Decay pulls kernels to 0; the scales and offsets of normalisation are not to be pulled.
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
@@ -286,7 +355,9 @@ def _check_state(work_dir, train, validation, config, start, backbone: str) -> N
         "config": dataclasses.asdict(config),
         "start": hash_of_weights(start) if start is not None else None,
         "patches": [
-            files.sha256_of_bytes(archive.patches.tobytes(), archive.labels.tobytes())
+            files.sha256_of_bytes(
+                archive.patches.tobytes(), archive.labels.tobytes(), archive.composed.tobytes()
+            )
             for archive in (train, validation)
         ],
     }
@@ -323,6 +394,4 @@ def _check_archives(train: PatchArchive, validation: PatchArchive, spec: Backbon
                 f"Training and validation patches must have the same {key}. "
                 f"Received: {train.about[key]} and {validation.about[key]}"
             )
-    unseen.check_apart(
-        "image", *(archive.about["image_hashes"].values() for archive in (train, validation))
-    )
+    unseen.check_apart("image", *(archive.seen_images.values() for archive in (train, validation)))

@@ -13,11 +13,22 @@ from rbc_tf.features.patch_archive import PatchArchive
 from rbc_tf.metrics.multilabel import known_auc
 
 
-def positive_weights(labels: np.ndarray, largest: float) -> np.ndarray:
-    """What a positive of each type weighs, float32 [T] in [1, largest], from labels int8 [N, T]."""
-    present = (labels == PRESENT).sum(axis=0)
-    absent = (labels == ABSENT).sum(axis=0)
-    return np.clip(np.sqrt(absent / np.maximum(present, 1)), 1, largest).astype(np.float32)
+def positive_weights(
+    labels: np.ndarray, largest: float, rows: np.ndarray | None = None
+) -> np.ndarray:
+    """What a positive of each type weighs, float32 [T] in [1, largest].
+
+    Args:
+        labels: int8 [N, T].
+        largest: 1 or more.
+        rows: float [N], how often each counts; None: once.
+    """
+    rows = np.ones(len(labels)) if rows is None else rows
+    present = rows @ (labels == PRESENT)
+    absent = rows @ (labels == ABSENT)
+    # Of a type that is nowhere present the weight means nothing: any finite one will do.
+    ratio = absent / np.where(present > 0, present, 1)
+    return np.clip(np.sqrt(ratio), 1, largest).astype(np.float32)
 
 
 def masked_cross_entropy(weights: np.ndarray):

@@ -65,10 +65,14 @@ def test_image_of_one_pixel():
     np.testing.assert_allclose(patch, 77, atol=TOLERANCE)
 
 
+def window_of(mode, side):
+    return side if "window" in crops.MODES[mode].takes else None
+
+
 @pytest.mark.parametrize("mode", crops.MODES)
 def test_flipped_image_gives_flipped_patch(mode):
     image, box = noise(90, 100), (20.5, 10.25, 60, 90)
-    settings = {"mode": mode, "size": 48, "window": 60.0 if mode == "fixed_scale" else None}
+    settings = {"mode": mode, "size": 48, "window": window_of(mode, 60.0)}
     patch = cut(image, box, **settings)
     flipped_box = (box[0], 100 - box[3], box[2], 100 - box[1])
     flipped = cut(image[:, ::-1], flipped_box, **settings)
@@ -142,7 +146,7 @@ def test_supersampling_takes_the_mean_of_evenly_spaced_samples():
 @pytest.mark.parametrize("count", [0, 1, 2])
 @pytest.mark.parametrize("mode", crops.MODES)
 def test_eagerly_in_a_graph_and_in_a_dataset_alike(count, mode):
-    settings = CropConfig(mode, 32, window=30.0 if mode == "fixed_scale" else None, supersample=2)
+    settings = CropConfig(mode, 32, window=window_of(mode, 30.0), supersample=2)
     image = noise(50, 60)
     boxes = np.array([(1, 2, 30, 40), (5.5, 5, 49, 59)], np.float32)[:count]
     eager = cut_patches(image, boxes, settings).numpy()
@@ -179,7 +183,7 @@ def test_grey_image_is_refused():
 )
 @hypothesis.settings(max_examples=40)
 def test_every_finite_box_gives_pixels_of_the_image_or_fill(places, mode):
-    window = 30.0 if mode == "fixed_scale" else None
+    window = window_of(mode, 30.0)
     patch = cut(np.full((50, 50, 3), 100, np.uint8), places, mode=mode, size=32, window=window)
     fill = np.array(resnet50.IMAGENET_MEAN, np.float32)
     assert (np.isclose(patch, 100, atol=TOLERANCE) | (patch == fill)).all()
@@ -253,10 +257,41 @@ def test_settings_come_back_from_files():
         assert config_lib.from_dict(CropConfig, values) == config
 
 
+def test_filled_fixed_scale_shows_the_box_at_its_size_and_nothing_else():
+    image, box = noise(90, 100), (30, 40, 50, 70)
+    settings = {"size": 48, "window": 48.0}
+    around = cut(image, box, mode="fixed_scale", **settings)
+    alone = cut(image, box, mode="fixed_scale_filled", **settings)
+    # The box is 20 x 30, centred in 48 pixels: rows 14 to 34 and columns 9 to 39.
+    np.testing.assert_array_equal(alone[14:34, 9:39], around[14:34, 9:39])
+    outside = np.ones((48, 48), bool)
+    outside[14:34, 9:39] = False
+    np.testing.assert_array_equal(
+        alone[outside], np.broadcast_to(np.float32(resnet50.IMAGENET_MEAN), (outside.sum(), 3))
+    )
+    # A margin of half the box on each side: 40 x 60, of which the patch shows 40 x 48.
+    wide = cut(image, box, mode="fixed_scale_filled", context=0.5, **settings)
+    np.testing.assert_array_equal(wide[4:44], around[4:44])
+    assert (wide[:4] == np.float32(resnet50.IMAGENET_MEAN)).all()
+
+
+def test_background_is_brought_to_the_same_brightness_under_any_lamp():
+    image = np.full((64, 64, 3), 200, np.uint8)
+    image[20:40, 20:40] = 100
+    box = (16, 16, 48, 48)
+    patch = cut(image, box, size=32, background=190.0)
+    np.testing.assert_allclose(patch[0, 0], 190, atol=0.1)
+    np.testing.assert_allclose(patch[10, 10], 95, atol=0.1)  # half of the light passes, still
+    tinted = (image * np.array([1.0, 0.8, 0.5])).astype(np.uint8)
+    np.testing.assert_allclose(cut(tinted, box, size=32, background=190.0), patch, atol=0.5)
+    # What is brighter than the background stays within the range of a picture.
+    assert cut(image, box, size=32, background=255.0).max() <= 255
+
+
 def test_a_mode_is_one_function(monkeypatch):
     monkeypatch.setattr(crops, "MODES", dict(crops.MODES))
 
-    @crops._mode("shows the upper half", takes="context")
+    @crops._mode("shows the upper half", takes=("context",))
     def _upper_half(boxes, config):
         return tf.concat([boxes[:, :2], (boxes[:, 0:1] + boxes[:, 2:3]) / 2, boxes[:, 3:]], 1), None
 

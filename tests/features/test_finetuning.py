@@ -11,6 +11,7 @@ from rbc_tf.features.backbone import Backbone, hash_of_weights, load_backbone
 from rbc_tf.features.crops import CropConfig
 from rbc_tf.features.finetuning import AugmentedBatches, FinetuningConfig, finetune, make_record
 from rbc_tf.features.patch_archive import ArchiveError, PatchArchive
+from tests import builders
 
 CROP = config_lib.to_dict(CropConfig("fixed_scale", 32, window=40.0))
 CONFIG = FinetuningConfig(epochs=4, batch_size=16, learning_rate=0.02)
@@ -28,14 +29,9 @@ def archive(split, count, seed):
     patches[..., 2] += 80 * labels[:, None, None, 1]
     labels[rng.random(labels.shape) < 0.1] = -1
     images = np.array([f"{split}{i % 3}" for i in range(count)])
-    about = {
-        "types": ["red", "blue"],
-        "crop": CROP,
-        "regions": "single_cell",
-        "split": split,
-        "image_hashes": {name: f"hash of {name}" for name in np.unique(images).tolist()},
-    }
-    return PatchArchive(patches.astype(np.uint8), labels, images, about)
+    return builders.patch_archive(
+        patches, labels, ["red", "blue"], images=images, about={"crop": CROP}
+    )
 
 
 @pytest.fixture(scope="module")

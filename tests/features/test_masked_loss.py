@@ -5,7 +5,7 @@ import pytest
 from hypothesis import strategies as st
 
 from rbc_tf.features.masked_loss import masked_cross_entropy, positive_weights, score_logits
-from rbc_tf.features.patch_archive import PatchArchive
+from tests import builders
 
 
 def test_rare_types_weigh_more_up_to_the_limit():
@@ -46,10 +46,17 @@ def test_loss_without_weights_and_unknowns_is_that_of_keras(seed):
     )
 
 
+def test_rows_weigh_as_often_as_they_are_seen():
+    labels = np.array([[1], [0], [0]], np.int8)
+    # One row of three is present, then two of four: sqrt(2 / 1) and sqrt(2 / 2).
+    assert positive_weights(labels, 5) == pytest.approx(np.sqrt(2))
+    assert positive_weights(labels, 5, np.array([2.0, 1, 1])) == pytest.approx(1)
+
+
 def _archive(labels):
     count = len(labels)
     patches = np.zeros((count, 32, 32, 3), np.uint8)
-    return PatchArchive(patches, labels, np.array(["a"] * count), {"types": ["x", "y", "z"]})
+    return builders.patch_archive(patches, labels, "xyz")
 
 
 def test_scores_by_hand():

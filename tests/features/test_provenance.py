@@ -4,7 +4,7 @@ import pytest
 from rbc_tf.core import config, image_io
 from rbc_tf.core.unseen import SeenError
 from rbc_tf.features import backbone, cache
-from rbc_tf.features.collect_patches import collect_patches
+from rbc_tf.features.collect_patches import CollectionConfig, collect_patches
 from rbc_tf.features.crops import CropConfig, cut_patches
 from rbc_tf.features.extract import ExtractionConfig, extract_features
 from rbc_tf.features.finetuning import FinetuningConfig, make_record
@@ -43,9 +43,14 @@ def dataset(tmp_path):
     )
 
 
+def collect(dataset, splits, regions="single_cell"):
+    return collect_patches([dataset], CollectionConfig(CROP, splits, regions))
+
+
 def finetuned(dataset, folder, regions="single_cell"):
     """A backbone that claims to be fine-tuned on the dataset; path of its file."""
-    archives = [collect_patches(dataset, split, CROP, regions) for split in ("train", "validation")]
+    collected = collect(dataset, ("train", "validation"), regions)
+    archives = [collected.in_split(split) for split in ("train", "validation")]
     record = make_record(*archives, FinetuningConfig(), [{"epoch": 1, "mean_auc": 0.5}])
     plain = backbone.load_backbone("random", CROP.size)
     backbone.Backbone(plain.model, record).save(folder / "fine.keras")
@@ -53,25 +58,25 @@ def finetuned(dataset, folder, regions="single_cell"):
 
 
 def test_patches_to_train_on_are_those_of_the_features(dataset):
-    archive = collect_patches(dataset, "train", CROP, "single_cell")
+    archive = collect(dataset, ("train",), "single_cell")
     assert archive.images.tolist() == ["a", "b"]
     assert archive.labels.tolist() == [[1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 1]]
     image = image_io.read_image(dataset / "images" / "b.png")
     patch = cut_patches(image, np.array([[5, 5, 45, 45]]), CROP).numpy()[0]
     np.testing.assert_allclose(archive.patches[1], patch, atol=0.5)  # rounded, no more
     assert set(archive.about["image_hashes"]) == {"a", "b"}
-    assert len(collect_patches(dataset, "train", CROP, "all")) == 3
+    assert len(collect(dataset, ("train",), "all")) == 3
 
 
 def test_split_without_regions_and_divided_groups_are_refused(dataset):
     rows = (dataset / "regions.csv").read_text().replace("c,0,0,20,20,Oval", "c,0,0,20,20,")
     (dataset / "regions.csv").write_text(rows)
     with pytest.raises(ValueError, match="'validation' must have"):
-        collect_patches(dataset, "validation", CROP)
+        collect(dataset, ("train", "validation"))
     table = (dataset / "images.csv").read_text().replace("b,one,train", "b,one,test")
     (dataset / "images.csv").write_text(table)
     with pytest.raises(ValueError, match=r"group 'one' .*several splits"):
-        collect_patches(dataset, "train", CROP)
+        collect(dataset, ("train",))
 
 
 def test_backbone_says_how_patches_are_cut(dataset, tmp_path):

@@ -8,6 +8,7 @@ import itertools
 import multiprocessing
 import os
 import pathlib
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -75,6 +76,7 @@ def compose_smears(
     config: ComposeConfig = ComposeConfig(),
     seed: int = 0,
     num_processes: int | None = None,
+    splits: Sequence[str] = (),
 ) -> ComposeSummary:
     """Composes fields of the single cells of a dataset and writes them as a dataset folder.
 
@@ -90,6 +92,7 @@ def compose_smears(
         config: what a field holds.
         seed: any integer of at least 0.
         num_processes: processes that work in parallel; one for each core where not given.
+        splits: the splits of the source whose cells are used; all images where empty.
 
     Raises:
         ValueError: an argument is out of its range; a bucket has no cell that can be used; the
@@ -100,6 +103,9 @@ def compose_smears(
         if value < low:
             raise ValueError(f"`{name}` must be at least {low}. Received: {value}")
     source = load_dataset(dataset_dir)
+    if splits:
+        chosen = tuple(sample for split in splits for sample in source.in_split(split))
+        source = dataclasses.replace(source, samples=chosen)
     _check_source(source)
     dealt = buckets.deal(source, config)
     tasks = [
@@ -243,10 +249,16 @@ def _summary(written, done, used) -> ComposeSummary:
 
 
 def _record(source, config, seed, dealt, summary) -> dict:
-    parts = [files.sha256_of_file(s.image_path) + files.sha256_of_file(s.mask_path) for s in source]
+    images = {s.name: files.sha256_of_file(s.image_path) for s in source}
+    parts = [images[s.name] + files.sha256_of_file(s.mask_path) for s in source]
     return {
         "origin": ORIGIN,
-        "source": {"name": source.root.name, "sha256": files.sha256_of_json(parts)},
+        "source": {
+            "name": source.root.resolve().name,
+            "sha256": files.sha256_of_json(parts),
+            # Who learns from a field has seen the images that its cells are of.
+            "images": images,
+        },
         "config": config_io.to_dict(config),
         "seed": seed,
         "buckets": {bucket.name: dataclasses.asdict(bucket) for bucket in dealt},

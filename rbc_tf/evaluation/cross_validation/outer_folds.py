@@ -6,12 +6,20 @@ import numpy as np
 
 from rbc_tf.classification.folds import NOT_HELD_OUT, FoldsConfig, draw_folds, stratified_folds
 from rbc_tf.core.types import PRESENT, FeatureTable
-from rbc_tf.evaluation.cross_validation.predictions import MODEL_A, MODEL_A_EQUAL, MODEL_B
+from rbc_tf.evaluation.cross_validation.predictions import (
+    MODEL_A,
+    MODEL_A_EQUAL,
+    MODEL_A_REAL,
+    MODEL_B,
+)
 
 BY_GROUP, BY_PATCH = "group", "patch"
 
 # The fold of rows that are trained on in every fold and scored in none.
 TRAIN_ONLY = -1
+
+# The fold of rows that take no part.
+NO_FOLD = -2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +88,7 @@ def split_outer_fold(table: FeatureTable, folds: np.ndarray, fold: int, inner: F
     Raises:
         ValueError: the other folds have fewer than three groups.
     """
-    others = np.flatnonzero(folds != fold)
+    others = np.flatnonzero((folds != fold) & (folds != NO_FOLD))
     rest = table.select(others)
     inner_folds = draw_inner_folds(rest, folds[others], inner)
     single_cell = rest.num_cells == 1
@@ -110,29 +118,44 @@ def draw_inner_folds(rest: FeatureTable, folds: np.ndarray, inner: FoldsConfig) 
 
 
 def rows_for(
-    model: str, part: Part, table: FeatureTable, seed: int | tuple[int, ...]
+    model: str,
+    part: Part,
+    table: FeatureTable,
+    seed: int | tuple[int, ...],
+    composed: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows int [n] that a model is trained on, and rows that decide when it stops.
 
     Model A has all, Model B the single-cell regions. A_equal has as many as B, drawn from A's: what
-    it does better than B is not for want of examples.
+    it does better than B is not for want of examples. A_real has those of real images.
+
+    Args:
+        model: one of `predictions.MODELS`.
+        part: of the fold.
+        table: all rows.
+        seed: of the draw for A_equal.
+        composed: bool [N], rows of composed images; None: there are none.
 
     Raises:
-        ValueError: no single-cell region is left to train on.
+        ValueError: no region is left to train on.
     """
     if model == MODEL_A:
         return part.train, part.stopping
     single_cell = table.num_cells == 1
-    of_b = [rows[single_cell[rows]] for rows in (part.train, part.stopping)]
-    if not len(of_b[0]):
-        raise ValueError("Model B requires single-cell regions to train on. Received: none")
-    if model == MODEL_B:
-        return of_b[0], of_b[1]
+    wanted = single_cell if model != MODEL_A_REAL else np.ones(len(table), bool)
+    if model == MODEL_A_REAL and composed is not None:
+        wanted = ~composed
+    train, stopping = (rows[wanted[rows]] for rows in (part.train, part.stopping))
+    if not len(train):
+        kind = "real" if model == MODEL_A_REAL else "single-cell"
+        raise ValueError(f"Model {model} requires {kind} regions to train on. Received: none")
+    if model in (MODEL_B, MODEL_A_REAL):
+        return train, stopping
     if model != MODEL_A_EQUAL:
         raise ValueError(f"Unknown model '{model}'.")
     rng = np.random.default_rng(seed)
     drawn = [
         np.sort(rng.choice(rows, len(fewer), replace=False))
-        for rows, fewer in zip((part.train, part.stopping), of_b, strict=True)
+        for rows, fewer in ((part.train, train), (part.stopping, stopping))
     ]
     return drawn[0], drawn[1]

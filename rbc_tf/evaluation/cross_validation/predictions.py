@@ -9,9 +9,10 @@ from rbc_tf.core import archives, files
 from rbc_tf.core.types import PRESENT, UNKNOWN
 
 # The models by what they were trained on: single-cell and multi-cell regions, single-cell regions
-# alone, and as many rows of both as there are single-cell regions.
-MODEL_A, MODEL_B, MODEL_A_EQUAL = "A", "B", "A_equal"
-MODELS = (MODEL_A, MODEL_B, MODEL_A_EQUAL)
+# alone, as many rows of both as there are single-cell regions, and, where composed regions take
+# part, both without them.
+MODEL_A, MODEL_B, MODEL_A_EQUAL, MODEL_A_REAL = "A", "B", "A_equal", "A_real"
+MODELS = (MODEL_A, MODEL_B, MODEL_A_EQUAL, MODEL_A_REAL)
 
 # Before the name of a model in the file.
 _PREFIX = "probabilities/"
@@ -21,6 +22,7 @@ _DTYPES = {
     "labels": np.int8,
     "num_cells": np.int32,
     "complete": np.bool_,
+    "composed": np.bool_,
     "folds": np.int32,
     "abnormal": np.float64,
 }
@@ -46,6 +48,7 @@ class Predictions:
         labels: int8 [N, T], 1 present, 0 absent, -1 unknown.
         num_cells: int32 [N], estimated number of cells.
         complete: bool [N], every cell of the region is labelled.
+        composed: bool [N], the image was composed of real cells, and is no photograph.
         folds: int32 [N], the fold in which the row was held out.
         probabilities: by model ('A', 'B', 'A_equal') float32 [N, T], by heads that saw nothing of
             the row's fold.
@@ -62,6 +65,7 @@ class Predictions:
     labels: np.ndarray
     num_cells: np.ndarray
     complete: np.ndarray
+    composed: np.ndarray
     folds: np.ndarray
     probabilities: dict[str, np.ndarray]
     abnormal: np.ndarray
@@ -69,7 +73,7 @@ class Predictions:
     def __post_init__(self):
         rows, types = len(self.images), len(self.names)
         shapes = {"groups": (rows,), "boxes": (rows, 4), "labels": (rows, types)}
-        shapes |= dict.fromkeys(("num_cells", "complete", "folds", "abnormal"), (rows,))
+        shapes |= dict.fromkeys(("num_cells", "complete", "composed", "folds", "abnormal"), (rows,))
         arrays = {name: getattr(self, name) for name in shapes}
         for model, values in self.probabilities.items():
             shapes[_PREFIX + model], arrays[_PREFIX + model] = (rows, types), values
@@ -127,6 +131,8 @@ class Predictions:
             models = [name for name in values if name.startswith(_PREFIX)]
             found = {name.removeprefix(_PREFIX): values.pop(name) for name in models}
             names = tuple(values.pop("names").tolist())
+            # Version 0.1.0 knew no composed images.
+            values.setdefault("composed", np.zeros(len(values["images"]), bool))
             return cls(names=names, probabilities=found, **values)
         except _NOT_PREDICTIONS as error:
             raise ValueError(f"{path} must hold held-out predictions: {error}") from error

@@ -13,16 +13,20 @@ import platform
 import textwrap
 import time
 
+import numpy as np
+
 from rbc_tf.core import files, score_files, text_table
 from rbc_tf.evaluation.cross_validation import tables
+from rbc_tf.evaluation.cross_validation.fold_features import FoldFeatures
 from rbc_tf.evaluation.cross_validation.scores import HeldOutScores, score_held_out
 from rbc_tf.evaluation.cross_validation.tensorboard import write_logs
 from rbc_tf.evaluation.cross_validation.training import (
+    COMPOSED,
+    REAL,
     CrossValidation,
     CrossValidationConfig,
     cross_validate,
 )
-from rbc_tf.features import cache
 
 PREDICTIONS_FILE, SCORES_FILE = "predictions.npz", "scores.json"
 MARKDOWN_FILE, CSV_FILE = "table1.md", "table1.csv"
@@ -45,13 +49,16 @@ class BootstrapConfig:
 
 
 def make_table1(
-    features_dir: str | pathlib.Path,
+    features: FoldFeatures,
     output_dir: str | pathlib.Path,
     config: CrossValidationConfig,
     bootstrap: BootstrapConfig = BootstrapConfig(),
     overwrite: bool = False,
 ) -> str:
     """Trains what is missing, scores it and writes everything into `output_dir`.
+
+    Where regions of real and of composed images are scored, each has tables and scores of its own,
+    in the folders `real` and `composed`: what is true of one need not be true of the other.
 
     Returns:
         The main tables, for the console.
@@ -60,13 +67,37 @@ def make_table1(
         ValueError: as `cross_validation.cross_validate`.
     """
     output_dir, start = pathlib.Path(output_dir), time.monotonic()
-    found = cross_validate(features_dir, output_dir, config, overwrite)
+    found = cross_validate(features, output_dir, config, overwrite)
     found.predictions.save(output_dir / PREDICTIONS_FILE)
+    composed = found.predictions.composed
+    both = composed.any() and not composed.all()
+    parts = {REAL: ~composed, COMPOSED: composed} if both else {"": np.ones_like(composed)}
+    shown = []
+    for name, rows in parts.items():
+        part = dataclasses.replace(found, predictions=found.predictions.select(rows))
+        shown.append(_score(part, output_dir / name, config, bootstrap, features.weights, start))
+    return "\n".join(shown)
+
+
+def _score(
+    found: CrossValidation,
+    output_dir: pathlib.Path,
+    config: CrossValidationConfig,
+    bootstrap: BootstrapConfig,
+    weights: str,
+    start: float,
+) -> str:
+    """Scores predictions, writes all tables and gives the main ones."""
     scoring = time.monotonic()
     abnormal = found.cell_types.abnormal
     scores = score_held_out(found.predictions, abnormal, bootstrap.num_resamples, bootstrap.seed)
-    weights = cache.load_fingerprint(features_dir).weights
-    heading = tables.heading(scores, config.folds.folds_by, weights, config.teaching_splits)
+    heading = tables.heading(
+        scores,
+        config.folds.folds_by,
+        weights,
+        config.teaching_splits,
+        bool(found.predictions.composed.any()),
+    )
     _write_tables(output_dir, scores, heading)
     write_logs(output_dir / LOGS, scores, _hyperparameters(config, weights))
     seconds = {"scoring": time.monotonic() - scoring, "this_run": time.monotonic() - start}

@@ -10,11 +10,12 @@ import dataclasses
 
 import numpy as np
 
-from rbc_tf.core.score import Score
+from rbc_tf.core.score import Score, one
 from rbc_tf.evaluation.cross_validation import paper
 from rbc_tf.evaluation.cross_validation.predictions import (
     MODEL_A,
     MODEL_A_EQUAL,
+    MODEL_A_REAL,
     MODEL_B,
     Predictions,
 )
@@ -45,17 +46,20 @@ EXPERIMENTS = {
     "A*": (MODEL_A, SINGLE_CELL),
     "B": (MODEL_B, ALL),
     "A equal": (MODEL_A_EQUAL, ALL),
+    "A real": (MODEL_A_REAL, ALL),
     "B*": (MODEL_B, SINGLE_CELL),
     "A multi": (MODEL_A, MULTI_CELL),
     "B multi": (MODEL_B, MULTI_CELL),
     "A several": (MODEL_A, SEVERAL_TYPES),
     "B several": (MODEL_B, SEVERAL_TYPES),
+    "A real multi": (MODEL_A_REAL, MULTI_CELL),
+    "A real several": (MODEL_A_REAL, SEVERAL_TYPES),
     "A 44:56": (MODEL_A, REWEIGHTED),
     "B 44:56": (MODEL_B, REWEIGHTED),
 }
 
 # Always the first minus the second.
-DIFFERENCES = ((MODEL_A, MODEL_B), (MODEL_A_EQUAL, MODEL_B))
+DIFFERENCES = ((MODEL_A, MODEL_B), (MODEL_A_EQUAL, MODEL_B), (MODEL_A, MODEL_A_REAL))
 
 # How abnormality is predicted: by the paper's gradient boosting; by any abnormal type above its
 # threshold; by 1 - prod(1 - p) over the abnormal types. And as what the most regions are.
@@ -75,6 +79,7 @@ class HeldOutScores:
 
     Attributes:
         names: of the cell types.
+        models: of `predictions.MODELS`, those that were trained.
         counts: 'num_regions', 'num_groups', 'num_folds' and, of each type, 'n_positive' of each
             subset, and how much there is besides.
         over_folds: of a 'model' (or the difference of two, 'A - B') and a 'subset', and of a 'type'
@@ -82,8 +87,22 @@ class HeldOutScores:
     """
 
     names: tuple[str, ...]
+    models: tuple[str, ...]
     counts: tuple[Score, ...]
     over_folds: tuple[FoldScore, ...]
+
+    @property
+    def experiments(self) -> dict[str, tuple[str, str]]:
+        """Those of `EXPERIMENTS` whose model was trained and whose subset is not empty."""
+        return {
+            name: (model, subset)
+            for name, (model, subset) in EXPERIMENTS.items()
+            if model in self.models and self._has(subset)
+        }
+
+    def _has(self, subset: str) -> bool:
+        needed = (SINGLE_CELL, MULTI_CELL) if subset == REWEIGHTED else (subset,)
+        return all(one(self.counts, "num_regions", subset=name).value for name in needed)
 
     @property
     def scores(self) -> list[Score]:
@@ -98,7 +117,7 @@ def score_held_out(
     """Scores the complete regions among the predictions.
 
     Args:
-        predictions: of models A, B and A_equal and of A's gradient boosting.
+        predictions: of models A, B and others, and of A's gradient boosting.
         abnormal_types: bool [T], the types that are abnormal.
         num_resamples, seed: of the bootstrap by group.
 
@@ -119,9 +138,9 @@ def score_held_out(
         for subset, found in _measure(of_model, bootstrap).items()
     }
     for first, second in DIFFERENCES:
-        for subset in SUBSETS:
-            one, other = measured[first, subset], measured[second, subset]
-            difference = {key: one[key].minus(other[key]) for key in one}
+        for subset in SUBSETS if {first, second} <= set(regions) else ():
+            of_first, of_second = measured[first, subset], measured[second, subset]
+            difference = {key: of_first[key].minus(of_second[key]) for key in of_first}
             measured[f"{first} - {second}", subset] = difference
     counts = _counts(complete)
     over_folds = [
@@ -135,7 +154,8 @@ def score_held_out(
         Score("num_resamples", num_resamples),
         *_majority(regions[MODEL_A], abnormal_types),
     ]
-    return HeldOutScores(predictions.names, (*counts, *further), (*over_folds, *abnormality))
+    scores = (*over_folds, *abnormality)
+    return HeldOutScores(predictions.names, tuple(regions), (*counts, *further), scores)
 
 
 def _classified(predictions: Predictions, model: str) -> ClassifiedRegions:

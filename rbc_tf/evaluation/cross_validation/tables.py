@@ -9,15 +9,20 @@ from rbc_tf.evaluation.cross_validation import scores as held_out
 from rbc_tf.evaluation.cross_validation.predictions import (
     MODEL_A,
     MODEL_A_EQUAL,
+    MODEL_A_REAL,
     MODEL_B,
-    MODELS,
 )
 from rbc_tf.evaluation.cross_validation.scores import EXPERIMENTS, REWEIGHTED, HeldOutScores
 from rbc_tf.metrics.classified import ALL, MULTI_CELL, SEVERAL_TYPES, SINGLE_CELL
 from rbc_tf.metrics.fold_scores import FoldScore
 from rbc_tf.metrics.multilabel import PLAIN_THRESHOLD
 
-_TRAINED_ON = {MODEL_A: "all", MODEL_B: "single", MODEL_A_EQUAL: "all, fewer"}
+_TRAINED_ON = {
+    MODEL_A: "all",
+    MODEL_B: "single",
+    MODEL_A_EQUAL: "all, fewer",
+    MODEL_A_REAL: "all, real",
+}
 _TESTED_ON = {
     ALL: "all",
     SINGLE_CELL: "single-cell",
@@ -28,7 +33,7 @@ _TESTED_ON = {
 _COUNTED = tuple(subset for subset in _TESTED_ON if subset != REWEIGHTED)
 # What differs on single cells is no gain of multi-cell regions.
 _DIFFERENT = tuple(subset for subset in _TESTED_ON if subset != SINGLE_CELL)
-_MAIN_EXPERIMENTS = ("A", "A*", "B", "A equal")
+_MAIN_EXPERIMENTS = ("A", "A*", "B", "A equal", "A real")
 
 _METHODS = {
     held_out.BOOSTING: "gradient boosting",
@@ -47,9 +52,10 @@ _OUTCOMES = {
 
 _EXPERIMENTS_NOTE = (
     "A is trained on single-cell and multi-cell regions, B on single-cell ones alone, A equal on "
-    "as many as B, drawn from A's. A and B are tested on all regions, A* and B* on single-cell "
-    "ones; 'multi' on multi-cell ones; 'several' on those with two true types or more; '44:56' on "
-    "all, weighted to the paper's 1080 single-cell and 1389 multi-cell regions."
+    "as many as B, drawn from A's, A real on those that are not composed. A and B are tested on "
+    "all regions, A* and B* on single-cell ones; 'multi' on multi-cell ones; 'several' on those "
+    "with two true types or more; '44:56' on all, weighted to the paper's 1080 single-cell and "
+    "1389 multi-cell regions."
 )
 _POOLED_NOTE = (
     "Pooled AUC ranks what the heads of different folds predict; they are calibrated differently, "
@@ -85,8 +91,13 @@ def further_tables(scores: HeldOutScores) -> tuple[Table, ...]:
         _by_type("auc", "AUC per type, pooled over folds, with 95 % intervals", scores, _pooled),
         _by_type("auc", "AUC per type, mean over folds ± standard deviation", scores, _spread),
         _difference("A - B, mean over folds, paired", scores, MODEL_A, _mean_difference),
-        _difference(
-            "A equal - B, pooled over folds, paired", scores, MODEL_A_EQUAL, _pooled_difference
+        *(
+            _difference(
+                f"{_model_name(first)} - {_model_name(second)}, pooled over folds, paired",
+                *(scores, first, _pooled_difference, second),
+            )
+            for first, second in held_out.DIFFERENCES[1:]
+            if {first, second} <= set(scores.models)
         ),
         _abnormality("Normal against abnormal, mean over folds", scores, _spread),
         _per_fold(scores),
@@ -100,7 +111,11 @@ def further_tables(scores: HeldOutScores) -> tuple[Table, ...]:
 
 
 def heading(
-    scores: HeldOutScores, folds_by: str, features: str, teaching_splits: Sequence[str] = ()
+    scores: HeldOutScores,
+    folds_by: str,
+    features: str,
+    teaching_splits: Sequence[str] = (),
+    composed: bool = False,
 ) -> str:
     """What was scored, in a few sentences.
 
@@ -109,6 +124,7 @@ def heading(
         folds_by: 'group' or 'patch'.
         features: what the weights of the backbone are called.
         teaching_splits: splits on whose rows every model is trained and which are not scored.
+        composed: the images were composed of real cells.
     """
     also_trained_on = (
         f"Every model of every fold is also trained on the split {' and '.join(teaching_splits)}, "
@@ -118,7 +134,8 @@ def heading(
     )
     regions = {subset: _count(scores, "num_regions", subset=subset) for subset in _COUNTED}
     return (
-        f"{regions[ALL]:,} completely labelled regions are scored: "
+        f"{regions[ALL]:,} completely labelled regions "
+        f"{'of composed images ' if composed else ''}are scored: "
         f"{regions[SINGLE_CELL]:,} single-cell and {regions[MULTI_CELL]:,} multi-cell, "
         f"{regions[SEVERAL_TYPES]:,} with several types; "
         f"{_count(scores, 'num_incomplete'):,} incomplete ones are only trained on. "
@@ -132,7 +149,7 @@ def heading(
 
 def _summary(scores: HeldOutScores) -> Table:
     rows = []
-    for name, (model, subset) in EXPERIMENTS.items():
+    for name, (model, subset) in scores.experiments.items():
         exact, macro = (_one(scores, score, name) for score in ("exact_match", "macro_auc"))
         counted = ALL if subset == REWEIGHTED else subset
         rows.append(
@@ -154,7 +171,7 @@ def _summary(scores: HeldOutScores) -> Table:
 def _grid(title: str, scores: HeldOutScores, text: _Text) -> Table:
     """Experiments by types; turned where it would be too wide."""
     rows = []
-    for name in EXPERIMENTS:
+    for name in scores.experiments:
         auc = score_lib.select(_of_types(scores, name), "auc")
         columns = [*auc, *(_one(scores, score, name) for score in ("macro_auc", "exact_match"))]
         rows.append((name, *map(text, columns)))
@@ -171,11 +188,13 @@ def _grid(title: str, scores: HeldOutScores, text: _Text) -> Table:
     return table if table.width <= WIDTH else table.turned()
 
 
-def _difference(title: str, scores: HeldOutScores, first: str, text: _Text) -> Table:
-    """Exact match, macro AUC and AUC of each type of one model minus those of Model B."""
+def _difference(
+    title: str, scores: HeldOutScores, first: str, text: _Text, second: str = MODEL_B
+) -> Table:
+    """Exact match, macro AUC and AUC of each type of one model minus those of another."""
     columns = {}
     for subset in _DIFFERENT:
-        of = {"model": f"{first} - {MODEL_B}", "subset": subset}
+        of = {"model": f"{first} - {second}", "subset": subset}
         found = score_lib.select(scores.over_folds, **of)
         above = [_first(found, "exact_match"), _first(found, "macro_auc")]
         columns[_TESTED_ON[subset]] = [*above, *score_lib.select(found, "auc")]
@@ -190,7 +209,7 @@ def _by_type(name: str, title: str, scores: HeldOutScores, text: _Text) -> Table
             *(_one(scores, other, experiment) for other in above),
             *score_lib.select(_of_types(scores, experiment), name),
         ]
-        for experiment in _MAIN_EXPERIMENTS
+        for experiment in _main_experiments(scores)
     }
     return _columns(title, columns, text)
 
@@ -203,29 +222,32 @@ def _others_of_regions(scores: HeldOutScores) -> Table:
             for score in _of_regions(scores, experiment)
             if score.name not in ("exact_match", *_OUTCOMES)
         ]
-        for experiment in _MAIN_EXPERIMENTS
+        for experiment in _main_experiments(scores)
     }
     return _columns("All scores of regions, pooled over folds", columns, _pooled)
 
 
 def _best_type(scores: HeldOutScores) -> Table:
-    cells = [_pooled(_at(scores, "best_type", model=model, subset=SINGLE_CELL)) for model in MODELS]
+    cells = [
+        _pooled(_at(scores, "best_type", model=model, subset=SINGLE_CELL))
+        for model in scores.models
+    ]
     number = _count(scores, "num_regions", subset=SINGLE_CELL)
     title = f"One type for each of the {number:,} single-cell regions"
     notes = ("Accuracy of the type of highest probability, pooled over folds.",)
     row = ("type of highest probability is true", *cells)
-    return Table(title, ("", *map(_model_name, MODELS)), (row,), notes)
+    return Table(title, ("", *map(_model_name, scores.models)), (row,), notes)
 
 
 def _outcomes(scores: HeldOutScores) -> Table:
     rows = tuple(
-        (text, *(_pooled(_at(scores, kind, model=m, subset=SEVERAL_TYPES)) for m in MODELS))
+        (text, *(_pooled(_at(scores, kind, model=m, subset=SEVERAL_TYPES)) for m in scores.models))
         for kind, text in _OUTCOMES.items()
     )
     number = _count(scores, "num_regions", subset=SEVERAL_TYPES)
     title = f"Predicted for the {number:,} regions with several true types"
     notes = ("Shares, pooled over folds; the first six add up to 1.",)
-    return Table(title, ("", *map(_model_name, MODELS)), rows, notes)
+    return Table(title, ("", *map(_model_name, scores.models)), rows, notes)
 
 
 def _abnormality(title: str, scores: HeldOutScores, text: _Text) -> Table:
@@ -253,7 +275,7 @@ def _abnormality(title: str, scores: HeldOutScores, text: _Text) -> Table:
 
 def _per_fold(scores: HeldOutScores) -> Table:
     """Exact match of each experiment, and accuracy of the boosting, in each fold."""
-    columns = {name: _one(scores, "exact_match", name) for name in EXPERIMENTS}
+    columns = {name: _one(scores, "exact_match", name) for name in scores.experiments}
     columns["boosting"] = _first(
         score_lib.select(scores.over_folds, abnormality=held_out.BOOSTING), "accuracy"
     )
@@ -303,7 +325,7 @@ def _of_paper(name: str, types: Iterable[str] = paper.TYPES) -> list[str]:
 def _macro_notes(scores: HeldOutScores) -> list[str]:
     """Over which types macro AUC goes, where it is not over all."""
     lacking: dict[tuple[str, ...], list[str]] = {}
-    for name in EXPERIMENTS:
+    for name in scores.experiments:
         missing = tuple(
             score.of["type"]
             for score in score_lib.select(_of_types(scores, name), "auc")
@@ -343,6 +365,10 @@ def _of_types(scores: HeldOutScores, experiment: str) -> list[FoldScore]:
 
 def _of_regions(scores: HeldOutScores, experiment: str) -> list[FoldScore]:
     return [score for score in _of_experiment(scores, experiment) if "type" not in score.of]
+
+
+def _main_experiments(scores: HeldOutScores) -> list[str]:
+    return [name for name in _MAIN_EXPERIMENTS if name in scores.experiments]
 
 
 def _names(scores: Iterable[FoldScore]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from tensorboard.plugins.hparams import api as hparams
 
 from rbc_tf.core import score as score_lib
 from rbc_tf.core.score import Score
-from rbc_tf.evaluation.cross_validation.scores import EXPERIMENTS, HeldOutScores
+from rbc_tf.evaluation.cross_validation.scores import HeldOutScores
 from rbc_tf.metrics.fold_scores import FOLD, MEAN, POOLED, FoldScore
 
 _OF_EXPERIMENT = ("experiment", "model", "tested_on")
@@ -33,7 +33,7 @@ def write_logs(
     shutil.rmtree(folder, ignore_errors=True)
     logged = {
         name: score_lib.select(scores.over_folds, model=model, subset=subset)
-        for name, (model, subset) in EXPERIMENTS.items()
+        for name, (model, subset) in scores.experiments.items()
     }
     tags = dict.fromkeys(_tag(score) for of_run in logged.values() for score in of_run)
     with tf.summary.create_file_writer(str(folder)).as_default():
@@ -45,7 +45,7 @@ def write_logs(
         # No file system minds this name, as some do the paper's asterisk.
         name = experiment.replace("*", "_star").replace(" ", "_").replace(":", "_")
         with tf.summary.create_file_writer(str(folder / name)).as_default():
-            own = (experiment, *EXPERIMENTS[experiment])
+            own = (experiment, *scores.experiments[experiment])
             hyperparameters = {**dict(zip(_OF_EXPERIMENT, own, strict=True)), **settings}
             hparams.hparams(hyperparameters, trial_id=name)
             _write_scalars([score for over_folds in of_run for score in over_folds.scores()])

@@ -4,6 +4,7 @@ the gradient boosting on nested folds (Abnormality)."""
 import dataclasses
 import pathlib
 import time
+import typing
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -18,8 +19,10 @@ from rbc_tf.core import files
 from rbc_tf.core.cell_types import CellTypes
 from rbc_tf.core.fingerprint import Fingerprint
 from rbc_tf.core.types import FeatureTable
+from rbc_tf.evaluation.cross_validation.fold_features import FoldFeatures, GivenFeatures
 from rbc_tf.evaluation.cross_validation.fold_results import FoldResults
 from rbc_tf.evaluation.cross_validation.outer_folds import (
+    NO_FOLD,
     TRAIN_ONLY,
     OuterFoldsConfig,
     Part,
@@ -28,11 +31,38 @@ from rbc_tf.evaluation.cross_validation.outer_folds import (
     rows_for,
     split_outer_fold,
 )
-from rbc_tf.evaluation.cross_validation.predictions import MODEL_A, MODELS, Predictions
+from rbc_tf.evaluation.cross_validation.predictions import (
+    MODEL_A,
+    MODEL_A_EQUAL,
+    MODEL_B,
+    MODELS,
+    Predictions,
+)
 from rbc_tf.features import cache, provenance
+from rbc_tf.features.finetuning import FinetuningConfig
 
 # The name of the gradient boosting's results; it works on those of Model A.
 BOOSTING = "boosting"
+
+# Which images the scored regions are of.
+REAL, COMPOSED, BOTH = "real", "composed", "both"
+ORIGINS = (BOTH, REAL, COMPOSED)
+
+
+@dataclasses.dataclass(frozen=True)
+class StudyConfig(ClassifierConfig):
+    """Settings of a study as files have them: those of a classifier, and of a fine-tuning.
+
+    Attributes:
+        finetuning: of the backbone that each model of each fold has, where they are fine-tuned.
+    """
+
+    finetuning: FinetuningConfig = dataclasses.field(default_factory=FinetuningConfig)
+
+    @property
+    def classifier(self) -> ClassifierConfig:
+        names = [field.name for field in dataclasses.fields(ClassifierConfig)]
+        return ClassifierConfig(**{name: getattr(self, name) for name in names})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,14 +75,28 @@ class CrossValidationConfig:
         splits: the splits whose rows are scored; every row where empty.
         teaching_splits: splits on whose rows every model of every fold is trained, scored in none:
             such as those that the backbone was fine-tuned on.
+        models: of `MODELS`, those that are trained. A and B among them.
+        tested_on: which rows are scored: those of real images, of composed ones, or both.
     """
 
     folds: OuterFoldsConfig = dataclasses.field(default_factory=OuterFoldsConfig)
     classifier: ClassifierConfig = dataclasses.field(default_factory=ClassifierConfig)
     splits: tuple[str, ...] = ()
     teaching_splits: tuple[str, ...] = ()
+    models: tuple[str, ...] = (MODEL_A, MODEL_B, MODEL_A_EQUAL)
+    tested_on: str = BOTH
 
     def __post_init__(self):
+        unknown = set(self.models) - set(MODELS)
+        if unknown or not {MODEL_A, MODEL_B} <= set(self.models):
+            raise ValueError(
+                f"`models` must be of {', '.join(MODELS)}, A and B among them. "
+                f"Received: {', '.join(self.models)}"
+            )
+        if self.tested_on not in ORIGINS:
+            raise ValueError(
+                f"`tested_on` must be one of {', '.join(ORIGINS)}. Received: {self.tested_on!r}"
+            )
         both = sorted(set(self.splits) & set(self.teaching_splits))
         if both or (self.teaching_splits and not self.splits):
             raise ValueError(
@@ -79,8 +123,28 @@ class CrossValidation:
     trainings: tuple[dict, ...]
 
 
+def given_features(
+    features_dir: str | pathlib.Path, config: CrossValidationConfig
+) -> GivenFeatures:
+    """The features of a cache, once it is known that their backbone has seen nothing to be scored.
+
+    Raises:
+        ValueError: the backbone of the features was fine-tuned on what is to be scored, or on
+            multi-cell regions, which would give Model B part of Model A's advantage; a split is
+            unknown.
+        CacheError: the features are unfinished or damaged.
+    """
+    of_features = cache.load_fingerprint(features_dir)
+    provenance.check_single_cell(features_dir)
+    features = cache.load_features(features_dir)
+    provenance.check_unseen(features_dir, _rows_in(features, config.splits))
+    fingerprint = {"sha256": of_features.sha256, "settings": of_features.settings}
+    cell_types = cache.load_cell_types(features_dir)
+    return GivenFeatures(features, cell_types, of_features.weights, fingerprint)
+
+
 def cross_validate(
-    features_dir: str | pathlib.Path,
+    features: FoldFeatures,
     output_dir: str | pathlib.Path,
     config: CrossValidationConfig,
     overwrite: bool = False,
@@ -88,64 +152,77 @@ def cross_validate(
     """Trains every model on every fold; results that are in `output_dir` already are used again.
 
     Raises:
-        ValueError: the backbone of the features was fine-tuned on what is to be scored, or on
-            multi-cell regions, which would give Model B part of Model A's advantage; a split is
-            unknown; there are too few groups.
-        CacheError: the features are unfinished or damaged.
+        ValueError: a split is unknown; there are too few groups, or no row to be scored.
         StaleError: `output_dir` holds results of another study, and `overwrite` is False.
     """
-    of_features = cache.load_fingerprint(features_dir)
-    provenance.check_single_cell(features_dir)
-    features = cache.load_features(features_dir)
-    scored = _rows_in(features, config.splits)
-    provenance.check_unseen(features_dir, scored)
-    further = _rows_in(features, config.teaching_splits) if config.teaching_splits else None
-    cell_types = cache.load_cell_types(features_dir)
+    rows = features.rows
+    scored, further = _row_numbers(rows, config)
+    cell_types = features.cell_types
     values = {
-        "config": _settings(config),
-        "features": {"sha256": of_features.sha256, "settings": of_features.settings},
-        "rows_sha256": _hash_of_rows(scored, cell_types),
+        "config": _settings(config, features.shared),
+        "features": features.fingerprint,
+        "rows_sha256": _hash_of_rows(rows.select(scored), cell_types),
     }
-    folds = draw_outer_folds(scored, config.folds)  # first, since it can refuse
-    table = scored
-    if further is not None:
-        values["teaching_rows_sha256"] = _hash_of_rows(further, cell_types)
-        table = scored.followed_by(further)
-        folds = np.append(folds, np.full(len(further), TRAIN_ONLY))
+    folds = np.full(len(rows), NO_FOLD)
+    folds[scored] = draw_outer_folds(rows.select(scored), config.folds)  # first: it can refuse
+    if len(further):
+        values["teaching_rows_sha256"] = _hash_of_rows(rows.select(further), cell_types)
+        folds[further] = TRAIN_ONLY
     fingerprint = Fingerprint(values)
     results = FoldResults(output_dir, fingerprint, overwrite)
-    predictions, trainings = _run(table, cell_types, folds, config, results)
+    predictions, trainings = _run(features, folds, config, results)
     return CrossValidation(cell_types, predictions, fingerprint, trainings)
 
 
+def _row_numbers(
+    rows: FeatureTable, config: CrossValidationConfig
+) -> tuple[np.ndarray, np.ndarray]:
+    """int [n] each: rows that are dealt into folds, and rows that are only trained on."""
+    scored = _in_splits(rows, config.splits)
+    further = _in_splits(rows, config.teaching_splits) if config.teaching_splits else ~scored
+    return np.flatnonzero(scored), np.flatnonzero(further & bool(config.teaching_splits))
+
+
+def _tested(features: FoldFeatures, folds: np.ndarray, config: CrossValidationConfig) -> np.ndarray:
+    """bool [N], the rows that are predicted when their fold is held out."""
+    composed = features.composed
+    kind = {BOTH: np.ones_like(composed), REAL: ~composed, COMPOSED: composed}[config.tested_on]
+    tested = kind & (folds >= 0)
+    if not tested.any():
+        raise ValueError(f"Regions of {config.tested_on} images are required. Received: none")
+    return tested
+
+
 def _run(
-    table: FeatureTable,
-    cell_types: CellTypes,
+    features: FoldFeatures,
     folds: np.ndarray,
     config: CrossValidationConfig,
     results: FoldResults,
 ) -> tuple[Predictions, tuple[dict, ...]]:
-    probabilities = {model: np.zeros(table.labels.shape, np.float32) for model in MODELS}
+    table = features.rows
+    tested = _tested(features, folds, config)
+    probabilities = {model: np.zeros(table.labels.shape, np.float32) for model in config.models}
     abnormal = np.zeros(len(table))
     trainings = []
     for fold in range(config.folds.num_folds):
         part = split_outer_fold(table, folds, fold, config.classifier.folds)
-        runs = _Runs(table, cell_types, folds, fold, part, config, results)
-        for model in MODELS:
+        part = dataclasses.replace(part, test=part.test[tested[part.test]])
+        runs = _Runs(features, folds, fold, part, config, results)
+        for model in config.models:
             record, probabilities[model][part.test] = runs.of_model(model)
             trainings.append(record)
         record, abnormal[part.test] = runs.of_boosting(probabilities[MODEL_A][part.test])
         trainings.append(record)
-    tested = folds != TRAIN_ONLY
     scored = table.select(tested)
     predictions = Predictions(
-        names=cell_types.names,
+        names=features.cell_types.names,
         images=scored.images,
         groups=scored.groups,
         boxes=scored.boxes,
         labels=scored.labels,
         num_cells=scored.num_cells,
         complete=scored.complete,
+        composed=features.composed[tested],
         folds=folds[tested].astype(np.int32),
         probabilities={model: values[tested] for model, values in probabilities.items()},
         abnormal=abnormal[tested],
@@ -158,67 +235,92 @@ class _Runs:
 
     def __init__(
         self,
-        table: FeatureTable,
-        cell_types: CellTypes,
+        features: FoldFeatures,
         folds: np.ndarray,
         fold: int,
         part: Part,
         config: CrossValidationConfig,
         results: FoldResults,
     ):
-        self._table, self._cell_types = table, cell_types
+        self._features, self._table = features, features.rows
+        self._cell_types = features.cell_types
         self._folds, self._fold, self._part = folds, fold, part
         self._config, self._results = config, results
 
     def of_model(self, model: str) -> tuple[dict, np.ndarray]:
         """A record, and float32 [n, T], the probabilities of the fold's rows."""
 
-        def train() -> tuple[dict, np.ndarray]:
+        def train() -> tuple[dict, dict[str, np.ndarray]]:
             seed = (self._config.folds.seed, self._fold)
-            train_rows, stopping = rows_for(model, self._part, self._table, seed)
+            train_rows, stopping = rows_for(model, self._part, self._table, seed, self._composed)
             self._log(f"model {model}", train_rows)
+            test = self._part.test
+            table = self._features.of(self._name(model), train_rows, stopping, test)
             trained = train_heads(
-                self._table.select(train_rows),
-                self._table.select(stopping),
+                table.select(train_rows),
+                table.select(stopping),
                 self._cell_types.names,
                 self._config.classifier.heads,
             )
             heads = [dataclasses.asdict(report) for report in trained.reports]
             record = {"num_train": len(train_rows), "num_stopping": len(stopping), "heads": heads}
-            return record, predict(trained.model, self._table.features[self._part.test])
+            values = {"values": predict(trained.model, table.features[test])}
+            if not self._features.shared:
+                # What the gradient boosting learns from: rows that this backbone has not learnt.
+                values["stopping"] = stopping
+                values["stopping_values"] = predict(trained.model, table.features[stopping])
+            return record, values
 
-        return self._kept(model, train)
+        record, arrays = self._kept(model, train)
+        self._features.forget(self._name(model))
+        return record, arrays["values"]
 
     def of_boosting(self, probabilities: np.ndarray) -> tuple[dict, np.ndarray]:
         """A record, and float64 [n] that the fold's rows are abnormal.
 
-        It is trained on out-of-fold predictions for the rows of all other folds, and predicts from
-        Model A's probabilities of the fold's, float32 [n, T].
+        It predicts from Model A's probabilities of the fold's rows, float32 [n, T]. Where features
+        are shared it is trained on out-of-fold predictions for the rows of all other folds; where
+        Model A has a backbone of its own, on its predictions for the rows that stopped it.
         """
 
-        def train() -> tuple[dict, np.ndarray]:
-            train_rows = np.sort(np.concatenate([self._part.train, self._part.stopping]))
-            self._log("gradient boosting", train_rows)
-            rest, config = self._table.select(train_rows), self._config.classifier
-            inner = draw_inner_folds(rest, self._folds[train_rows], config.folds)
-            names = self._cell_types.names
-            unseen = out_of_fold_probabilities(rest, names, config.heads, inner)
-            held_out = inner != NOT_HELD_OUT
+        def train() -> tuple[dict, dict[str, np.ndarray]]:
+            rows, unseen = self._unseen()
             model = fit_abnormality(
-                unseen[held_out], rest.labels[held_out], self._cell_types, config.boosting
+                unseen, self._table.labels[rows], self._cell_types, self._config.classifier.boosting
             )
-            return {"num_train": len(train_rows)}, model.predict(probabilities)
+            return {"num_train": len(rows)}, {"values": model.predict(probabilities)}
 
-        return self._kept(BOOSTING, train)
+        record, arrays = self._kept(BOOSTING, train)
+        return record, arrays["values"]
 
-    def _kept(self, name: str, train: Callable) -> tuple[dict, np.ndarray]:
+    def _unseen(self) -> tuple[np.ndarray, np.ndarray]:
+        """Rows int [n] and Model A's probabilities of them, made without having learnt them."""
+        if not self._features.shared:
+            _, arrays = typing.cast(tuple, self._results.load(self._fold, MODEL_A))
+            return arrays["stopping"], arrays["stopping_values"]
+        train_rows = np.sort(np.concatenate([self._part.train, self._part.stopping]))
+        self._log("gradient boosting", train_rows)
+        rest, config = self._table.select(train_rows), self._config.classifier
+        inner = draw_inner_folds(rest, self._folds[train_rows], config.folds)
+        unseen = out_of_fold_probabilities(rest, self._cell_types.names, config.heads, inner)
+        held_out = inner != NOT_HELD_OUT
+        return train_rows[held_out], unseen[held_out]
+
+    @property
+    def _composed(self) -> np.ndarray:
+        return self._features.composed
+
+    def _name(self, model: str) -> str:
+        return f"fold{self._fold}-{model}"
+
+    def _kept(self, name: str, train: Callable) -> tuple[dict, dict[str, np.ndarray]]:
         kept = self._results.load(self._fold, name)
         if kept is None:
             start = time.monotonic()
-            record, values = train()
+            record, arrays = train()
             record |= {"fold": self._fold, "model": name, "seconds": time.monotonic() - start}
-            self._results.save(self._fold, name, record, values=values, test=self._part.test)
-            return record, values
+            self._results.save(self._fold, name, record, **arrays, test=self._part.test)
+            return record, arrays
         record, arrays = kept
         if not np.array_equal(arrays["test"], self._part.test):
             raise ValueError(
@@ -226,7 +328,7 @@ class _Runs:
                 f"{self._fold}. Received: other rows, drawn by other versions of the software. "
                 "Give --overwrite to train all anew."
             )
-        return record, arrays["values"]
+        return record, arrays
 
     def _log(self, what: str, train_rows: np.ndarray) -> None:
         fold, folds = self._fold + 1, self._config.folds.num_folds
@@ -235,7 +337,7 @@ class _Runs:
         )
 
 
-def _settings(config: CrossValidationConfig) -> dict:
+def _settings(config: CrossValidationConfig, shared: bool) -> dict:
     """The settings that a training depends on, and no others."""
     parts = {
         "outer_folds": config.folds,
@@ -245,18 +347,25 @@ def _settings(config: CrossValidationConfig) -> dict:
     }
     settings = {name: dataclasses.asdict(part) for name, part in parts.items()}
     splits = {"splits": list(config.splits), "teaching_splits": list(config.teaching_splits)}
-    return {**settings, **splits}
+    # With features of a cache nothing is composed, and no model is left out.
+    further = {} if shared else {"tested_on": config.tested_on}
+    return {**settings, **splits, **further}
 
 
 def _rows_in(table: FeatureTable, splits: Sequence[str]) -> FeatureTable:
     """The rows of some splits, all where none is given."""
+    return table.select(_in_splits(table, splits))
+
+
+def _in_splits(table: FeatureTable, splits: Sequence[str]) -> np.ndarray:
+    """bool [N]; all where no split is given."""
     known = sorted(set(table.splits.tolist()))
     unknown = sorted(set(splits) - set(known))
     if unknown:
         raise ValueError(f"`splits` must be among {known}. Received: {unknown}")
     if not len(table):
         raise ValueError("The features must have one row or more. Received: none")
-    return table.select(np.isin(table.splits, splits)) if splits else table
+    return np.isin(table.splits, splits) if splits else np.ones(len(table), bool)
 
 
 def _hash_of_rows(table: FeatureTable, cell_types: CellTypes) -> str:

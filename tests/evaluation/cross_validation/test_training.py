@@ -19,7 +19,11 @@ from rbc_tf.evaluation.cross_validation import training as cross_validation
 from rbc_tf.evaluation.cross_validation.outer_folds import OuterFoldsConfig
 from rbc_tf.evaluation.cross_validation.predictions import Predictions
 from rbc_tf.evaluation.cross_validation.run import BootstrapConfig, make_table1
-from rbc_tf.evaluation.cross_validation.training import CrossValidationConfig, cross_validate
+from rbc_tf.evaluation.cross_validation.training import (
+    CrossValidationConfig,
+    cross_validate,
+    given_features,
+)
 from rbc_tf.features import cache, provenance
 from tests import builders
 
@@ -67,11 +71,15 @@ def features_dir(tmp_path_factory):
     return write_cache(tmp_path_factory.mktemp("features"), make_table())
 
 
+def given(folder, config=CONFIG):
+    return given_features(folder, config)
+
+
 @pytest.fixture(scope="module")
 def finished(features_dir, tmp_path_factory):
     """Folder of a finished run, and what it printed."""
     output_dir = tmp_path_factory.mktemp("table1")
-    return output_dir, make_table1(features_dir, output_dir, CONFIG, FEW)
+    return output_dir, make_table1(given(features_dir), output_dir, CONFIG, FEW)
 
 
 def test_every_row_is_predicted_by_the_fold_that_held_it_out(finished):
@@ -145,7 +153,7 @@ def test_a_killed_run_goes_on_with_the_same_result(features_dir, finished, monke
         return train_heads(train, stopping, names, config)
 
     monkeypatch.setattr(cross_validation, "train_heads", counted)
-    assert make_table1(features_dir, output_dir, CONFIG, FEW) == printed
+    assert make_table1(given(features_dir), output_dir, CONFIG, FEW) == printed
     assert trained == [{1}]  # Model B, on single cells
     after = Predictions.load(output_dir / "predictions.npz")
     for model in before.probabilities:
@@ -157,12 +165,12 @@ def test_a_folder_of_another_study_is_refused(features_dir, finished, tmp_path, 
     monkeypatch.setattr(cross_validation, "train_heads", None)
     other = dataclasses.replace(CONFIG, splits=("train",))
     with pytest.raises(ValueError, match=r"config\.splits was \[\], is now \['train'\]"):
-        cross_validate(features_dir, output_dir, other)
+        cross_validate(given(features_dir), output_dir, other)
     table = make_table()
     table.labels[1] = 1 - table.labels[1]
     relabelled = write_cache(tmp_path / "features", table)
     with pytest.raises(ValueError, match="rows_sha256 was"):
-        cross_validate(relabelled, output_dir, CONFIG)
+        cross_validate(given(relabelled), output_dir, CONFIG)
 
 
 def test_results_of_other_folds_are_refused(features_dir, finished, monkeypatch):
@@ -170,7 +178,7 @@ def test_results_of_other_folds_are_refused(features_dir, finished, monkeypatch)
     drawn = cross_validation.draw_outer_folds
     monkeypatch.setattr(cross_validation, "draw_outer_folds", lambda *a: 1 - drawn(*a))
     with pytest.raises(ValueError, match=r"fold0-A\.npz must .* fold 0"):
-        cross_validate(features_dir, output_dir, CONFIG)
+        cross_validate(given(features_dir), output_dir, CONFIG)
 
 
 @pytest.mark.parametrize("check", ["check_single_cell", "check_unseen"])
@@ -184,7 +192,7 @@ def test_features_that_have_seen_the_rows_are_refused(features_dir, tmp_path, mo
     monkeypatch.setattr(provenance, check, refuse)
     config = dataclasses.replace(CONFIG, splits=("test",))
     with pytest.raises(ValueError, match="seen"):
-        cross_validate(features_dir, tmp_path / "out", config)
+        cross_validate(given(features_dir, config), tmp_path / "out", config)
     assert checked == [{"test"} if check == "check_unseen" else None]
     assert not (tmp_path / "out").exists()
 
@@ -204,7 +212,7 @@ def test_every_model_is_trained_on_teaching_splits_which_are_not_scored(
     monkeypatch.setattr(cross_validation, "train_heads", noted)
     monkeypatch.setattr(folds_lib, "train_heads", noted)
     config = dataclasses.replace(CONFIG, splits=("train",), teaching_splits=("test",))
-    printed = make_table1(features_dir, tmp_path / "out", config, FEW)
+    printed = make_table1(given(features_dir), tmp_path / "out", config, FEW)
     assert "trained on the split test, of which nothing is scored" in " ".join(printed.split())
     predictions = Predictions.load(tmp_path / "out" / "predictions.npz")
     np.testing.assert_array_equal(predictions.boxes, table.boxes[held_out])
@@ -233,4 +241,4 @@ def test_teaching_splits_are_not_scored(splits, teaching_splits):
 def test_unknown_splits_are_refused(features_dir, tmp_path):
     config = dataclasses.replace(CONFIG, splits=("train", "dev"))
     with pytest.raises(ValueError, match=r"among \['test', 'train'\].*Received: \['dev'\]"):
-        cross_validate(features_dir, tmp_path / "out", config)
+        cross_validate(given(features_dir, config), tmp_path / "out", config)
