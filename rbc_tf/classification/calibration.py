@@ -26,6 +26,7 @@ import numpy as np
 from scipy import optimize, special
 
 from rbc_tf.core.types import ABSENT, PRESENT, UNKNOWN
+from rbc_tf.metrics.classified import decide
 from rbc_tf.metrics.multilabel import PLAIN_THRESHOLD
 
 EXACT_MATCH, F1, PLAIN = "exact_match", "f1", "plain"
@@ -43,9 +44,15 @@ ABOVE_HALF = np.nextafter(np.float32(0.5), np.float32(1))
 
 @dataclasses.dataclass(frozen=True)
 class CalibrationConfig:
-    """What the thresholds are chosen for: 'exact_match', 'f1' or 'plain' (see the module)."""
+    """How labels come from probabilities; see the module.
+
+    Attributes:
+        objective: what the thresholds are chosen for: 'exact_match', 'f1' or 'plain'.
+        at_least_one: see `Calibration`; False in the paper.
+    """
 
     objective: str = EXACT_MATCH
+    at_least_one: bool = True
 
     def __post_init__(self):
         if self.objective not in OBJECTIVES:
@@ -61,6 +68,8 @@ class Calibration:
     Attributes:
         temperatures: above 0; 1 leaves an output as it is.
         thresholds: in [0, 1], on the calibrated probability; a type is present above it.
+        at_least_one: where no type is, that of highest probability is present: a region holds a
+            cell. False in the paper, and in what version 0.1.0 made.
 
     Raises:
         ValueError: numbers out of range, or not as many of the one as of the other.
@@ -68,6 +77,7 @@ class Calibration:
 
     temperatures: tuple[float, ...]
     thresholds: tuple[float, ...]
+    at_least_one: bool = False
 
     def __post_init__(self):
         if not all(_is_number(value) and 0 < value < math.inf for value in self.temperatures):
@@ -92,8 +102,12 @@ class Calibration:
             outputs > PLAIN_THRESHOLD, np.maximum(probabilities, ABOVE_HALF), probabilities
         )
 
+    def labels(self, probabilities: np.ndarray) -> np.ndarray:
+        """bool [N, T], the types that are present, from calibrated probabilities [N, T]."""
+        return decide(probabilities, np.array(self.thresholds), self.at_least_one)
+
     def with_plain_thresholds(self) -> "Calibration":
-        """The same temperatures, and the paper's threshold of 0.5 for each type."""
+        """The same temperatures, and the paper's rule: each type above 0.5, and no other."""
         return Calibration(self.temperatures, (PLAIN_THRESHOLD,) * len(self.temperatures))
 
 

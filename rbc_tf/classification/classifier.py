@@ -88,7 +88,8 @@ class Classifier:
                     raise ValueError(f"{name} is not the file that {RECORD_FILE} was written with")
             cell_types = CellTypes.from_list(record.pop("cell_types"))
             temperatures, thresholds = record.pop("temperatures"), record.pop("thresholds")
-            calibration = Calibration(tuple(temperatures), tuple(thresholds))
+            at_least_one = record.pop("at_least_one", False)  # version 0.1.0 had no choice
+            calibration = Calibration(tuple(temperatures), tuple(thresholds), at_least_one)
             if len(thresholds) != len(cell_types):
                 raise ValueError(f"{len(thresholds)} thresholds for {len(cell_types)} types")
             heads = load_heads(folder / HEADS_FILE)

@@ -63,11 +63,13 @@ def fit_calibration(
             "is unknown, and they stay 1 and 0.5.",
             len(folds),
         )
-        plain = Calibration((1.0,) * types, (PLAIN_THRESHOLD,) * types)
+        plain = Calibration((1.0,) * types, (PLAIN_THRESHOLD,) * types, config.at_least_one)
         return FittedCalibration(plain, (False,) * types, (False,) * types)
     temperature_used = _temperatures_hold(outputs, labels, folds)
     temperatures = np.where(temperature_used, fit_temperatures(outputs, labels), 1.0)
-    plain = Calibration(tuple(temperatures.tolist()), (PLAIN_THRESHOLD,) * types)
+    plain = Calibration(
+        tuple(temperatures.tolist()), (PLAIN_THRESHOLD,) * types, config.at_least_one
+    )
     probabilities = plain.apply(outputs)
     threshold_used = _thresholds_hold(probabilities, labels, folds, config.objective)
     tuned = fit_thresholds(probabilities, labels, config.objective)

@@ -41,9 +41,6 @@ class FinetuningConfig:
         dropout: share of features left out before the last layer.
         norm_momentum: of the moving averages of batch normalisation; 0.99 (Keras's default) lags
             behind where an epoch has few steps, and validation scores jump.
-        norm_frozen: batch normalisation keeps the statistics of the weights that it begins with and
-            learns its scales and offsets alone: a third faster, and what an average of weights
-            needs; from random weights there are none to keep.
         largest_weight: most that a positive of a rare type weighs against a negative.
         composed_share: share of each batch that composed multi-cell regions make up; an epoch
             passes once over the real ones, and composed single cells, which show nothing that
@@ -63,7 +60,6 @@ class FinetuningConfig:
     weight_decay: float = 0.02
     dropout: float = 0.2
     norm_momentum: float = 0.9
-    norm_frozen: bool = False
     largest_weight: float = 5.0
     composed_share: float | None = None
     weight_averaging: float = 0.0
@@ -130,7 +126,7 @@ class AugmentedBatches(keras.utils.PyDataset):
 
 
 def _rows_apart(archive: PatchArchive, config: FinetuningConfig) -> tuple[np.ndarray, np.ndarray]:
-    """Composed multi-cell rows, in the order in which they go round, and real ones; int [n], [m]."""
+    """Composed multi-cell rows in the order in which they go round, real ones; int [n] each."""
     if not config.composed_share:
         return np.zeros(0, int), np.arange(len(archive))
     composed = np.flatnonzero(archive.composed & (archive.num_cells > 1))
@@ -320,9 +316,7 @@ def _training_model(
         backbone = spec.with_preprocessing(network)
         # The backbone stays one layer, so that its weights can be taken out again.
         patches = keras.Input((size, size, 3))
-        values = keras.layers.Dropout(config.dropout, seed=config.seed)(
-            backbone(patches, training=False) if config.norm_frozen else backbone(patches)
-        )
+        values = keras.layers.Dropout(config.dropout, seed=config.seed)(backbone(patches))
         logits = keras.layers.Dense(num_types, dtype="float32", name="types")(values)
         return keras.Model(patches, logits)
     finally:

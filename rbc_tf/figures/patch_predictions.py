@@ -44,7 +44,8 @@ def _predicted(sources: FigureSources, sample: Sample, region: Region) -> Predic
     probabilities, _ = sources.chain.classify(image, box)
     labels = sources.labels_of([region])[0]
     patch = sources.patch(image, box)
-    return PredictedPatch(patch, sample.name, region.num_cells, labels, probabilities[0])
+    known = (patch, sample.name, region.num_cells, labels, probabilities[0])
+    return PredictedPatch(*known, sources.thresholds.at_least_one)
 
 
 def caption(

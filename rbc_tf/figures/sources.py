@@ -163,7 +163,8 @@ class FigureSources:
         """The bundle's, of the types."""
         manifest = self.bundle.manifest
         values = np.array(manifest.thresholds)
-        return Thresholds(self.names, values, manifest.threshold_objective)
+        at_least_one = manifest.calibration.at_least_one
+        return Thresholds(self.names, values, manifest.threshold_objective, at_least_one)
 
     @functools.cached_property
     def chain(self) -> Chain:

@@ -158,7 +158,9 @@ def _follow(sources: FigureSources, image: np.ndarray, found: AnalyzedRegions) -
     return FollowedRegion(
         row=row,
         features=sources.chain.features(image, box)[0],
-        predicted=PredictedPatch(sources.patch(image, box), *known),
+        predicted=PredictedPatch(
+            sources.patch(image, box), *known, sources.thresholds.at_least_one
+        ),
         abnormal=float(found.abnormal[row]),
         truly_abnormal=None if UNKNOWN in labels else PRESENT in of_abnormal,
     )

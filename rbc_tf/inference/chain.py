@@ -82,7 +82,6 @@ class Chain:
                 "is detected whole, however large. Export it again, or give the size of tiles"
             )
         self.backbone_record = backbone.read_record(path)
-        self._thresholds = np.array(bundle.manifest.thresholds)
 
     def analyze(self, image: np.ndarray) -> AnalyzedRegions:
         """Finds and classifies the regions of uint8 [H, W, 3] RGB above the score threshold."""
@@ -111,5 +110,5 @@ class Chain:
         return self._extractor.extract(patches)
 
     def labels(self, probabilities: np.ndarray) -> np.ndarray:
-        """bool [N, T], the types predicted to be present: those above their threshold."""
-        return probabilities > self._thresholds
+        """bool [N, T], the types predicted to be present; see `Calibration.labels`."""
+        return self.manifest.calibration.labels(probabilities)

@@ -13,7 +13,7 @@ from rbc_tf.inference.bundle import Bundle
 from rbc_tf.inference.results_folder import RUN, DamagedError, ResultsFolder
 
 # What decides a result; the rest of run.json is for people.
-_COMPARED = ("bundle_sha256", "thresholds", "tiles", "precision", "intensity")
+_COMPARED = ("bundle_sha256", "thresholds", "at_least_one", "tiles", "precision", "intensity")
 
 
 def choose_intensity(
@@ -124,6 +124,7 @@ def _record(
         "cell_types": list(manifest.cell_types.names),
         "thresholds": list(manifest.thresholds),
         "threshold_objective": manifest.threshold_objective,
+        "at_least_one": manifest.calibration.at_least_one,
         "tiles": None if tiles is None else config.to_dict(tiles),
         "precision": precision,
         "intensity": None if intensity is None else dataclasses.asdict(intensity),
@@ -133,7 +134,7 @@ def _record(
 
 def _check(folder: ResultsFolder, earlier: dict, run: dict) -> None:
     # Before there was a choice, all was float32.
-    earlier = {"precision": frozen.FLOAT32} | earlier
+    earlier = {"precision": frozen.FLOAT32, "at_least_one": False} | earlier
     there, asked = (
         Fingerprint({key: record.get(key) for key in _COMPARED}) for record in (earlier, run)
     )

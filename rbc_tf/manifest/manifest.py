@@ -87,6 +87,7 @@ def to_json(manifest: Manifest) -> dict:
             "temperatures": dict(zip(names, manifest.calibration.temperatures, strict=True)),
             "thresholds": dict(zip(names, manifest.thresholds, strict=True)),
             "threshold_objective": manifest.threshold_objective,
+            "at_least_one": manifest.calibration.at_least_one,
         },
         "score_threshold": manifest.score_threshold,
         "abnormal_threshold": manifest.abnormal_threshold,
@@ -121,6 +122,7 @@ def from_json(content: Mapping) -> Manifest:
         calibration=Calibration(
             tuple(temperatures[name] for name in cell_types.names),
             tuple(thresholds[name] for name in cell_types.names),
+            calibration.get("at_least_one", False),  # earlier versions had no choice
         ),
         threshold_objective=calibration["threshold_objective"],
         score_threshold=content["score_threshold"],

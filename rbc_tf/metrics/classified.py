@@ -47,6 +47,7 @@ class ClassifiedRegions:
         groups: str [N], slide, patient or block: the unit of intervals.
         probabilities: float [N, T], calibrated; None where only the types predicted are known.
         thresholds: float [T]; a type is predicted above its threshold.
+        at_least_one: a region with no type above its threshold has the one of highest probability.
         predicted: bool [N, T], the types predicted; from the two above where not given.
         outputs: float [N, T], of the heads before calibration; None where there are none.
         abnormal: float [N], probability that a region is abnormal; None where there is none.
@@ -66,6 +67,7 @@ class ClassifiedRegions:
     groups: np.ndarray
     probabilities: np.ndarray | None = None
     thresholds: np.ndarray | None = None
+    at_least_one: bool = False
     predicted: np.ndarray | None = None
     outputs: np.ndarray | None = None
     abnormal: np.ndarray | None = None
@@ -81,7 +83,8 @@ class ClassifiedRegions:
                     "`predicted`, or `probabilities` and `thresholds`, must be given. "
                     "Received: neither"
                 )
-            object.__setattr__(self, "predicted", self.probabilities > self.thresholds)
+            predicted = decide(self.probabilities, self.thresholds, self.at_least_one)
+            object.__setattr__(self, "predicted", predicted)
         rows, types = len(self.labels), len(self.names)
         shapes: dict[str, tuple[int, ...]]
         shapes = dict.fromkeys(_PER_REGION, (rows,)) | dict.fromkeys(_PER_TYPE, (rows, types))
@@ -175,3 +178,18 @@ def _members(subset: str, single_cell: np.ndarray, several_types: np.ndarray) ->
     if subset not in members:
         raise ValueError(f"A subset must be one of {', '.join(members)}. Received: {subset!r}")
     return members[subset]
+
+
+def decide(
+    probabilities: np.ndarray, thresholds: np.ndarray | float, at_least_one: bool
+) -> np.ndarray:
+    """bool [N, T], the types predicted from probabilities float [N, T] and thresholds [T].
+
+    The paper's rule takes the types above their threshold, which may be none. A region holds a cell
+    all the same: `at_least_one` then takes the type of highest probability, of equals the first.
+    """
+    predicted = probabilities > thresholds
+    if at_least_one and predicted.size:
+        none = ~predicted.any(axis=1)
+        predicted[none, probabilities[none].argmax(axis=1)] = True
+    return predicted

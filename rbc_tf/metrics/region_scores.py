@@ -18,6 +18,7 @@ from rbc_tf.metrics.classified import (
     SUBSETS,
     BinaryPredictions,
     ClassifiedRegions,
+    decide,
     weights_of,
 )
 from rbc_tf.metrics.multilabel import PLAIN_THRESHOLD, best_type_right, exactly_right, jaccard
@@ -68,6 +69,15 @@ def exact_match_plain(regions: ClassifiedRegions) -> np.ndarray | None:
     """
     values = regions.probabilities if regions.outputs is None else regions.outputs
     return None if values is None else exactly_right(values > PLAIN_THRESHOLD, regions.truth)
+
+
+@region_score
+def exact_match_at_least_one(regions: ClassifiedRegions) -> np.ndarray | None:
+    """As `exact_match_plain`, but where no type is above 0.5 that of highest probability is."""
+    values = regions.probabilities if regions.outputs is None else regions.outputs
+    if values is None:
+        return None
+    return exactly_right(decide(values, PLAIN_THRESHOLD, at_least_one=True), regions.truth)
 
 
 @region_score

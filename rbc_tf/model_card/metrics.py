@@ -51,7 +51,12 @@ def thresholds(manifest: Manifest) -> str:
         f"A detection counts from a score of {manifest.score_threshold:g}, a region as "
         f"abnormal above a probability of {manifest.abnormal_threshold:g}. A type is predicted "
         "above its threshold on the calibrated probability; thresholds are "
-        f"{_OBJECTIVES[manifest.threshold_objective]}.\n\n"
+        f"{_OBJECTIVES[manifest.threshold_objective]}. "
+        + (
+            "Where none is, that of highest probability is predicted: a region holds a cell.\n\n"
+            if calibration.at_least_one
+            else "Where none is, no type is predicted, as in the paper.\n\n"
+        )
         + section("Thresholds of types", ("type", "threshold", "temperature"), rows)
     )
 

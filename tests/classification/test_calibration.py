@@ -1,5 +1,6 @@
 """Temperatures and thresholds: by hand, by brute force and against scikit-learn."""
 
+import dataclasses
 import itertools
 import math
 
@@ -249,3 +250,23 @@ def test_impossible_numbers_are_refused(temperatures, thresholds, message):
 def test_an_unknown_objective_is_refused():
     with pytest.raises(ValueError, match=r"f1, plain.*Received: 'recall'"):
         CalibrationConfig("recall")
+
+
+def test_a_region_without_a_type_above_its_threshold_has_the_best_one():
+    probabilities = np.array([[0.2, 0.4], [0.6, 0.4], [0.7, 0.9], [0.3, 0.3]], np.float32)
+    plain = Calibration((1.0, 1.0), (0.5, 0.5))
+    assert plain.labels(probabilities).tolist() == [
+        [False, False],
+        [True, False],
+        [True, True],
+        [False, False],
+    ]
+    # Of equal ones the first.
+    assert dataclasses.replace(plain, at_least_one=True).labels(probabilities).tolist() == [
+        [False, True],
+        [True, False],
+        [True, True],
+        [True, False],
+    ]
+    assert plain.labels(probabilities[:0]).shape == (0, 2)
+    assert not dataclasses.replace(plain, at_least_one=True).with_plain_thresholds().at_least_one

@@ -1,3 +1,5 @@
+import dataclasses
+
 import hypothesis
 import numpy as np
 import pytest
@@ -91,3 +93,19 @@ def test_values_stay_grey_values_and_the_input_as_it_was(count, seed):
 def test_impossible_settings_are_refused(bad):
     with pytest.raises(ValueError, match=f"`{next(iter(bad))}` must be"):
         AugmentationConfig(**bad)
+
+
+def test_stain_varies_in_optical_density_and_leaves_the_background():
+    patch = np.full((1, 33, 33, 3), 190, np.uint8)
+    patch[0, _disc()[..., 1] < 120] = (95, 95, 190)  # half of the light of two colours passes
+    config = dataclasses.replace(STILL, density=0.5, white=190.0)
+    turned = augment(np.repeat(patch, 300, axis=0), config, np.random.default_rng(3))
+    clear = turned[:, 0, 0]
+    np.testing.assert_allclose(clear, 190, rtol=1e-4)
+    # Of density log 2 times 1 ± 0.5, times 1 ± 0.25 for each colour: 0.375 to 1.875.
+    centre = turned[:, 16, 16]
+    np.testing.assert_allclose(centre[:, 2], 190, rtol=1e-4)
+    density = np.log(190 / centre[:, :2]) / np.log(2)
+    assert 0.375 <= density.min() < 0.5
+    assert 1.5 < density.max() <= 1.875
+    assert np.abs(density[:, 0] - density[:, 1]).max() > 0.2

@@ -153,6 +153,56 @@ def test_half_precision_gives_a_float32_backbone(train, validation, tmp_path):
     assert keras.mixed_precision.dtype_policy().name == "float32"
 
 
+def composed_archive(train):
+    """Half of the patches are composed; of these half hold two cells."""
+    rows = np.arange(len(train))
+    return dataclasses.replace(
+        train, composed=rows % 2 == 0, num_cells=np.where(rows % 4 == 0, 2, 1).astype(np.int32)
+    )
+
+
+def test_batches_have_their_share_of_composed_multi_cell_regions(train):
+    mixed = composed_archive(train)
+    config = dataclasses.replace(CONFIG, composed_share=0.25)
+    batches = AugmentedBatches(mixed, config)
+    assert len(batches) == 80 // 12  # an epoch passes once over the 80 real ones
+    assert not mixed.composed[batches._order].any()
+    seen = np.concatenate([labels for _, labels in map(batches.__getitem__, range(6))])
+    assert seen.shape == (6 * 16, 2)
+    # 4 of each batch, in turn: 24 in an epoch of the 40 there are, the other 16 come next.
+    rows = batches._composed_rows
+    assert sorted(rows.tolist()) == np.flatnonzero(mixed.num_cells == 2).tolist()
+    _, labels = batches[0]
+    assert labels[12:].tolist() == mixed.labels[rows[:4]].astype(float).tolist()
+    batches.on_epoch_end()
+    _, labels = batches[0]
+    assert labels[12:].tolist() == mixed.labels[rows[24:28]].astype(float).tolist()
+
+
+def test_a_share_of_composed_regions_requires_some(train):
+    with pytest.raises(ValueError, match="Received: 0 and 160"):
+        AugmentedBatches(train, dataclasses.replace(CONFIG, composed_share=0.25))
+
+
+def test_average_of_the_weights_is_what_is_kept(train, validation, tmp_path):
+    """At a momentum of nearly 1 the average stays where the first step of 0.02 has led."""
+    start = load_backbone("random", 32).model
+    before = [values.copy() for values in start.get_weights()[:4]]
+    config = dataclasses.replace(CONFIG, epochs=1, weight_averaging=0.999999)
+    model, history = finetune(train, validation, config, start, tmp_path)
+    for found, expected in zip(model.get_weights()[:4], before, strict=True):
+        np.testing.assert_allclose(found, expected, atol=0.025)
+    plain, _ = finetune(
+        train,
+        validation,
+        dataclasses.replace(config, weight_averaging=0.0),
+        start,
+        tmp_path / "plain",
+    )
+    assert np.abs(plain.get_weights()[0] - before[0]).max() > 0.05
+    assert history[0]["loss"] > 0
+
+
 def test_archives_that_do_not_belong_together_are_refused(train, validation, tmp_path):
     about = {**validation.about, "crop": config_lib.to_dict(CropConfig(size=32))}
     with pytest.raises(ValueError, match="must have the same crop"):

@@ -233,3 +233,17 @@ def test_known_patches_of_a_type_are_scored():
     assert scores["auc"] == pytest.approx(3 / 4)
     assert scores["average_precision"] == pytest.approx((1 + 2 / 3) / 2)
     assert (scores["precision"], scores["recall"]) == (0.5, 0.5)
+
+
+def test_exact_match_where_a_region_has_at_least_one_type():
+    # Nothing of the first is above 0.5 and its best type is right; the last's is wrong.
+    found = regions(
+        outputs=[[0.1, 0.4], [0.9, 0.1], [0.4, 0.2]],
+        labels=[[0, 1], [1, 0], [0, 1]],
+        num_cells=[1, 1, 1],
+    )
+    assert region_scores.exact_match_plain(found).tolist() == [0, 1, 0]
+    assert region_scores.exact_match_at_least_one(found).tolist() == [1, 1, 0]
+    ruled = dataclasses.replace(found, predicted=None, at_least_one=True, thresholds=THRESHOLDS)
+    # At thresholds of 0.5 and 0.3 the first two are decided; the third takes its best.
+    assert ruled.predicted.tolist() == [[False, True], [True, False], [True, False]]

@@ -70,6 +70,7 @@ def _run(chain: Chain, sample: Sample, truth: tuple[Region, ...]) -> EvaluatedIm
         "num_cells": np.array([r.num_cells for r in complete], np.int32),
         "groups": np.full(len(complete), sample.group),
         "thresholds": np.array(chain.manifest.thresholds),
+        "at_least_one": chain.manifest.calibration.at_least_one,
     }
     return EvaluatedImage(
         group=sample.group,

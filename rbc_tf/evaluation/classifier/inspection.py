@@ -183,6 +183,7 @@ def _worst_patch(
         int(rows.num_cells[row]),
         rows.labels[row],
         regions.probabilities[row],
+        regions.at_least_one,
     )
     return WorstPatch(predicted, tuple(rows.boxes[row].tolist()), float(loss))
 

@@ -65,6 +65,7 @@ def classify(classifier: Classifier, rows: FeatureTable) -> ClassifiedRegions:
         groups=rows.groups,
         probabilities=probabilities,
         thresholds=np.array(classifier.calibration.thresholds),
+        at_least_one=classifier.calibration.at_least_one,
         outputs=classifier.outputs(rows.features),
         abnormal=abnormal,
         abnormal_types=classifier.cell_types.abnormal,

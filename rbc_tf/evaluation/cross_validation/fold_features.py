@@ -10,11 +10,11 @@ import pathlib
 import shutil
 import typing
 
-import keras
 import numpy as np
 
 from rbc_tf.core import files
 from rbc_tf.core.cell_types import CellTypes
+from rbc_tf.core.keras_settings import keras
 from rbc_tf.core.types import FeatureTable
 from rbc_tf.features import finetuning
 from rbc_tf.features.backbone import Backbone, hash_of_weights

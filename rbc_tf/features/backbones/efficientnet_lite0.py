@@ -9,10 +9,10 @@ import pathlib
 import zipfile
 from collections.abc import Iterator, Mapping
 
-import keras
 import numpy as np
 
 from rbc_tf.core import files
+from rbc_tf.core.keras_settings import keras
 from rbc_tf.features import torch_file
 from rbc_tf.features.backbone_spec import BackboneSpec
 

@@ -59,11 +59,13 @@ class Thresholds:
         names: of the T types.
         values: float [T].
         objective: what they were chosen for on validation images; PLAIN where they were not.
+        at_least_one: where none is predicted, the type of highest probability is.
     """
 
     names: tuple[str, ...]
     values: np.ndarray
     objective: str = PLAIN
+    at_least_one: bool = False
 
     def __str__(self) -> str:
         """In words, one number where all are the same."""
@@ -72,9 +74,11 @@ class Thresholds:
         else:
             pairs = zip(self.names, self.values, strict=True)
             text = ", ".join(f"{name} {value:.3g}" for name, value in pairs)
-        if self.objective == PLAIN:
-            return text
-        return f"{text}; chosen on validation images for {self.objective.replace('_', ' ')}"
+        if self.objective != PLAIN:
+            text += f"; chosen on validation images for {self.objective.replace('_', ' ')}"
+        if self.at_least_one:
+            text += "; where none is predicted, that of highest probability"
+        return text
 
     def facts(self) -> dict[str, float]:
         return dict(zip(self.names, map(float, self.values), strict=True))

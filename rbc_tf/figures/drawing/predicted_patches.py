@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from rbc_tf.core.types import PRESENT
 from rbc_tf.figures.drawing import bars, captions, style
+from rbc_tf.metrics.classified import decide
 from rbc_tf.metrics.multilabel import exactly_right
 
 MOST = 6  # of a page
@@ -31,6 +32,7 @@ class PredictedPatch:
         num_cells: how many cells it holds.
         labels: int8 [T], 1 present, 0 absent, -1 unknown.
         probabilities: float [T].
+        at_least_one: where no type is above its threshold, that of highest probability counts.
     """
 
     patch: np.ndarray
@@ -38,10 +40,12 @@ class PredictedPatch:
     num_cells: int
     labels: np.ndarray
     probabilities: np.ndarray
+    at_least_one: bool = False
 
     def predicted(self, thresholds: np.ndarray) -> np.ndarray:
-        """bool [T], the types above their thresholds."""
-        return np.asarray(self.probabilities) > np.asarray(thresholds)
+        """bool [T], the types that are predicted at thresholds [T]."""
+        probabilities = np.asarray(self.probabilities)[None]
+        return decide(probabilities, np.asarray(thresholds), self.at_least_one)[0]
 
     def is_right(self, thresholds: np.ndarray) -> bool:
         """Whether exactly its types are predicted."""

@@ -148,6 +148,7 @@ def _describe(bundle: Bundle, served: ServedChain) -> dict:
         "cell_types": manifest.cell_types.to_list(),
         "thresholds": list(manifest.thresholds),
         "threshold_objective": manifest.threshold_objective,
+        "at_least_one": manifest.calibration.at_least_one,
         "temperatures": list(manifest.calibration.temperatures),
         "score_threshold": manifest.score_threshold,
         "abnormal_threshold": manifest.abnormal_threshold,

@@ -141,11 +141,10 @@ class ServedChain(tf.Module):
         outputs = self._classifier.heads(self._features(image, boxes), training=False)
         calibration = self._classifier.calibration
         probabilities = calibrated_probabilities(calibration, outputs)
-        thresholds = tf.constant(calibration.thresholds, tf.float64)
         abnormal = abnormal_probability(self._classifier.abnormality, outputs)
         return {
             "probabilities": probabilities,
-            "labels": tf.cast(probabilities, tf.float64) > thresholds,
+            "labels": labels(calibration, probabilities),
             "abnormal_probability": abnormal,
             "abnormal": abnormal > self._manifest.abnormal_threshold,
         }
@@ -170,6 +169,16 @@ class ServedChain(tf.Module):
             lambda number, _: number < num_batches, add, (0, parts), parallel_iterations=1
         )
         return parts.concat()
+
+
+def labels(calibration: Calibration, probabilities: tf.Tensor) -> tf.Tensor:
+    """bool [N, T], as `Calibration.labels`."""
+    thresholds = tf.constant(calibration.thresholds, tf.float64)
+    above = tf.cast(probabilities, tf.float64) > thresholds
+    if not calibration.at_least_one:
+        return above
+    best = tf.one_hot(tf.argmax(probabilities, axis=1), len(calibration.thresholds), True, False)
+    return tf.where(tf.reduce_any(above, axis=1, keepdims=True), above, best)
 
 
 def calibrated_probabilities(calibration: Calibration, outputs: tf.Tensor) -> tf.Tensor:

@@ -126,7 +126,9 @@ def _check_origin(model_dir: pathlib.Path, bundle: Bundle) -> IntensityRange | N
     found = json.loads(path.read_text(encoding="utf-8"))
     if found["bundle_sha256"] != bundle.sha256:
         raise ValueError(f"{model_dir}: was exported from another bundle than {bundle.path}")
-    if found["thresholds"] != list(bundle.manifest.thresholds):
+    calibration = bundle.manifest.calibration
+    rule = (found["thresholds"], found.get("at_least_one", False))
+    if rule != (list(calibration.thresholds), calibration.at_least_one):
         raise ValueError(f"{model_dir}: was exported at other thresholds")
     recorded = found.get("intensity")
     return IntensityRange.from_json(recorded) if recorded else None

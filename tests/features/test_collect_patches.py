@@ -1,0 +1,66 @@
+"""Patches of several datasets together."""
+
+import numpy as np
+import pytest
+
+from rbc_tf.core.cell_types import CellType, CellTypes
+from rbc_tf.features.collect_patches import CollectionConfig, collect_patches
+from rbc_tf.features.crops import CropConfig
+from tests import builders
+
+CROP = CropConfig("letterbox", 32)
+OTHER_TYPES = CellTypes((CellType("Target", "Target cell", True), CellType("Oval", "Oval", False)))
+
+
+def write(folder, seed, regions, cell_types=None):
+    builders.write_dataset(
+        folder,
+        {"a": builders.noise_image(50, 60, seed)},
+        splits=[("a", "one", "train")],
+        regions=regions,
+    )
+    if cell_types:
+        cell_types.save(folder / "cell_types.yaml")
+    return folder
+
+
+@pytest.fixture
+def folders(tmp_path):
+    first = write(tmp_path / "first", 0, [("a", (0, 0, 20, 30), "Elon", 1, True)])
+    second = write(
+        tmp_path / "second", 1, [("a", (5, 5, 45, 45), "Oval;Target", 2, True)], OTHER_TYPES
+    )
+    return first, second
+
+
+def test_types_are_the_union_and_what_a_dataset_does_not_know_is_unknown(folders):
+    archive = collect_patches(folders, CollectionConfig(CROP, regions="all"))
+    names = ["Oval", "Elon", "Reti", "Gran", "Echi", "Stom", "Target"]
+    assert archive.about["types"] == names
+    assert archive.labels.tolist() == [[0, 1, 0, 0, 0, 0, -1], [1, -1, -1, -1, -1, -1, 1]]
+    assert archive.images.tolist() == ["first/a", "second/a"]
+    assert archive.groups.tolist() == ["first/one", "second/one"]
+    assert archive.num_cells.tolist() == [1, 2]
+    assert set(archive.about["image_hashes"]) == {"first/a", "second/a"}
+    assert [t["abnormal"] for t in archive.about["cell_types"]] == [False] + [True] * 6
+    single = collect_patches(folders[:1], CollectionConfig(CROP))
+    assert single.images.tolist() == ["a"]
+    np.testing.assert_array_equal(single.patches[0], archive.patches[0])
+
+
+def test_a_type_cannot_be_normal_here_and_abnormal_there(folders, tmp_path):
+    abnormal = CellTypes((CellType("Oval", "Oval", True),))
+    third = write(tmp_path / "third", 2, [("a", (0, 0, 20, 30), "Oval", 1, True)], abnormal)
+    with pytest.raises(ValueError, match="Oval must be normal or abnormal"):
+        collect_patches([folders[0], third], CollectionConfig(CROP))
+
+
+def test_folders_of_one_name_are_refused(folders, tmp_path):
+    same = write(tmp_path / "x" / "first", 2, [("a", (0, 0, 20, 30), "Oval", 1, True)])
+    with pytest.raises(ValueError, match="different names"):
+        collect_patches([folders[0], same], CollectionConfig(CROP))
+
+
+def test_subjects_must_be_known_to_be_kept_apart(folders):
+    with pytest.raises(ValueError, match="subject is required"):
+        collect_patches(folders[:1], CollectionConfig(CROP, group_by="subject"))
