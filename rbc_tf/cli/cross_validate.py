@@ -107,6 +107,7 @@ def main() -> None:
         tuple(_MODELS.value),
         _TESTED_ON.value,
     )
+    features: fold_features.FoldFeatures
     if _FINETUNE.value:
         features = _finetuned(study.finetuning)
     else:

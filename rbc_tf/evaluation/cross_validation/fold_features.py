@@ -40,14 +40,27 @@ class FoldFeatures(typing.Protocol):
         shared: the features of a row are the same in all folds and models.
     """
 
-    rows: FeatureTable
-    composed: np.ndarray
-    cell_types: CellTypes
-    weights: str
-    fingerprint: dict
-    shared: bool
+    @property
+    def rows(self) -> FeatureTable: ...
 
-    def of(self, name: str, train: np.ndarray, stopping: np.ndarray, others: np.ndarray):
+    @property
+    def composed(self) -> np.ndarray: ...
+
+    @property
+    def cell_types(self) -> CellTypes: ...
+
+    @property
+    def weights(self) -> str: ...
+
+    @property
+    def fingerprint(self) -> dict: ...
+
+    @property
+    def shared(self) -> bool: ...
+
+    def of(
+        self, name: str, train: np.ndarray, stopping: np.ndarray, others: np.ndarray
+    ) -> FeatureTable:
         """The rows with the features that a model has; rows that are not asked for may lack them.
 
         Args:
