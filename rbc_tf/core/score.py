@@ -25,7 +25,7 @@ TITLES = {
     "ece": "ECE",
     "ece_raw": "ECE raw",
     "exact_match_plain": "exact match at 0.5",
-    "exact_match_at_least_one": "exact match at 0.5, at least one type",
+    "exact_match_at_least_one": "exact match, at least one type",
     "f1": "F1",
     "jaccard_index": "Jaccard index",
     "merged_regions": "regions missed in a merge",

@@ -11,6 +11,7 @@ from rbc_tf.detection import tiling
 from rbc_tf.detection.garden import train
 from rbc_tf.detection.garden.export import INPUT_TYPES
 from rbc_tf.evaluation.classifier.inspection import InspectionConfig
+from rbc_tf.evaluation.cross_validation import training
 from rbc_tf.evaluation.cross_validation.outer_folds import BY_GROUP, BY_PATCH
 from rbc_tf.features import crops
 from rbc_tf.graphs import frozen
@@ -50,6 +51,7 @@ def test_precisions():
     ("command", "flag", "default", "choices"),
     [
         ("cross_validate", "folds_by", BY_GROUP, (BY_GROUP, BY_PATCH)),
+        ("cross_validate", "tested_on", training.BOTH, training.ORIGINS),
         ("export_bundle", "thresholds", assemble.TUNED, assemble.THRESHOLDS),
         (
             "export_detector",
@@ -69,9 +71,10 @@ def test_choices(command, flag, default, choices):
 @pytest.mark.parametrize(
     ("command", "flag", "default"),
     [
-        ("extract_features", "context", _CROP.context),
-        ("extract_features", "window", _CROP.window),
-        ("extract_features", "supersample", _CROP.supersample),
+        ("shared_flags", "context", _CROP.context),
+        ("shared_flags", "window", _CROP.window),
+        ("shared_flags", "supersample", _CROP.supersample),
+        ("shared_flags", "background", _CROP.background),
         ("inspect_classifier", "num_worst", _INSPECTION.num_worst),
         ("inspect_classifier", "num_worst_per_type", _INSPECTION.num_worst_per_type),
         ("inspect_classifier", "num_points", _INSPECTION.num_points),
