@@ -29,4 +29,4 @@ lint: setup
 	$(PYTHON) -m mypy
 
 clean:
-	rm -rf $(VENV) $(DEMO_DIR) *.egg-info
+	rm -rf $(VENV) $(DEMO_DIR) build *.egg-info
