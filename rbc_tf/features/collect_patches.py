@@ -117,7 +117,7 @@ def _collect(
             f"{dataset.root}: labelled regions ({config.regions}) are required. Received: none "
             f"{'in the splits ' + ', '.join(config.splits) if config.splits else ''}"
         )
-    groups = [joined.get((dataset.root, s.group)) or prefix + _unit(s, config) for s, _, _ in rows]
+    groups = _groups(dataset, [sample for sample, _, _ in rows], prefix, joined, config)
     arrays = {
         "patches": np.concatenate(patches),
         "labels": _labels([region for _, _, region in rows], dataset.cell_types, types),
@@ -129,22 +129,36 @@ def _collect(
         "complete": np.array([region.complete for _, _, region in rows], bool),
         "composed": np.array([sample.origin == ORIGIN for sample, _, _ in rows], bool),
     }
-    sources = links.source_images(dataset)
-    sources_of_group: dict[str, dict[str, str]] = {}
-    for (sample, _, _), group in zip(rows, groups, strict=True):
-        if sample.group in sources:
-            sources_of_group.setdefault(group, {}).update(sources[sample.group])
-    return arrays, hashes, sources_of_group
+    return arrays, hashes, _sources(dataset, [sample for sample, _, _ in rows], groups)
 
 
-def _unit(sample: Sample, config: CollectionConfig) -> str:
+def _groups(
+    dataset: Dataset, samples: Sequence[Sample], prefix: str, joined: dict, config: CollectionConfig
+) -> list[str]:
+    """What each row must stay together with; of one subject the composed fields and the real."""
     if config.group_by == "group":
-        return sample.group
-    if not sample.subject:
-        raise ValueError(
-            f"{sample.image_path}: the subject is required to keep subjects apart. Received: none"
-        )
-    return sample.subject
+        return [joined.get((dataset.root, s.group)) or prefix + s.group for s in samples]
+    for sample in samples:
+        if not sample.subject:
+            raise ValueError(
+                f"{sample.image_path}: the subject is required to keep subjects apart. "
+                "Received: none"
+            )
+    source = links.source_name(dataset)
+    prefix = f"{source}/" if source and prefix else prefix
+    return [prefix + sample.subject for sample in samples]
+
+
+def _sources(
+    dataset: Dataset, samples: Sequence[Sample], groups: Sequence[str]
+) -> dict[str, dict[str, str]]:
+    """The images that composed ones are made of, by the groups of these."""
+    of_bucket = links.source_images(dataset)
+    of_group: dict[str, dict[str, str]] = {}
+    for sample, group in zip(samples, groups, strict=True):
+        if sample.group in of_bucket:
+            of_group.setdefault(group, {}).update(of_bucket[sample.group])
+    return of_group
 
 
 def _labels(regions: Sequence[Region], own: CellTypes, types: CellTypes) -> np.ndarray:

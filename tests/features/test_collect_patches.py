@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 
 from rbc_tf.core.cell_types import CellType, CellTypes
+from rbc_tf.data.composed import dataset_writer
+from rbc_tf.data.composed.config import ComposeConfig
 from rbc_tf.features.collect_patches import CollectionConfig, collect_patches
 from rbc_tf.features.crops import CropConfig
 from tests import builders
+from tests.data.composed import made_up
 
 CROP = CropConfig("letterbox", 32)
 OTHER_TYPES = CellTypes((CellType("Target", "Target cell", True), CellType("Oval", "Oval", False)))
@@ -64,3 +67,24 @@ def test_folders_of_one_name_are_refused(folders, tmp_path):
 def test_subjects_must_be_known_to_be_kept_apart(folders):
     with pytest.raises(ValueError, match="subject is required"):
         collect_patches(folders[:1], CollectionConfig(CROP, group_by="subject"))
+
+
+def test_fields_are_on_the_side_of_the_subject_that_their_cells_are_of(tmp_path):
+    """And so they are where groups are kept apart: each field with the groups of its bucket."""
+    source = made_up.write_source(tmp_path / "source")
+    compose = ComposeConfig(height=240, width=320, coverage=0.25, buckets_by="subject")
+    dataset_writer.compose_smears(source, tmp_path / "fields", 4, compose, num_processes=1)
+    both = [source, tmp_path / "fields"]
+    for group_by in ("subject", "group"):
+        config = CollectionConfig(CROP, regions="all", group_by=group_by)
+        archive = collect_patches(both, config)
+        sides = [set(archive.groups[rows]) for rows in (archive.composed, ~archive.composed)]
+        assert sides[0] == sides[1]
+        assert len(sides[0]) == 2
+        # Who learns from a field has seen the images of its subject, and no others.
+        for side in sides[0]:
+            rows = archive.select(archive.groups == side)
+            real = rows.select(~rows.composed)
+            fields = rows.select(rows.composed)
+            assert set(real.seen_images.values()) <= set(fields.seen_images.values())
+            assert len(fields.seen_images) < len(archive.seen_images)

@@ -42,6 +42,17 @@ def joined_groups(datasets: Iterable[Dataset]) -> dict[tuple[pathlib.Path, str],
     return joined
 
 
+def source_name(dataset: Dataset) -> str:
+    """The name of the folder that smears were composed of; '' where nothing is composed.
+
+    Raises:
+        ValueError: the record is missing or damaged.
+    """
+    if dataset_writer.ORIGIN not in dataset.origins:
+        return ""
+    return _record(dataset)["source"]["name"]
+
+
 def source_images(dataset: Dataset) -> dict[str, dict[str, str]]:
     """{bucket: {name of an image that its cells are of: sha256}}; {} where nothing is composed.
 

@@ -1,8 +1,13 @@
 """Cells, patches and empty fields that the tests of composed smears share."""
 
+import csv
+
 import cv2
 import numpy as np
 
+from rbc_tf.core import image_io
+from rbc_tf.core.types import Sample
+from rbc_tf.data import dataset
 from rbc_tf.data.composed import source
 from rbc_tf.data.composed.library import Backdrop
 
@@ -30,3 +35,25 @@ def patch(seed, transmittance, axes, centre=(30, 30), size=60, level=200):
     grain = np.random.default_rng(seed).normal(0, 0.01, (size, size))
     image = level * (1 - soft * (1 - transmittance)) * (1 + grain)
     return np.clip(np.rint(image), 0, 255).astype(np.uint8)[..., None].repeat(3, 2), mask > 0
+
+
+_TYPES = ("Oval", "Elon", "Gran")
+
+
+def write_source(root):
+    """A source of 36 patches: 6 groups of 2 subjects, each group with two cells of each type."""
+    samples, cells = [], []
+    for group in range(6):
+        for number, name in enumerate(_TYPES * 2):
+            image = f"g{group}_{number}"
+            axes = {"Oval": (15, 14), "Elon": (20, 8), "Gran": (12, 12)}[name]
+            pixels, mask = patch(10 * group + number, 0.8, axes)
+            image_io.write_png(root / "images" / f"{image}.png", pixels)
+            image_io.write_mask(root / "masks" / f"{image}.png", mask)
+            cells.append((image, 30, 30, name))
+            path = root / "images" / f"{image}.png"
+            samples.append(Sample(image, path, None, f"g{group}", subject=f"p{group % 2}"))
+    with (root / "cells.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([dataset.CELLS_HEADER, *cells])
+    dataset.write_images_table(root, samples)
+    return root
