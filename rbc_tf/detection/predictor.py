@@ -9,7 +9,7 @@ import tensorflow as tf
 from rbc_tf.core import files as artifacts
 from rbc_tf.core.types import Detections
 from rbc_tf.detection import graph, record
-from rbc_tf.graphs import frozen
+from rbc_tf.graphs import frozen, operations
 
 
 class DetectorPredictor:
@@ -37,13 +37,14 @@ class DetectorPredictor:
 
         Raises:
             FileNotFoundError: the folder holds no SavedModel.
-            ValueError: the SavedModel is not a detector, the threshold is not in [0, 1], or the
+            ValueError: the SavedModel is not a detector or does more than compute
+                (OperationError), the threshold is not in [0, 1], or the
                 machine does not have the precision.
         """
         if not 0 <= score_threshold <= 1:
             raise ValueError(f"`score_threshold` must be in [0, 1]. Received: {score_threshold}")
         folder = pathlib.Path(export_dir)
-        if not (folder / "saved_model.pb").is_file():
+        if not (folder / operations.MODEL_FILE).is_file():
             raise FileNotFoundError(
                 f"A detector must be a folder with saved_model.pb. Received: {folder}"
             )
@@ -61,6 +62,7 @@ class DetectorPredictor:
     @functools.cached_property
     def signature(self):
         """The function of the SavedModel, images to boxes in pixels of its own scale."""
+        operations.check_saved_model(self._folder)
         # Kept, because the signature does not own the variables of the model.
         self._model = tf.saved_model.load(str(self._folder))
         signature = self._model.signatures.get("serving_default")
@@ -96,7 +98,7 @@ class DetectorPredictor:
 
 def _sha256_of_model(folder: pathlib.Path) -> str:
     """Of the graph and the weights, wherever the folder lies."""
-    files = [folder / "saved_model.pb", *sorted((folder / "variables").glob("*"))]
+    files = [folder / operations.MODEL_FILE, *sorted((folder / "variables").glob("*"))]
     return artifacts.sha256_of_json({file.name: artifacts.sha256_of_file(file) for file in files})
 
 

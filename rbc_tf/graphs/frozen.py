@@ -28,7 +28,7 @@ PRECISIONS = (AUTO, FLOAT32, BFLOAT16, FLOAT16)
 _KEPT_GRAPHS = 12
 
 # Raise it whenever a graph is frozen otherwise.
-_FORMAT = 3
+_FORMAT = 4
 
 _PROCESSOR = "/job:localhost/replica:0/task:0/device:CPU:0"
 
@@ -186,12 +186,15 @@ def _cache_path(key: str, precision: str) -> pathlib.Path | None:
 
 
 def _read(path: pathlib.Path) -> FrozenFunction | None:
-    """None where nothing is kept, or what is kept cannot be read."""
+    """None where nothing is kept, or what is kept is damaged or more than a network."""
     try:
         found = FrozenFunction(FrozenGraph.load(path))
         os.utime(path)
         return found
-    except (OSError, ValueError, tf.errors.InvalidArgumentError):
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
+        logging.warning("A prepared network cannot be used and is made again: %s", error)
         return None
 
 

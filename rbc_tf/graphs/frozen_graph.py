@@ -15,7 +15,10 @@ from tensorflow.core.protobuf import config_pb2
 from tensorflow.python.client import pywrap_tf_session
 from tensorflow.python.framework import c_api_util
 
-from rbc_tf.core import files
+from rbc_tf.core import files, structured
+from rbc_tf.graphs import operations
+
+_LONGEST_HEADER = 2**20
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -34,7 +37,8 @@ class FrozenGraph:
 
     def save(self, path: str | pathlib.Path) -> None:
         """Writes one line of JSON, and the graph behind it."""
-        header = {"inputs": self.inputs, "outputs": self.outputs, "bytes": len(self.serialised)}
+        header = {"inputs": list(self.inputs), "outputs": dict(self.outputs)}
+        header["sha256"] = self._sha256()
         with files.atomic_path(path) as temporary, temporary.open("wb") as file:
             file.write(json.dumps(header).encode() + b"\n")
             file.write(self.serialised)
@@ -44,27 +48,36 @@ class FrozenGraph:
         """Raises OSError where there is no file, ValueError where it is not as `save` writes it."""
         with pathlib.Path(path).open("rb") as file:
             try:
-                header = json.loads(file.readline())
-                inputs, outputs, size = header["inputs"], header["outputs"], header["bytes"]
+                header = structured.parse_json(file.readline(_LONGEST_HEADER), path)
+                found = cls(file.read(), header["inputs"], header["outputs"])
+                is_whole = found._sha256() == header["sha256"]
             except (KeyError, TypeError, ValueError) as error:
                 raise ValueError(f"{path} holds no frozen graph: {error}") from error
-            serialised = file.read()
-        if len(serialised) != size:
-            raise ValueError(f"{path} must hold {size} bytes. Received: {len(serialised)}")
-        return cls(serialised, inputs, outputs)
+        if not is_whole:
+            raise ValueError(f"{path} is damaged: its sha256 is not the one that it was saved with")
+        return found
+
+    def _sha256(self) -> str:
+        names = json.dumps([list(self.inputs), dict(self.outputs)], sort_keys=True)
+        return files.sha256_of_bytes(names.encode(), self.serialised)
 
 
 class FrozenFunction:
     """Arrays in, arrays by name out; may be called from several threads at once."""
 
     def __init__(self, frozen: FrozenGraph):
-        """Raises tf.errors.InvalidArgumentError where the graph is none."""
+        """Raises tf.errors.InvalidArgumentError where the graph is none.
+
+        And OperationError where it does more than compute.
+        """
         # The graph has been optimised: once is enough.
         options = config_pb2.ConfigProto()
         options.graph_options.rewrite_options.disable_meta_optimizer = True
         options.graph_options.optimizer_options.opt_level = config_pb2.OptimizerOptions.L0
         # A session, because its settings are its own: those of `tf.function` are the process's.
-        session = tf.compat.v1.Session(graph=_import(frozen.serialised), config=options)
+        graph = _import(frozen.serialised)
+        operations.check((one.type for one in graph.get_operations()), "a frozen network")
+        session = tf.compat.v1.Session(graph=graph, config=options)
         self._names = sorted(frozen.outputs)
         self._run = session.make_callable(
             [frozen.outputs[name] for name in self._names], feed_list=list(frozen.inputs)
