@@ -83,7 +83,10 @@ class Classifier:
         record = load_record(folder)
         record.pop("format_version")
         try:
-            for name, expected in record.pop("files").items():
+            hashes = record.pop("files")
+            if set(hashes) != {HEADS_FILE, ABNORMALITY_FILE}:
+                raise ValueError(f"`files` must be {HEADS_FILE} and {ABNORMALITY_FILE}")
+            for name, expected in hashes.items():
                 if artifacts.sha256_of_file(folder / name) != expected:
                     raise ValueError(f"{name} is not the file that {RECORD_FILE} was written with")
             cell_types = CellTypes.from_list(record.pop("cell_types"))

@@ -14,7 +14,7 @@ from importlib import metadata
 from absl import logging
 
 import rbc_tf
-from rbc_tf.core import csv_text, temporaries
+from rbc_tf.core import csv_text, structured, temporaries
 
 # What can change a number on the way from pixels to a probability.
 _VERSIONED_PACKAGES = (
@@ -171,7 +171,8 @@ def sha256_of_bytes(*parts: bytes) -> str:
 
 
 def sha256_of_file(path: str | pathlib.Path) -> str:
-    with open(path, "rb") as file:
+    """Raises ValueError where `path` is a folder, a pipe or a device."""
+    with structured.open_file(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

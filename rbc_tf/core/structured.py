@@ -9,7 +9,7 @@ import math
 import os
 import re
 import stat
-from typing import Any
+from typing import Any, BinaryIO
 
 import yaml
 
@@ -28,26 +28,35 @@ class Located(dict):
     line: int | None = None
 
 
+def open_file(path: str | os.PathLike) -> BinaryIO:
+    """Opens a regular file to be read.
+
+    Raises:
+        ValueError: it is none (a folder, a pipe, a device: to read these may never end); names it.
+        OSError: it cannot be opened.
+    """
+    # Opening a pipe would wait for whoever writes to it.
+    file = open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")  # noqa: SIM115
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise ValueError(f"{path} must be a file. Received: a folder, a pipe or a device")
+    return file
+
+
 def read_bytes(path: str | os.PathLike, most_bytes: int = MOST_BYTES) -> bytes:
     """The content of a regular file.
 
     Raises:
-        ValueError: it is longer than `most_bytes`, or no regular file (a folder, a pipe, a device:
-            to read these may never end); names it.
+        ValueError: it is longer than `most_bytes`, or no file (see `open_file`); names it.
         OSError: it cannot be read.
     """
-    # Opening a pipe would wait for whoever writes to it.
-    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise ValueError(f"{path} must be a file. Received: a folder, a pipe or a device")
+    with open_file(path) as file:
+        size = os.fstat(file.fileno()).st_size
         # It may grow while it is read.
-        content = b"" if status.st_size > most_bytes else file.read(most_bytes + 1)
-        if max(status.st_size, len(content)) > most_bytes:
-            raise ValueError(
-                f"{path} must hold at most {most_bytes:,} bytes. "
-                f"Received: {max(status.st_size, len(content)):,}"
-            )
+        content = b"" if size > most_bytes else file.read(most_bytes + 1)
+        size = max(size, len(content))
+        if size > most_bytes:
+            raise ValueError(f"{path} must hold at most {most_bytes:,} bytes. Received: {size:,}")
         return content
 
 

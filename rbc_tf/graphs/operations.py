@@ -27,7 +27,7 @@ _COMPUTING = """
     Betainc BiasAdd BiasAddV1 Bincount Bitcast BitwiseAnd BitwiseOr BitwiseXor BroadcastArgs
     BroadcastTo Bucketize Case Cast Ceil ClipByValue CombinedNonMaxSuppression
     Concat ConcatOffset ConcatV2 Const ControlTrigger Conv2D Conv3D Cos Cosh CropAndResize Cross
-    Cumprod Cumsum DeepCopy DepthToSpace DepthwiseConv2dNative Diag DiagPart Div DivNoNan
+    Cumprod Cumsum DepthToSpace DepthwiseConv2dNative Diag DiagPart Div DivNoNan
     DynamicPartition DynamicStitch Einsum Elu Empty EmptyTensorList EnsureShape Enter Equal Erf
     Erfc Erfinv Exit Exp ExpandDims Expm1 FakeQuantWithMinMaxArgs FakeQuantWithMinMaxVars
     FakeQuantWithMinMaxVarsPerChannel Fill Floor FloorDiv FloorMod FusedBatchNorm

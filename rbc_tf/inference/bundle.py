@@ -6,22 +6,35 @@
     backbone.keras     patch to features
     classifier/        features to one probability per type, and of abnormality
 
-Nothing in it is a pickle: loading a bundle runs no code of its maker.
+It may be a stranger's: nothing in it is a pickle, its networks may only compute (see
+`graphs.operations`), and it names no file outside of itself, so that loading and using it runs no
+code of its maker. docs/reliability.md says what it can do all the same.
 """
 
 import dataclasses
 import datetime
-import json
+import os
 import pathlib
 import shutil
+import stat
+from collections.abc import Iterator, Mapping
 
 from rbc_tf.core import files as artifacts
+from rbc_tf.core import structured
 from rbc_tf.manifest import manifest as manifests
 from rbc_tf.manifest.manifest import FORMAT, FORMAT_VERSION, READ_VERSIONS, Manifest
 from rbc_tf.model_card import card as model_card
 
 MANIFEST, MODEL_CARD = "manifest.json", "MODEL_CARD.md"
 DETECTOR, BACKBONE, CLASSIFIER = "detector", "backbone.keras", "classifier"
+
+# Far more than a bundle ever has: what is beyond would only cost memory and time.
+MOST_MANIFEST_BYTES = 32 * 2**20
+MOST_BYTES = 8 * 2**30
+_MOST_FILES = 10_000
+
+# In the manifest: the hash of all that stands beside it there.
+_OWN_HASH = "sha256"
 
 # Curves and leftovers of training, of no use afterwards.
 _NOT_COPIED = ("tensorboard", ".*")
@@ -33,15 +46,33 @@ class BundleError(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class Bundle:
-    """A checked bundle folder; `sha256` is the hash of its manifest, and so of everything.
+    """A checked bundle folder.
 
-    `source` is the URL that it was copied from, where `path` is a copy.
+    Attributes:
+        path: of the folder.
+        manifest: its content.
+        sha256: hash of the file of the manifest, and so of everything.
+        source: the URL that it was copied from, where `path` is a copy.
+        files: {path in the folder: sha256} of all files but the manifest.
+        states: {path in the folder: what changes when its content does}, as they were checked.
     """
 
     path: pathlib.Path
     manifest: Manifest
     sha256: str
     source: str | None = None
+    files: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
+    states: Mapping[str, tuple] = dataclasses.field(default_factory=dict, repr=False, compare=False)
+
+    def check_unchanged(self) -> None:
+        """For whoever has just read parts of it: they are those that were checked.
+
+        Raises:
+            BundleError: files have been changed, or exchanged for others, since the check.
+        """
+        # Some file systems give a file another number each time: then its content decides.
+        if _states(self.path) != self.states and load_bundle(self.path).sha256 != self.sha256:
+            raise BundleError(f"{self.path}: the bundle has been exchanged while it was loaded")
 
     def with_plain_thresholds(self) -> "Bundle":
         """The same with the paper's threshold of 0.5 for every type, in memory only."""
@@ -90,6 +121,7 @@ def replace_manifest(bundle: Bundle, manifest: Manifest) -> Bundle:
     """
     with artifacts.atomic_folder(bundle.path, marker=MANIFEST) as folder:
         shutil.copytree(bundle.path, folder, dirs_exist_ok=True)
+        _check_files(folder, bundle.files)
         _finish(folder, manifest)
     return load_bundle(bundle.path)
 
@@ -98,7 +130,8 @@ def _finish(folder: pathlib.Path, manifest: Manifest) -> None:
     """Writes the card, and the manifest with the hashes of all that is there."""
     (folder / MODEL_CARD).write_text(model_card.render(manifest), encoding="utf-8")
     content = {**manifests.to_json(manifest), "files": _hash_files(folder)}
-    artifacts.write_json(folder / MANIFEST, content)
+    own_hash = {_OWN_HASH: artifacts.sha256_of_json(content)}
+    artifacts.write_json(folder / MANIFEST, {**content, **own_hash})
 
 
 def load_bundle(path: str | pathlib.Path, source: str | None = None) -> Bundle:
@@ -115,44 +148,122 @@ def load_bundle(path: str | pathlib.Path, source: str | None = None) -> Bundle:
     manifest_path = path / MANIFEST
     if not manifest_path.is_file():
         raise BundleError(f"{path}: is no bundle (it has no {MANIFEST})")
+    states = _states(path)
     try:
-        content = json.loads(manifest_path.read_text(encoding="utf-8"))
+        read = structured.read_bytes(manifest_path, MOST_MANIFEST_BYTES)
     except ValueError as error:
-        raise BundleError(f"{manifest_path}: is no JSON ({error})") from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise BundleError(f"{manifest_path}: the format '{FORMAT}' is required")
-    version = content.get("format_version")
-    if version not in READ_VERSIONS:
-        raise BundleError(
-            f"{manifest_path}: this version of rbc_tf reads bundles of format versions "
-            f"{' and '.join(map(str, READ_VERSIONS))}. Received: {version!r}; "
-            + (
-                "export it again with rbc_tf export-bundle"
-                if version in range(1, FORMAT_VERSION)
-                else "a newer one needs a newer rbc_tf"
-            )
-        )
-    _check_files(path, content.get("files"))
+        raise BundleError(str(error)) from error
+    content = parse_manifest(read, manifest_path)
+    files = content["files"]
+    _check_files(path, files)
     try:
         manifest = manifests.from_json(content)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BundleError(f"{manifest_path}: is damaged ({error})") from error
-    return Bundle(path, manifest, artifacts.sha256_of_file(manifest_path), source)
+    return Bundle(path, manifest, artifacts.sha256_of_bytes(read), source, files, states)
+
+
+def parse_manifest(content: bytes, path: str | os.PathLike) -> dict:
+    """What stands in a manifest, of which `files` names files inside of the bundle alone.
+
+    Args:
+        content: of the file.
+        path: of the file, for errors.
+
+    Raises:
+        BundleError: no manifest, another format, damaged, or it names other files.
+    """
+    try:
+        found = structured.parse_json(content, path)
+    except ValueError as error:
+        raise BundleError(f"{path}: is no JSON ({error})") from error
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise BundleError(f"{path}: the format '{FORMAT}' is required")
+    _check_version(found.get("format_version"), path)
+    _check_own_hash(found, path)
+    files = found.get("files")
+    if not isinstance(files, dict) or not all(map(isinstance, files.values(), [str] * len(files))):
+        raise BundleError(f"{path}: lists no files")
+    outside = [name for name in files if not _is_inside(name)]
+    if outside or len(files) > _MOST_FILES:
+        raise BundleError(
+            f"{path}: may name at most {_MOST_FILES:,} files, all of them inside of the bundle. "
+            f"Received: {len(files):,}, such as {structured.shown(next(iter(outside or files)))}"
+        )
+    return found
+
+
+def _check_version(version, path: str | os.PathLike) -> None:
+    if version not in READ_VERSIONS or isinstance(version, bool):
+        older = isinstance(version, int) and 0 < version < FORMAT_VERSION
+        raise BundleError(
+            f"{path}: this version of rbc_tf reads bundles of format versions "
+            f"{', '.join(map(str, READ_VERSIONS))}. Received: {structured.shown(version)}; "
+            + (
+                "export it again with rbc_tf export-bundle"
+                if older
+                else "a newer one needs a newer rbc_tf"
+            )
+        )
+
+
+def _check_own_hash(content: dict, path: str | os.PathLike) -> None:
+    if _OWN_HASH not in content and content["format_version"] < FORMAT_VERSION:
+        return
+    rest = {key: value for key, value in content.items() if key != _OWN_HASH}
+    if content.get(_OWN_HASH) != artifacts.sha256_of_json(rest):
+        raise BundleError(f"{path}: is damaged (its {_OWN_HASH} is not that of what stands in it)")
+
+
+def _is_inside(name: str) -> bool:
+    """Whether a name is that of a file below a folder, on every system."""
+    parts = name.split("/")
+    return name.isprintable() and not set(parts) & {"", ".", ".."} and not set(name) & set("\\:")
+
+
+def _states(folder: pathlib.Path) -> dict[str, tuple]:
+    """{path in the folder: what changes when its content does} of all that is in it.
+
+    Raises BundleError where something is neither file nor folder (to what a link leads, nothing
+    is known), or more than a bundle ever has.
+    """
+    states, size = {}, 0
+    for entry in _entries(folder):
+        status = entry.stat(follow_symlinks=False)
+        name = pathlib.Path(entry.path).relative_to(folder).as_posix()
+        if not stat.S_ISREG(status.st_mode):
+            raise BundleError(
+                f"{folder}: a bundle may hold files and folders alone, no links or devices. "
+                f"Received: {name}"
+            )
+        size += status.st_size
+        states[name] = (
+            *(status.st_dev, status.st_ino, status.st_size),
+            *(status.st_mtime_ns, status.st_ctime_ns),
+        )
+        if size > MOST_BYTES or len(states) > _MOST_FILES:
+            raise BundleError(
+                f"{folder}: a bundle may have at most {MOST_BYTES:,} bytes in {_MOST_FILES:,} files"
+            )
+    return states
+
+
+def _entries(folder: str | os.PathLike) -> Iterator[os.DirEntry]:
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if entry.is_dir(follow_symlinks=False):
+                yield from _entries(entry.path)
+            else:
+                yield entry
 
 
 def _hash_files(folder: pathlib.Path) -> dict[str, str]:
     """{path in the folder: sha256} of all files but the manifest."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {
-        path.relative_to(folder).as_posix(): artifacts.sha256_of_file(path)
-        for path in files
-        if path.name != MANIFEST or path.parent != folder
-    }
+    names = (name for name in _states(folder) if name != MANIFEST)
+    return {name: artifacts.sha256_of_file(folder / name) for name in names}
 
 
-def _check_files(folder: pathlib.Path, expected) -> None:
-    if not isinstance(expected, dict):
-        raise BundleError(f"{folder / MANIFEST}: lists no files")
+def _check_files(folder: pathlib.Path, expected: Mapping[str, str]) -> None:
     found = _hash_files(folder)
     problems = [f"{name} is missing" for name in sorted(expected.keys() - found.keys())]
     problems += [f"{name} does not belong to it" for name in sorted(found.keys() - expected.keys())]

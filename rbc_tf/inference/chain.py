@@ -27,12 +27,17 @@ class Parts:
 
 
 def load_parts(bundle: bundles.Bundle) -> Parts:
-    """Loads what lies in a bundle; raises BundleError where its parts do not belong together."""
-    return Parts(
+    """Loads what lies in a bundle.
+
+    Raises BundleError where its parts do not belong together, or it has been changed meanwhile.
+    """
+    parts = Parts(
         DetectorPredictor(bundle.path / bundles.DETECTOR, score_threshold=0.0),
         backbone.load_backbone(str(bundle.path / bundles.BACKBONE), bundle.manifest.crop.size),
         _load_classifier(bundle),
     )
+    bundle.check_unchanged()
+    return parts
 
 
 def _load_classifier(bundle: bundles.Bundle) -> Classifier:
@@ -63,8 +68,8 @@ class Chain:
     ):
         """Loads the parts; `precision` is one of `frozen.PRECISIONS`.
 
-        Raises BundleError where they do not belong together, ValueError where the machine does
-        not have the precision or Keras computes with something else than TensorFlow.
+        Raises BundleError where they do not belong together or have been exchanged since they were
+        checked, ValueError where the machine does not have the precision or Keras computes with something else than TensorFlow.
         """
         keras_settings.check_backend()
         self.manifest = bundle.manifest
@@ -82,6 +87,7 @@ class Chain:
                 "is detected whole, however large. Export it again, or give the size of tiles"
             )
         self.backbone_record = backbone.read_record(path)
+        bundle.check_unchanged()
 
     def analyze(self, image: np.ndarray) -> AnalyzedRegions:
         """Finds and classifies the regions of uint8 [H, W, 3] RGB above the score threshold."""

@@ -10,7 +10,7 @@ FORMAT_VERSION = 2
 
 
 def updated(content: Mapping) -> dict:
-    """The content of such a manifest in the form of today, format version 3.
+    """The content of such a manifest in the form of today.
 
     What was renamed: the images of the data record. What was restructured: held-out scores. Empty
     mappings stood for records that are not there.

@@ -12,8 +12,9 @@ from rbc_tf.manifest import earlier
 from rbc_tf.manifest.records import Metrics, Network, Provenance
 
 FORMAT = "rbc_tf bundle"
-FORMAT_VERSION = 3
-READ_VERSIONS = (earlier.FORMAT_VERSION, FORMAT_VERSION)
+FORMAT_VERSION = 4
+# Version 3 had no hash of its own; for the rest they are alike.
+READ_VERSIONS = (earlier.FORMAT_VERSION, 3, FORMAT_VERSION)
 
 
 @dataclasses.dataclass(frozen=True)

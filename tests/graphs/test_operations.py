@@ -12,7 +12,7 @@ from rbc_tf.graphs import frozen_graph, operations
 # TensorFlow calls these stateful, though they do no more than hold back or hand on.
 _STATEFUL = {
     *("Assert", "Case", "If", "StatefulPartitionedCall", "While"),
-    *("Empty", "ReadVariableOp", "ResourceGather", "ResourceGatherNd"),
+    *("Empty", "ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VariableShape"),
 }
 _OUTSIDE = re.compile(
     "File|Py|Write|Save|Restore|Http|Rpc|Remote|Send|Recv|Dataset|Iterator|Table|Queue|Barrier|"

@@ -2,10 +2,13 @@
 
 import dataclasses
 import json
+import os
+import shutil
 
 import pytest
 
 from rbc_tf.classification.calibration import Calibration
+from rbc_tf.core import files as artifacts
 from rbc_tf.core.cell_types import PAPER
 from rbc_tf.features.crops import CropConfig
 from rbc_tf.inference import bundle as bundles
@@ -41,8 +44,11 @@ def folder(tmp_path, parts, manifest):
 
 
 def _edit(folder, **changes):
+    """As somebody does who knows how the manifest is hashed."""
     path = folder / bundles.MANIFEST
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    content = json.loads(path.read_text()) | changes
+    content.pop("sha256", None)
+    path.write_text(json.dumps({**content, "sha256": artifacts.sha256_of_json(content)}))
 
 
 def _calibration(**changes):
@@ -88,7 +94,8 @@ def test_bundles_without_a_card_are_read(folder):
 def test_bundles_that_name_no_network_have_resnet50(folder):
     """As rbc_tf 0.1.0 wrote them."""
     content = json.loads((folder / bundles.MANIFEST).read_text())
-    del content["network"]
+    content["format_version"] = 3
+    del content["network"], content["sha256"]
     (folder / bundles.MANIFEST).write_text(json.dumps(content))
     assert bundles.load_bundle(folder).manifest.network == Network("resnet50", "ResNet-50")
 
@@ -139,8 +146,8 @@ def test_missing_and_foreign_files_are_named(folder):
 
 
 def test_newer_and_foreign_formats_are_refused(folder, tmp_path):
-    _edit(folder, format_version=4)
-    newer = r"format versions 2 and 3\. Received: 4; a newer one needs a newer rbc_tf"
+    _edit(folder, format_version=5)
+    newer = r"format versions 2, 3, 4\. Received: 5; a newer one needs a newer rbc_tf"
     with pytest.raises(bundles.BundleError, match=newer):
         bundles.load_bundle(folder)
     _edit(folder, format_version=1)
@@ -187,3 +194,96 @@ def test_missing_parts_and_other_folders_are_refused(tmp_path, parts, manifest):
     parts.backbone.unlink()
     with pytest.raises(bundles.BundleError, match=r"backbone\.keras: missing"):
         bundles.write_bundle(tmp_path / "bundle", parts, manifest)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../x", "/etc/passwd", "a/../../x", "a//b", "./a", "", "a\\..\\x", "C:x", "a\0b", "a/", "~\n"],
+)
+def test_a_manifest_can_name_no_file_outside_of_the_bundle(folder, name):
+    files = json.loads((folder / bundles.MANIFEST).read_text())["files"]
+    _edit(folder, files={**files, name: "0" * 64})
+    with pytest.raises(bundles.BundleError, match=r"manifest\.json: may name .* inside"):
+        bundles.load_bundle(folder)
+
+
+@pytest.mark.parametrize("files", [None, [], "all", {"a": 1}])
+def test_a_manifest_must_list_files(folder, files):
+    _edit(folder, files=files)
+    with pytest.raises(bundles.BundleError, match="lists no files"):
+        bundles.load_bundle(folder)
+
+
+def test_a_changed_manifest_is_noticed(folder):
+    path = folder / bundles.MANIFEST
+    before = path.read_text()
+    path.write_text(before.replace('"score_threshold": 0.7', '"score_threshold": 0.1'))
+    assert path.read_text() != before
+    with pytest.raises(bundles.BundleError, match=r"manifest\.json: is damaged \(its sha256"):
+        bundles.load_bundle(folder)
+    content = json.loads(before)
+    del content["sha256"]
+    path.write_text(json.dumps(content))
+    with pytest.raises(bundles.BundleError, match=r"manifest\.json: is damaged \(its sha256"):
+        bundles.load_bundle(folder)
+
+
+def _linked_folder(folder):
+    shutil.move(folder / "detector", folder.parent / "elsewhere")
+    (folder / "detector").symlink_to(folder.parent / "elsewhere")
+
+
+def _linked_file(folder):
+    shutil.move(folder / "backbone.keras", folder.parent / "elsewhere")
+    (folder / "backbone.keras").symlink_to(folder.parent / "elsewhere")
+
+
+def _pipe(folder):
+    os.mkfifo(folder / "detector" / "pipe")
+
+
+@pytest.mark.parametrize(
+    ("add", "name"),
+    [(_linked_folder, "detector"), (_linked_file, "backbone.keras"), (_pipe, "detector/pipe")],
+)
+def test_links_and_devices_are_refused(folder, add, name):
+    add(folder)
+    files = json.loads((folder / bundles.MANIFEST).read_text())["files"]
+    kept = {file: sha256 for file, sha256 in files.items() if not file.startswith("detector")}
+    _edit(folder, files=kept)
+    with pytest.raises(bundles.BundleError, match=f"no links or devices. Received: {name}$"):
+        bundles.load_bundle(folder)
+
+
+def test_a_bundle_far_larger_than_any_is_refused_before_it_is_read(folder):
+    with (folder / "detector" / "variables" / "data").open("wb") as file:
+        file.truncate(bundles.MOST_BYTES)
+    with pytest.raises(bundles.BundleError, match="at most 8,589,934,592 bytes"):
+        bundles.load_bundle(folder)
+
+
+def test_a_manifest_far_larger_than_any_is_refused_before_it_is_read(folder):
+    with (folder / bundles.MANIFEST).open("ab") as file:
+        file.truncate(bundles.MOST_MANIFEST_BYTES + 1)
+    with pytest.raises(bundles.BundleError, match=r"manifest\.json must hold at most 33,554,432"):
+        bundles.load_bundle(folder)
+
+
+def test_a_bundle_that_is_exchanged_after_its_check_is_noticed(folder, parts, manifest):
+    checked = bundles.load_bundle(folder)
+    checked.check_unchanged()
+    os.utime(folder / "backbone.keras")  # the same content
+    checked.check_unchanged()
+    parts.backbone.write_bytes(b"another")
+    other = bundles.write_bundle(folder.parent / "other", parts, manifest)
+    folder.rename(folder.parent / "old")
+    other.path.rename(folder)
+    with pytest.raises(bundles.BundleError, match="exchanged while it was loaded"):
+        checked.check_unchanged()
+
+
+def test_scores_are_not_added_to_a_bundle_that_has_been_exchanged(folder):
+    checked = bundles.load_bundle(folder)
+    (folder / "backbone.keras").write_bytes(b"another")
+    with pytest.raises(bundles.BundleError, match=r"backbone\.keras has been changed"):
+        bundles.replace_manifest(checked, checked.manifest)

@@ -72,7 +72,7 @@ def _content(manifest):
 @pytest.mark.parametrize("manifest", [_FULL, builders.manifest()])
 def test_what_is_written_comes_back(manifest):
     assert manifests.from_json(_content(manifest)) == manifest
-    assert _content(manifest)["format_version"] == 3
+    assert _content(manifest)["format_version"] == 4
 
 
 def test_what_a_later_version_adds_is_ignored():
@@ -176,5 +176,5 @@ def test_manifests_of_version_2_are_read():
 
 def test_a_manifest_of_version_2_is_written_as_one_of_today():
     manifest = manifests.from_json(_of_version_2())
-    assert _content(manifest)["format_version"] == 3
+    assert _content(manifest)["format_version"] == 4
     assert manifests.from_json(_content(manifest)) == manifest

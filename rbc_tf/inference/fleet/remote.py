@@ -5,10 +5,8 @@ same path; they go through the same code as in the plain tool.
 """
 
 import contextlib
-import json
 import pathlib
 import posixpath
-import tempfile
 import uuid
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -16,7 +14,7 @@ from typing import BinaryIO
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-from rbc_tf.core import image_io, walk
+from rbc_tf.core import files, image_io, walk
 from rbc_tf.inference import analyze
 from rbc_tf.inference import bundle as bundles
 from rbc_tf.inference.bundle import Bundle, load_bundle
@@ -24,6 +22,8 @@ from rbc_tf.inference.results_folder import ResultsFolder
 
 # Beam would unpack by the end of a name.
 _AS_IT_IS = CompressionTypes.UNCOMPRESSED
+
+_CHUNK = 2**20
 
 
 class RemoteFolder(ResultsFolder):
@@ -44,8 +44,8 @@ class RemoteFolder(ResultsFolder):
 
     @contextlib.contextmanager
     def writing(self, name: str) -> Iterator[pathlib.Path]:
-        with tempfile.TemporaryDirectory() as folder:
-            local = pathlib.Path(folder) / "content"
+        with files.scratch_folder() as folder:
+            local = folder / "content"
             local.touch()
             yield local
             self._upload(local, self.place(name))
@@ -126,8 +126,8 @@ def find_images(input_path: str, output_dir: str) -> tuple[dict[str, str], dict[
     if root == output_dir.rstrip("/"):
         raise ValueError(f"{output_dir}: results must lie in a folder apart from the images")
     output = f"{output_dir.rstrip('/')}/"
-    files = FileSystems.match([f"{root}/**"])[0].metadata_list
-    paths = sorted(file.path for file in files if not file.path.startswith(output))
+    listed = FileSystems.match([f"{root}/**"])[0].metadata_list
+    paths = sorted(file.path for file in listed if not file.path.startswith(output))
     earlier = [posixpath.dirname(p) for p in paths if posixpath.basename(p) == walk.RESULTS_RECORD]
     pictures = tuple(f"{folder}/{walk.OVERLAYS}/" for folder in earlier)
     paths = [path for path in paths if not path.startswith(pictures)]
@@ -147,23 +147,35 @@ def open_bundle(path: str) -> Iterator[Bundle]:
     if not is_remote(path):
         yield load_bundle(path)
         return
-    with tempfile.TemporaryDirectory() as folder:
-        yield _download_bundle(path.rstrip("/"), pathlib.Path(folder))
+    with files.scratch_folder() as folder:
+        yield _download_bundle(path.rstrip("/"), folder)
 
 
 def _download_bundle(url: str, folder: pathlib.Path) -> Bundle:
-    names = [bundles.MANIFEST]
     place = f"{url}/{bundles.MANIFEST}"
     if not FileSystems.exists(place):
         raise bundles.BundleError(f"{url}: is no bundle (it has no {bundles.MANIFEST})")
-    with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
-        # `load_bundle` reports a damaged manifest.
-        names += json.loads(_read(place))["files"]
-    for name in names:
-        local = folder / name
-        local.parent.mkdir(parents=True, exist_ok=True)
-        local.write_bytes(_read(f"{url}/{name}"))
+    _download(place, folder / bundles.MANIFEST, bundles.MOST_MANIFEST_BYTES)
+    # Before anything is written under a name that it gives.
+    content = bundles.parse_manifest((folder / bundles.MANIFEST).read_bytes(), place)
+    left = bundles.MOST_BYTES
+    for name in content["files"]:
+        if name != bundles.MANIFEST:
+            left -= _download(f"{url}/{name}", folder / name, left)
     return load_bundle(folder, source=url)
+
+
+def _download(place: str, local: pathlib.Path, most_bytes: int) -> int:
+    """Copies a file to this machine; its size. Raises BundleError where that is too large."""
+    local.parent.mkdir(parents=True, exist_ok=True)
+    size = 0
+    with FileSystems.open(place, compression_type=_AS_IT_IS) as source, local.open("wb") as file:
+        while chunk := source.read(_CHUNK):
+            size += len(chunk)
+            if size > most_bytes:
+                raise bundles.BundleError(f"{place}: larger than anything in a bundle may be")
+            file.write(chunk)
+    return size
 
 
 def _read(place: str) -> bytes:
