@@ -4,12 +4,13 @@ Nothing here grows beyond a small multiple of the file: sizes are looked at befo
 and depth and aliases before anything is made of them.
 """
 
+import io
 import json
 import math
 import os
 import re
 import stat
-from typing import Any, BinaryIO
+from typing import Any
 
 import yaml
 
@@ -28,7 +29,7 @@ class Located(dict):
     line: int | None = None
 
 
-def open_file(path: str | os.PathLike) -> BinaryIO:
+def open_file(path: str | os.PathLike) -> io.BufferedReader:
     """Opens a regular file to be read.
 
     Raises:

@@ -88,7 +88,9 @@ class FeatureExtractor:
         starts = range(0, max(len(boxes), 1), self.batch_size)
         return np.concatenate(
             [
-                self.extract(crops.cut_patches(image, boxes[start : start + self.batch_size], crop))
+                self.extract(
+                    crops.cut_patches_of(image, boxes[start : start + self.batch_size], crop)
+                )
                 for start in starts
             ]
         )

@@ -6,11 +6,8 @@ Runs that share the work (`Shard`) write their tables as regions-00000-of-00010.
 summary-00000-of-00010.json beside the same images and overlays; `merge` then makes those of all.
 """
 
-import functools
 import pathlib
-from collections.abc import Callable
 
-import numpy as np
 import tqdm
 from absl import logging
 
@@ -87,7 +84,14 @@ def analyze(
     failed |= unreadable
     if shard.count == 1:
         return tables.finish(
-            bundle, images, failed, analyzed, folder, report_image_size, _reader(intensity)
+            bundle,
+            images,
+            failed,
+            analyzed,
+            folder,
+            report_image_size,
+            intensity,
+            sha256_of=_sha256,
         )
     names_of_results = sorted(images.keys() - failed.keys())
     summary_path = tables.write_tables(bundle, names_of_results, failed, folder, shard)
@@ -129,7 +133,9 @@ def merge(
             failed[name] = known.get(name, f"{path}: {sharding.NOT_ANALYSED}")
             if was_there:  # of another state of the image
                 image_analysis.forget(folder, name)
-    return tables.finish(bundle, images, failed, 0, folder, report_image_size, _reader(intensity))
+    return tables.finish(
+        bundle, images, failed, 0, folder, report_image_size, intensity, sha256_of=_sha256
+    )
 
 
 def find_images(input_path: pathlib.Path, output_dir: pathlib.Path) -> walk.Found:
@@ -171,14 +177,24 @@ def _check_apart(input_path: pathlib.Path, output_dir: pathlib.Path) -> None:
 def _is_done(folder: ResultsFolder, name: str, path: pathlib.Path) -> bool:
     """Whether a result is there and the image has not changed since."""
     analyzed = image_analysis.analyzed_sha256(folder, name)
+    return analyzed is not None and analyzed == _sha256(path)
+
+
+def _sha256(path: tables.ImagePath) -> str | None:
+    """None where the file cannot be read: reading it again will say why."""
     try:
-        return analyzed is not None and analyzed == files.sha256_of_file(path)
-    except OSError:  # reading it again will say why
-        return False
+        return files.sha256_of_file(path)
+    except (OSError, ValueError):
+        return None
 
 
-def _reader(intensity: IntensityRange | None) -> Callable[[tables.ImagePath], np.ndarray]:
-    return functools.partial(image_io.read_image, intensity=intensity)
+def _decoded_bytes(path: pathlib.Path) -> int:
+    """Of the pixels of an image; 0 of what is none, which fails at once."""
+    try:
+        height, width = image_io.image_size(path)
+    except image_io.ImageError:
+        return 0
+    return 3 * height * width
 
 
 def _analyze_images(
@@ -193,21 +209,13 @@ def _analyze_images(
         read=lambda item: image_analysis.decode(*item, image_io.read_bytes(item[1]), intensity),
         work=lambda image: image_analysis.analyze(chain, image),
         write=lambda image, analysis: image_analysis.write(folder, image, analysis),
-        expected=Exception,
+        num_bytes=lambda item: _decoded_bytes(item[1]),
     )
     failed = {}
     for (name, path), error in tqdm.tqdm(steps, desc="analyze", unit="image", total=len(images)):
         if error is not None:
-            failed[name] = _reason(path, error)
+            failed[name] = image_analysis.reason(path, error)
             logging.error("%s", failed[name])
             logging.debug("Where that happened:", exc_info=error)
             image_analysis.forget(folder, name)
     return failed
-
-
-def _reason(path: pathlib.Path, error: Exception) -> str:
-    """Why an image failed; of what nobody foresaw, with the kind of error."""
-    if isinstance(error, image_io.ImageError):
-        return names.printable(str(error))
-    text = " ".join(f"{type(error).__name__}: {error}".split())
-    return f"{names.printable(path)}: could not be analysed ({text})"

@@ -69,7 +69,8 @@ class Chain:
         """Loads the parts; `precision` is one of `frozen.PRECISIONS`.
 
         Raises BundleError where they do not belong together or have been exchanged since they were
-        checked, ValueError where the machine does not have the precision or Keras computes with something else than TensorFlow.
+        checked; ValueError where the machine does not have the precision, or Keras computes with
+        something else than TensorFlow.
         """
         keras_settings.check_backend()
         self.manifest = bundle.manifest

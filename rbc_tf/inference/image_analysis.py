@@ -26,6 +26,9 @@ _NEEDED = {
 }
 
 
+_LONGEST_REASON = 500
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class SourceImage:
     """An image to analyse.
@@ -80,6 +83,14 @@ def write(folder: ResultsFolder, image: SourceImage, analysis: Analysis) -> None
         raise image_io.ImageError(
             f"{names.printable(image.name)}: its results cannot be written ({reason})"
         ) from error
+
+
+def reason(path: str | pathlib.Path, error: Exception) -> str:
+    """Why an image failed, in one line; of what nobody foresaw, with the kind of error."""
+    if isinstance(error, image_io.ImageError):
+        return names.printable(str(error))
+    text = " ".join(f"{type(error).__name__}: {error}".split())[:_LONGEST_REASON]
+    return f"{names.printable(path)}: could not be analysed ({text})"
 
 
 def forget(folder: ResultsFolder, name: str) -> None:

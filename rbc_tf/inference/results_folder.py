@@ -16,7 +16,7 @@ import json
 import pathlib
 from collections.abc import Collection, Iterator
 
-from rbc_tf.core import files, image_io, walk
+from rbc_tf.core import files, image_io, temporaries, walk
 
 RUN = walk.RESULTS_RECORD
 SUMMARY, REGIONS, REPORT = "summary.json", "regions.csv", "report.html"
@@ -114,6 +114,12 @@ class ResultsFolder:
             if name == overlay_name(image) and _is_image(image) and image not in images:
                 self.delete(name)
         return len(gone)
+
+    def sweep(self) -> None:
+        """Removes what killed runs left half-written."""
+        temporaries.sweep(self._path)
+        for folder in (_IMAGES, _OVERLAYS):
+            temporaries.sweep(self._path / folder, below=True)
 
     def delete_tables(self) -> None:
         """Deletes what speaks of the whole run, while there are other results than it says."""

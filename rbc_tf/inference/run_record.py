@@ -30,6 +30,7 @@ def choose_intensity(
     if given is not None:
         return given
     with _written_to(folder):
+        folder.sweep()
         earlier = None if overwrite else _read(folder)
     if earlier is not None and earlier.get("intensity"):
         return IntensityRange.from_json(earlier["intensity"])
@@ -66,6 +67,7 @@ def prepare(
         OSError: the folder cannot be written.
     """
     with _written_to(folder):
+        folder.sweep()
         earlier = None if overwrite else _read(folder)
         record = _record(bundle, tiling_config, precision, intensity)
         if earlier is not None:

@@ -1,21 +1,19 @@
 """What is written of a whole run, from the JSON of each image: table, summary, report."""
 
 import collections
-import csv
 import dataclasses
 import pathlib
 import posixpath
 from collections.abc import Callable, Iterator, Mapping
 
-import numpy as np
 import tqdm
 from absl import logging
 
-from rbc_tf.core import exposure, image_io
+from rbc_tf.core import csv_text, exposure, image_io
 from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.core.names import printable
 from rbc_tf.graphs import frozen
-from rbc_tf.inference import analysis
+from rbc_tf.inference import analysis, image_analysis
 from rbc_tf.inference.bundle import Bundle
 from rbc_tf.inference.report import page
 from rbc_tf.inference.report.overview import Run
@@ -71,9 +69,14 @@ def finish(
     analyzed: int,
     folder: ResultsFolder,
     report_image_size: int | None,
-    read_image: Callable[[ImagePath], np.ndarray] = image_io.read_image,
+    intensity: IntensityRange | None = None,
+    read: Callable[[ImagePath], bytes] = image_io.read_bytes,
+    sha256_of: Callable[[ImagePath], str | None] | None = None,
 ) -> RunSummary:
     """Writes regions.csv, summary.json and report.html of all images; deletes results of others.
+
+    An image that has been changed or taken away since it was analysed counts as failed: its
+    regions would stand beside another picture.
 
     Args:
         bundle: that made the results.
@@ -82,8 +85,14 @@ def finish(
         analyzed: how many were analysed in this run.
         folder: of the results.
         report_image_size: longer side of the report's pictures; 0: none; None: no report.
-        read_image: reads an image for its picture; raises ImageError.
+        intensity: range of values of more than 8 bits, for pictures.
+        read: gives the content of an image's file, for its picture; raises ImageError.
+        sha256_of: hash of an image's file; None where it cannot be read. Left out, changes are
+            only noticed where pictures are made, and these left out.
     """
+    if sha256_of is not None:
+        changed = _changed(folder, images, failed, sha256_of)
+        failed, analyzed = failed | changed, max(0, analyzed - len(changed))
     names = sorted(images.keys() - failed.keys())
     # Not of those without a result: another shard may be writing it.
     gone = folder.keep_only(images)
@@ -96,7 +105,7 @@ def finish(
         folder.delete(REPORT)
     else:
         found = {name: images[name] for name in names}
-        size = _write_report(bundle, found, folder, report_image_size, read_image)
+        size = _write_report(bundle, found, folder, report_image_size, intensity, read)
     summary = folder.read_json(SUMMARY) or {}
     return RunSummary(
         analyzed=analyzed,
@@ -108,6 +117,22 @@ def finish(
         intensity=summary["intensity"],
         warnings=tuple(summary["warnings"]),
     )
+
+
+def _changed(
+    folder: ResultsFolder,
+    images: Mapping[str, ImagePath],
+    failed: Mapping[str, str],
+    sha256_of: Callable[[ImagePath], str | None],
+) -> dict[str, str]:
+    """{name: reason} of images whose files are not those that were analysed."""
+    changed = {}
+    for name in images.keys() - failed.keys():
+        analyzed, now = image_analysis.analyzed_sha256(folder, name), sha256_of(images[name])
+        if now is None or analyzed != now:
+            changed[name] = f"{images[name]}: has been changed or taken away since it was analysed"
+            logging.error("%s", changed[name])
+    return changed
 
 
 def write_tables(
@@ -129,10 +154,9 @@ def write_tables(
         folder.writing(shard.file_name(REGIONS)) as temporary,
         temporary.open("w", newline="", encoding="utf-8") as file,
     ):
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(analysis.csv_header(cell_types))
+        file.write(csv_text.line(analysis.csv_header(cell_types)))
         for result in _load_results(folder, names):
-            writer.writerows(analysis.csv_rows(result))
+            file.writelines(map(csv_text.line, analysis.csv_rows(result)))
             totals["regions"] += result["num_regions"]
             totals["abnormal"] += result["num_abnormal_regions"]
             by_type.update(result["num_regions_by_type"])
@@ -172,7 +196,8 @@ def _write_report(
     images: dict[str, ImagePath],
     folder: ResultsFolder,
     image_size: int,
-    read_image: Callable[[ImagePath], np.ndarray],
+    intensity: IntensityRange | None,
+    read: Callable[[ImagePath], bytes],
 ) -> int:
     """Writes report.html from the JSON files and images, one at a time; its size in bytes."""
     manifest = bundle.manifest
@@ -192,10 +217,16 @@ def _write_report(
     pairs = zip(_load_results(folder, list(images)), images.values(), strict=True)
     progress = tqdm.tqdm(pairs, desc="report", unit="image", total=len(images))
     with folder.writing(REPORT) as temporary:
-        page.write_report(temporary, run, progress, image_size, read_image)
+        page.write_report(temporary, run, progress, image_size, intensity, read)
         return temporary.stat().st_size
 
 
 def _load_results(folder: ResultsFolder, names: list[str]) -> Iterator[dict]:
     for name in names:
-        yield folder.read_json(result_name(name))
+        result = folder.read_json(result_name(name))
+        if result is None:
+            raise ValueError(
+                f"{folder.place(result_name(name))}: has been removed since it was written. Run "
+                "again: what is missing is made anew"
+            )
+        yield result

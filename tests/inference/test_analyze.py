@@ -8,10 +8,10 @@ import pathlib
 import numpy as np
 import pytest
 
-from rbc_tf.core import image_io
+from rbc_tf.core import image_io, temporaries
 from rbc_tf.core.cell_types import PAPER
 from rbc_tf.core.fingerprint import StaleError
-from rbc_tf.inference import analysis, analyze, bundle
+from rbc_tf.inference import analysis, analyze, bundle, results_folder, tables
 from rbc_tf.inference.results_folder import ResultsFolder
 from tests import builders
 
@@ -401,3 +401,65 @@ def test_a_dataset_folder_is_analysed_without_its_masks(loaded, tmp_path):
     )
     assert analyze.analyze(loaded, data, tmp_path / "out").analyzed == 1
     assert ResultsFolder(tmp_path / "out").done() == {"images/a.png"}
+
+
+def test_pipes_and_devices_fail_and_nothing_waits_for_them(loaded, images, tmp_path):
+    os.mkfifo(images / "pipe.png")
+    (images / "zero.png").symlink_to("/dev/zero")
+    (images / "nowhere.png").symlink_to(tmp_path / "nowhere")
+    for _ in range(2):
+        summary = analyze.analyze(loaded, images, tmp_path / "out")
+        assert sorted(summary.failed) == ["nowhere.png", "pipe.png", "zero.png"]
+
+
+def test_an_image_that_changes_after_its_analysis_is_no_longer_done(
+    chain, loaded, images, tmp_path, monkeypatch
+):
+    whole, calls = chain.analyze, []
+
+    def change_the_first(self, image):
+        calls.append(image)
+        if len(calls) == 4:
+            image_io.write_png(images / "a.png", builders.grey_image(20, 60))
+            (images / "b c é.png").unlink()
+        return whole(self, image)
+
+    monkeypatch.setattr(chain, "analyze", change_the_first)
+    out = tmp_path / "out"
+    summary = analyze.analyze(loaded, images, out)
+    assert sorted(summary.failed) == ["a.png", "b c é.png"]
+    assert all("changed or taken away since" in reason for reason in summary.failed.values())
+    assert {row["image"] for row in builders.read_csv(out / "regions.csv")} == {"sub/a.png"}
+    again = analyze.analyze(loaded, images, out)
+    assert (again.analyzed, again.skipped, again.failed) == (1, 2, {})
+    assert not (out / "images" / "b c é.png.json").exists()
+
+
+def test_what_a_killed_run_left_half_written_is_removed(loaded, images, tmp_path):
+    out = tmp_path / "out"
+    analyze.analyze(loaded, images, out)
+    system = temporaries._system()
+    for folder in (out, out / "images", out / "images" / "sub", out / "overlays" / "sub"):
+        (folder / f".rbc_tf-new-{system}-99999999-1-abc-x.png").write_text("half")
+    analyze.analyze(loaded, images, out)
+    assert not list(out.rglob(".*"))
+
+
+def test_a_result_that_goes_while_the_tables_are_written_is_named(loaded, images, tmp_path):
+    out = tmp_path / "out"
+    analyze.analyze(loaded, images, out)
+    (out / "images" / "a.png.json").unlink()
+    with pytest.raises(ValueError, match=r"a\.png\.json: has been removed.*Run again"):
+        tables.write_tables(loaded, ["a.png"], {}, results_folder.ResultsFolder(out))
+
+
+def test_names_are_no_formulas_in_the_table(loaded, images, tmp_path):
+    content = (images / "a.png").read_bytes()
+    names = ["=cmd|' C calc'!A0.png", "+1+1.png", "@SUM(A1).png", "-2+3.png", "a\rb.png"]
+    only = tmp_path / "only"
+    only.mkdir()
+    for name in names:
+        (only / name).write_bytes(content)
+    assert analyze.analyze(loaded, only, tmp_path / "out").failed == {}
+    read = {row["image"] for row in builders.read_csv(tmp_path / "out" / "regions.csv")}
+    assert read == {f"'{name}" for name in names[:4]} | {"a\rb.png"}

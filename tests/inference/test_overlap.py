@@ -2,11 +2,12 @@ import threading
 
 import pytest
 
+from rbc_tf.inference import overlap
 from rbc_tf.inference.overlap import overlapped
 
 
-def _run(items, read=lambda i: i, work=lambda v: v, write=lambda v, r: None):
-    return list(overlapped(items, read, work, write, ValueError))
+def _run(items, read=lambda i: i, work=lambda v: v, write=lambda v, r: None, num_bytes=lambda i: 0):
+    return list(overlapped(items, read, work, write, num_bytes))
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 10])
@@ -19,11 +20,12 @@ def test_all_are_written_once_and_in_order(count):
     assert written == [(10 * i, 10 * i + 1) for i in range(count)]
 
 
+@pytest.mark.parametrize("error", [ValueError, TypeError, MemoryError, RecursionError])
 @pytest.mark.parametrize("stage", ["read", "work", "write"])
-def test_an_error_of_one_item_leaves_the_others(stage):
+def test_an_error_of_one_item_leaves_the_others(stage, error):
     def fail_on_3(value, result=None):
         if value == 3:
-            raise ValueError("three")
+            raise error("three")
         return value
 
     done = _run(range(6), **{stage: fail_on_3})
@@ -32,12 +34,29 @@ def test_an_error_of_one_item_leaves_the_others(stage):
 
 
 @pytest.mark.parametrize("stage", ["read", "work", "write"])
-def test_another_error_is_raised(stage):
-    def fail(value, result=None):
-        raise KeyError("no such thing")
+def test_who_stops_the_run_stops_it(stage):
+    def stop(value, result=None):
+        raise KeyboardInterrupt
 
-    with pytest.raises(KeyError):
-        _run(range(6), **{stage: fail})
+    # Of the largest size, so that the next item waits for memory that nobody will give back.
+    with pytest.raises(KeyboardInterrupt):
+        _run(range(6), **{stage: stop}, num_bytes=lambda i: overlap._MOST_BYTES)
+
+
+def test_large_items_are_in_memory_one_at_a_time_and_small_ones_beside_others():
+    alive, most = {}, {"large": 0}
+    sizes = [overlap._MOST_BYTES * (i % 3 == 0) for i in range(12)]
+
+    def read(item):
+        alive[item] = sizes[item]
+        most["large"] = max(most["large"], sum(size > 0 for size in alive.values()))
+        return item
+
+    done = _run(
+        range(12), read, write=lambda value, result: alive.pop(value), num_bytes=sizes.__getitem__
+    )
+    assert [error for _, error in done] == [None] * 12
+    assert most["large"] == 1
 
 
 def test_reading_and_writing_go_on_while_work_waits():

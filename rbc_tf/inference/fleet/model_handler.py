@@ -9,6 +9,7 @@ from rbc_tf.detection.tiling import TilingConfig
 from rbc_tf.graphs import frozen
 from rbc_tf.inference import bundle as bundles
 from rbc_tf.inference import image_analysis
+from rbc_tf.inference.analysis import Analysis
 from rbc_tf.inference.chain import Chain
 from rbc_tf.inference.fleet import remote
 from rbc_tf.inference.image_analysis import SourceImage
@@ -17,7 +18,8 @@ from rbc_tf.inference.image_analysis import SourceImage
 class ChainHandler(ModelHandler[SourceImage, PredictionResult, Chain]):
     """Analyses images with the chain of a bundle, which each process of a worker loads once.
 
-    The threads of a process share it. Predictions are of type `Analysis`.
+    The threads of a process share it. Predictions are of type `Analysis`, or, of an image that
+    could not be analysed, the reason.
     """
 
     def __init__(
@@ -64,10 +66,17 @@ class ChainHandler(ModelHandler[SourceImage, PredictionResult, Chain]):
         inference_args: dict[str, Any] | None = None,
     ) -> Iterable[PredictionResult]:
         for image in batch:
-            yield PredictionResult(image, image_analysis.analyze(model, image), self._bundle_sha256)
+            yield PredictionResult(image, _analysis_or_reason(model, image), self._bundle_sha256)
 
     def get_num_bytes(self, batch: Sequence[SourceImage]) -> int:
         return sum(image.pixels.nbytes for image in batch)
 
     def get_metrics_namespace(self) -> str:
         return "rbc_tf"
+
+
+def _analysis_or_reason(model: Chain, image: SourceImage) -> Analysis | str:
+    try:
+        return image_analysis.analyze(model, image)
+    except Exception as error:
+        return image_analysis.reason(image.name, error)

@@ -64,6 +64,9 @@ class RemoteFolder(ResultsFolder):
         names = [file.path[len(self._url) + 1 :] for file in found]
         return [name for name in names if not _is_hidden(name)]
 
+    def sweep(self) -> None:
+        """Does nothing: what a killed upload leaves is hidden, and object stores expire it."""
+
     def _upload(self, local: pathlib.Path, place: str) -> None:
         # Not every file system shows a file only when it is whole.
         parent, name = posixpath.split(place)

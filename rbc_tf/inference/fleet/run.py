@@ -6,11 +6,12 @@ Beside those results stands failed.jsonl, the dead letters: {"image": NAME, "rea
 import json
 
 import apache_beam as beam
+from absl import logging
 from apache_beam.metrics import MetricsFilter
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
-from rbc_tf.core import image_io
+from rbc_tf.core import structured
 from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.detection.tiling import TilingConfig
 from rbc_tf.graphs import frozen
@@ -95,7 +96,8 @@ def analyze(
             analyzed,
             folder,
             report_image_size,
-            lambda path: image_io.decode_image(remote.read_bytes(path), path, intensity),
+            intensity,
+            remote.read_bytes,
         )
 
 
@@ -141,8 +143,14 @@ def _write_dead_letters(failed: list[tuple[str, str]], folder: ResultsFolder) ->
 
 
 def _dead_letters(folder: ResultsFolder) -> dict[str, str]:
-    letters = [json.loads(line) for line in (folder.read(DEAD_LETTERS) or b"").splitlines()]
-    return {letter["image"]: letter["reason"] for letter in letters}
+    """{image: reason} of the last run; what cannot be read of it is tried again."""
+    try:
+        lines = (folder.read(DEAD_LETTERS) or b"").splitlines()
+        letters = [structured.parse_json(line, folder.place(DEAD_LETTERS)) for line in lines]
+        return {letter["image"]: str(letter["reason"]) for letter in letters}
+    except (KeyError, TypeError, ValueError) as error:
+        logging.warning("Reasons of images that failed cannot be read: %s", error)
+        return {}
 
 
 def _without_result(

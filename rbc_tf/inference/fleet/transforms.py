@@ -8,7 +8,7 @@ from absl import logging
 from apache_beam.metrics import Metrics
 from apache_beam.ml.inference.base import PredictionResult, RunInference
 
-from rbc_tf.core import files, image_io
+from rbc_tf.core import files
 from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.inference import image_analysis
 from rbc_tf.inference.fleet import remote
@@ -64,11 +64,11 @@ class _ImageDoFn(beam.DoFn):
     def _count(self, what: str) -> None:
         Metrics.counter(METRICS, what).inc()
 
-    def _fail(self, name: str, error: image_io.ImageError) -> _Failure:
-        logging.error("%s", error)
+    def _fail(self, name: str, reason: str) -> _Failure:
+        logging.error("%s", reason)
         image_analysis.forget(self._folder, name)
         self._count(FAILED)
-        return beam.pvalue.TaggedOutput(FAILED, (name, str(error)))
+        return beam.pvalue.TaggedOutput(FAILED, (name, reason))
 
 
 class _Read(_ImageDoFn):
@@ -85,8 +85,8 @@ class _Read(_ImageDoFn):
                 self._count(SKIPPED)
                 return
             yield image_analysis.decode(name, path, content, self._intensity)
-        except image_io.ImageError as error:
-            yield self._fail(name, error)
+        except Exception as error:
+            yield self._fail(name, image_analysis.reason(path, error))
 
 
 class _Write(_ImageDoFn):
@@ -96,10 +96,13 @@ class _Write(_ImageDoFn):
 
     def process(self, element: PredictionResult) -> Iterator[_Failure]:
         image, analysis = element.example, element.inference
+        if isinstance(analysis, str):
+            yield self._fail(image.name, analysis)
+            return
         try:
             image_analysis.write(self._folder, image, analysis)
-        except image_io.ImageError as error:
-            yield self._fail(image.name, error)
+        except Exception as error:
+            yield self._fail(image.name, image_analysis.reason(image.name, error))
             return
         self._count(ANALYZED)
         self._written += 1

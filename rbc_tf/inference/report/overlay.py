@@ -20,6 +20,9 @@ NORMAL_COLOUR = (0, 114, 178)  # blue
 # Smaller images are drawn enlarged, or the text would cover the cells.
 _SMALLEST_WIDTH = 1280
 _LARGEST_ENLARGEMENT = 3
+_MOST_ENLARGED = 25_000_000  # pixels
+
+_SMALLEST_TEXT, _WIDEST = 11, 4
 _NO_TYPE = "?"
 
 
@@ -34,21 +37,33 @@ def draw(image: np.ndarray, result: dict, cell_types: CellTypes) -> np.ndarray:
     Returns:
         uint8 [H', W', 3] RGB, enlarged where the image is small, with a legend below.
     """
-    scale = _enlargement(image.shape[1])
-    picture = Image.fromarray(image)
-    if scale > 1:
-        size = (picture.width * scale, picture.height * scale)
-        picture = picture.resize(size, Image.Resampling.BICUBIC)
-    text_size = max(11, round(picture.width / 110))
-    pen = ImageDraw.Draw(picture)
+    scale = _enlargement(*image.shape[:2])
+    height, width = (side * scale for side in image.shape[:2])
+    # A strip is as wide as many smears, and its legend must not become as high.
+    text_size = max(_SMALLEST_TEXT, round(min(width, _WIDEST * height) / 110))
+    lines = _legend_lines(result, cell_types, width, _font(text_size))
+    page = Image.new("RGB", (width, height + _legend_height(lines, text_size)), "white")
+    page.paste(_enlarged(image, scale), (0, 0))
+    pen = ImageDraw.Draw(page)
     # Abnormal regions are drawn last: where frames cross, theirs is on top.
     for region in sorted(result["regions"], key=lambda region: region["abnormal"]):
         _draw_region(pen, region, scale, text_size)
-    return np.asarray(_with_legend(picture, result, cell_types, text_size))
+    _draw_legend(pen, lines, height, text_size)
+    return np.asarray(page)
 
 
-def _enlargement(width: int) -> int:
-    return min(_LARGEST_ENLARGEMENT, max(1, -(-_SMALLEST_WIDTH // max(width, 1))))
+def _enlargement(height: int, width: int) -> int:
+    wanted = min(_LARGEST_ENLARGEMENT, max(1, -(-_SMALLEST_WIDTH // max(width, 1))))
+    fits = (scale for scale in range(wanted, 1, -1) if height * width * scale**2 <= _MOST_ENLARGED)
+    return next(fits, 1)
+
+
+def _enlarged(image: np.ndarray, scale: int) -> Image.Image:
+    picture = Image.fromarray(image)
+    if scale == 1:
+        return picture
+    size = (picture.width * scale, picture.height * scale)
+    return picture.resize(size, Image.Resampling.BICUBIC)
 
 
 def _draw_region(pen: ImageDraw.ImageDraw, region: dict, scale: int, text_size: int) -> None:
@@ -68,16 +83,13 @@ def _draw_region(pen: ImageDraw.ImageDraw, region: dict, scale: int, text_size: 
     pen.text((x + 1, y + text_size / 2), text, fill="white", font=font, anchor="lm")
 
 
-def _with_legend(
-    picture: Image.Image, result: dict, cell_types: CellTypes, text_size: int
-) -> Image.Image:
-    lines = _legend_lines(result, cell_types, picture.width, _font(text_size))
+def _legend_height(lines: list[str], text_size: int) -> int:
+    return round(text_size * 1.5) * (len(lines) + 1) + text_size
+
+
+def _draw_legend(pen: ImageDraw.ImageDraw, lines: list[str], top: int, text_size: int) -> None:
     step = round(text_size * 1.5)
-    height = step * (len(lines) + 1) + text_size
-    page = Image.new("RGB", (picture.width, picture.height + height), "white")
-    page.paste(picture, (0, 0))
-    pen = ImageDraw.Draw(page)
-    y = picture.height + text_size
+    y = top + text_size
     x = text_size
     for colour, text in (
         (ABNORMAL_COLOUR, "abnormal region (thick frame)"),
@@ -91,7 +103,6 @@ def _with_legend(
     for line in lines:
         y += step
         pen.text((text_size, y + text_size / 2), line, "black", _font(text_size), "lm")
-    return page
 
 
 def _legend_lines(

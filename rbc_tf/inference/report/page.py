@@ -9,12 +9,11 @@ import hashlib
 import pathlib
 import string
 from collections.abc import Callable, Iterable
-from typing import TextIO
 
-import numpy as np
 from absl import logging
 
 from rbc_tf.core import files, image_io
+from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.inference.report import embedding, overview
 from rbc_tf.inference.report.image_data import image_data
 
@@ -45,7 +44,8 @@ def write_report(
     run: overview.Run,
     images: Iterable[tuple[dict, str | pathlib.Path]],
     image_size: int = DEFAULT_IMAGE_SIZE,
-    read_image: Callable[[str | pathlib.Path], np.ndarray] = image_io.read_image,
+    intensity: IntensityRange | None = None,
+    read: Callable[[str | pathlib.Path], bytes] = image_io.read_bytes,
 ) -> None:
     """Writes the report of a run as one HTML file, whole or not at all.
 
@@ -54,7 +54,8 @@ def write_report(
         run: facts about the whole run.
         images: the JSON of each analysed image (see `Analysis.to_json`), and the image's file.
         image_size: longer side of the embedded pictures, in pixels; 0: no pictures.
-        read_image: gives uint8 [H, W, 3] RGB of an image's file; raises ImageError.
+        intensity: range of values of more than 8 bits.
+        read: gives the content of an image's file; raises ImageError.
 
     Raises:
         ValueError: `image_size` is negative.
@@ -71,7 +72,8 @@ def write_report(
             data = embedding.json_for_script(image_data(result, run.cell_types, run.thresholds))
             file.write(f'<script type="application/json" class="image-data">{data}</script>\n')
             if image_size:
-                _write_picture(file, index, image_path, image_size, read_image)
+                picture = _picture(image_path, result["image_sha256"], image_size, intensity, read)
+                file.write(_picture_element(index, picture) if picture else "")
         file.write(tail)
     size = pathlib.Path(path).stat().st_size
     if size > _LARGE_BYTES:
@@ -101,20 +103,29 @@ def _page(run: overview.Run) -> tuple[str, str]:
     return string.Template(head).substitute(values), string.Template(tail).substitute(values)
 
 
-def _write_picture(
-    file: TextIO,
-    index: int,
-    image_path: str | pathlib.Path,
+def _picture(
+    path: str | pathlib.Path,
+    sha256: str | None,
     image_size: int,
-    read_image: Callable[[str | pathlib.Path], np.ndarray],
-) -> None:
+    intensity: IntensityRange | None,
+    read: Callable[[str | pathlib.Path], bytes],
+) -> str | None:
+    """The picture of an image, base64; None where its file is gone or another one by now.
+
+    Its regions are listed all the same.
+    """
     try:
-        picture = embedding.jpeg_base64(read_image(image_path), image_size)
+        content = read(path)
+        if sha256 is not None and files.sha256_of_bytes(content) != sha256:
+            raise image_io.ImageError(f"{path}: has been changed since it was analysed")
+        return embedding.jpeg_base64(image_io.decode_image(content, path, intensity), image_size)
     except image_io.ImageError as error:
-        # Analysed earlier and gone since: its regions are listed all the same.
         logging.warning("No picture in the report: %s", error)
-        return
-    file.write(f'<script type="text/plain" id="picture-{index}">{picture}</script>\n')
+        return None
+
+
+def _picture_element(index: int, picture: str) -> str:
+    return f'<script type="text/plain" id="picture-{index}">{picture}</script>\n'
 
 
 def _read(name: str) -> str:

@@ -71,7 +71,7 @@ def _result(name, probabilities):
     )
     labels = probabilities > np.array(_THRESHOLDS)
     return analysis.Analysis.from_arrays(
-        name, "", (90, 120, 3), found, labels, _TYPES, 0.5
+        name, None, (90, 120, 3), found, labels, _TYPES, 0.5
     ).to_json()
 
 

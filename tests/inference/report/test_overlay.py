@@ -49,3 +49,11 @@ def test_odd_images_are_drawn(shape, count):
     picture = overlay.draw(np.zeros(shape, np.uint8), _result(shape, boxes, [0.9] * count), PAPER)
     assert picture.dtype == np.uint8
     assert picture.shape[2] == 3
+
+
+@pytest.mark.parametrize("shape", [(1, 1_000_000, 3), (20, 65_000, 3), (1_000_000, 1, 3)])
+def test_a_strip_takes_memory_as_its_pixels_do(shape):
+    picture = overlay.draw(np.zeros(shape, np.uint8), _result(shape, [], []), PAPER)
+    assert picture.shape[1] == shape[1] or shape[1] == 1
+    assert picture.size < 250_000_000
+    assert picture.shape[0] < shape[0] * 3 + 400

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from rbc_tf.core import image_io
+from rbc_tf.core import files, image_io
 from rbc_tf.core.cell_types import PAPER, CellType, CellTypes
 from rbc_tf.core.types import AnalyzedRegions
 from rbc_tf.inference import analyze, bundle
@@ -38,7 +38,7 @@ def _result(name, probabilities, abnormal, cell_types=PAPER, thresholds=_THRESHO
         np.array(abnormal, float),
     )
     labels = probabilities > np.array(thresholds)
-    return Analysis.from_arrays(name, "", (30, 40, 3), found, labels, cell_types, 0.5).to_json()
+    return Analysis.from_arrays(name, None, (30, 40, 3), found, labels, cell_types, 0.5).to_json()
 
 
 def _run(loaded, failed=(), cell_types=PAPER, thresholds=_THRESHOLDS, **others):
@@ -307,3 +307,14 @@ def test_an_analysis_writes_its_report(tmp_path, monkeypatch):
     # Without a report, none of an earlier run is left beside the new results.
     assert analyze.analyze(loaded, tmp_path / "in", out, report_image_size=None).report_path is None
     assert not (out / "report.html").exists()
+
+
+def test_the_picture_of_an_image_that_has_changed_is_left_out(tmp_path):
+    picture = tmp_path / "picture.png"
+    image_io.write_png(picture, np.zeros((30, 40, 3), np.uint8))
+    result = _result("a.png", [[0.9, 0, 0, 0, 0, 0]], [0.2])
+    for sha256, number in ((files.sha256_of_file(picture), 1), ("0" * 64, 0)):
+        own = {**result, "image_sha256": sha256}
+        page.write_report(tmp_path / "r.html", _run([own]), [(own, picture)])
+        read = _Elements((tmp_path / "r.html").read_text(encoding="utf-8"))
+        assert len(read.scripts(id="picture-0")) == number

@@ -1,7 +1,11 @@
 // Downloads of what the filters let through. Regions have the columns of the run's regions.csv.
 
+// As core/csv_text.py: a spreadsheet must take no name for a formula.
 function csvCell(value) {
-  const text = String(value ?? "");
+  let text = String(value ?? "");
+  if (typeof value === "string" && /^'*[=+\-@\t\r]/.test(text)) {
+    text = `'${text}`;
+  }
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
