@@ -25,13 +25,22 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from absl import app, flags, logging
 
 import rbc_tf
-from rbc_tf.cli import environment, shared_flags
+from rbc_tf.cli import environment, shared_flags, stopping
 from rbc_tf.core import optional
 
 # Errors that are the user's to mend, whose messages say how; but for those among them that code
 # for reading raises, without a word on the file, where nobody has thought of it.
 _EXPECTED = (ValueError, OSError, optional.MissingExtraError)
 _NOT_EXPECTED = (UnicodeError, json.JSONDecodeError)
+
+# Errors of TensorFlow, by their names as it need not be loaded: what the machine lacks or the
+# user's files are.
+_OF_TENSORFLOW = {
+    ("ResourceExhaustedError",): "memory, or room on a disk, is not enough",
+    ("DataLossError",): "a file is damaged",
+    ("NotFoundError", "PermissionDeniedError"): "a file cannot be read or written",
+    ("UnavailableError", "DeadlineExceededError"): "another machine does not answer",
+}
 
 _LONGEST_REASON = 300
 
@@ -46,6 +55,8 @@ def run_script(path: str) -> None:
 def run(name: str, arguments: Sequence[str]) -> None:
     """Runs a command and exits with its status.
 
+    Ctrl-C and SIGTERM end it with one line, status 130 and 143 (see `stopping`).
+
     An error is printed as one message, status 1, with --verbose after its traceback. A ValueError,
     an OSError or a missing extra is the user's to mend. Anything else is a defect, which the
     message asks to report.
@@ -54,10 +65,13 @@ def run(name: str, arguments: Sequence[str]) -> None:
         name: 'train-detector' for the module train_detector.
         arguments: flags and what else follows the name.
     """
+    stopping.install()
     try:
         module = importlib.import_module(f"rbc_tf.cli.{name.replace('-', '_')}")
     except Exception as error:
         sys.exit(_failure(error, "--verbose" in arguments))
+    except KeyboardInterrupt:
+        stopping.end()
     run_module(module, f"rbc_tf {name}", arguments)
 
 
@@ -66,6 +80,7 @@ def run_module(module: types.ModuleType, program: str, arguments: Sequence[str])
     if any(argument in _HELP for argument in arguments):
         print(help_text(module))
         sys.exit(0)
+    stopping.install()
     environment.settle_streams()
     environment.settle_backend(getattr(module, "ANY_BACKEND", False))
     pass_on = getattr(module, "PASS_ON", False)
@@ -74,7 +89,9 @@ def run_module(module: types.ModuleType, program: str, arguments: Sequence[str])
         logging.set_verbosity(logging.DEBUG if shared_flags.is_verbose() else logging.INFO)
         try:
             return module.main(remaining[1:]) if pass_on else module.main()
-        except Exception as error:
+        except (Exception, KeyboardInterrupt) as error:
+            if stopping.was_asked() or isinstance(error, KeyboardInterrupt):
+                stopping.end()
             return _failure(error, shared_flags.is_verbose())
 
     def parse(everything: list[str]) -> list[str]:
@@ -88,7 +105,10 @@ def run_module(module: types.ModuleType, program: str, arguments: Sequence[str])
             sys.exit(1)
         return remaining
 
-    app.run(call, [program, *arguments], parse)
+    try:
+        app.run(call, [program, *arguments], parse)
+    except KeyboardInterrupt:
+        stopping.end()
 
 
 def _failure(error: Exception, verbose: bool) -> int:
@@ -107,6 +127,9 @@ def _message(error: Exception, verbose: bool) -> str:
     reason = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(":")
     if isinstance(error, MemoryError):
         return f"the memory of this machine is not enough ({reason})"
+    for kinds, what in _OF_TENSORFLOW.items():
+        if type(error).__name__ in kinds and "tensorflow" in type(error).__module__:
+            return f"{what}: {_shortened(str(getattr(error, 'message', error)))}"
     if len(reason) > _LONGEST_REASON:
         reason = f"{reason[:_LONGEST_REASON]}..."
     ask = "this traceback" if verbose else "the traceback that --verbose shows"
@@ -114,6 +137,12 @@ def _message(error: Exception, verbose: bool) -> str:
         f"not foreseen by rbc_tf {rbc_tf.__version__}: {reason}. Please report it, with {ask} "
         "and the command"
     )
+
+
+def _shortened(text: str) -> str:
+    """What TensorFlow says, without the operations that it passed through."""
+    first = text.strip().partition("\n")[0].partition(" [Op:")[0].partition(" [[{{")[0]
+    return f"{first[:_LONGEST_REASON]}..." if len(first) > _LONGEST_REASON else first
 
 
 def _check(remaining: Sequence[str], module: types.ModuleType) -> None:
