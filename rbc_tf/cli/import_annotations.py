@@ -42,6 +42,7 @@ _MASKS_DIR = flags.DEFINE_string("masks_dir", None, "Masks NAME.png of images wi
 _SEGMENT = flags.DEFINE_bool(
     "segment", False, "Make the masks of images without boxes by thresholding."
 )
+_STRICT = flags.DEFINE_bool("strict", False, "What is unlikely is an error.")
 shared_flags.define_intensity()
 
 
@@ -55,6 +56,7 @@ def main() -> None:
         masks_dir=_MASKS_DIR.value,
         segment=_SEGMENT.value,
         intensity=shared_flags.intensity(),
+        strict=_STRICT.value,
     )
     summary = importing.import_annotations(
         _FORMAT.value,
@@ -70,3 +72,5 @@ def main() -> None:
         f"{summary.regions_of_several_types}, without type {summary.regions_without_type}"
     )
     print(f"labelled cells: {summary.cells}")
+    for doubt in summary.doubts:
+        print(f"warning: {doubt}")

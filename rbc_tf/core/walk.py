@@ -44,7 +44,9 @@ class Found:
     passed_over: tuple[str, ...]
 
     def log(self) -> None:
-        """Says what was passed over."""
+        """Says what cannot be taken, and what was passed over."""
+        for reason in self.unreadable.values():
+            logging.warning("%s", reason)
         if self.passed_over:
             shown = ", ".join(self.passed_over[:5])
             more = len(self.passed_over) - 5

@@ -20,7 +20,7 @@ import pathlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent import futures
 
-from rbc_tf.core import files, image_io
+from rbc_tf.core import files, image_io, walk
 from rbc_tf.core.cell_types import OTHER, PAPER, SEPARATOR, CellTypes
 from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.core.names import Lookup, is_utf8, normal, printable
@@ -121,6 +121,23 @@ def load_dataset(
         DatasetError: with every problem of the folder, each naming file, line and remedy.
     """
     return _Reader(pathlib.Path(root), check_pixels, intensity).read()
+
+
+def unused_files(dataset: Dataset) -> tuple[str, ...]:
+    """One line for each kind of file that looks as if it were part of the dataset, and is not."""
+    lines = []
+    names = {sample.image_path for sample in dataset}
+    below = set(walk.find(dataset.root / "images", image_io.EXTENSIONS).paths.values()) - names
+    masks = {sample.mask_path for sample in dataset}
+    folder = dataset.root / "masks"
+    loose = set(image_io.list_images(folder)) - masks if folder.is_dir() else set()
+    for found, kind in (
+        (below, "images lie in subfolders of images/, and count nowhere"),
+        (loose, "masks belong to no image, or to one with rows in regions.csv, and count nowhere"),
+    ):
+        if found:
+            lines.append(f"{len(found)} {kind}; first: {min(found)}")
+    return tuple(lines)
 
 
 class _Reader:

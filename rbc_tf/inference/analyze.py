@@ -6,6 +6,7 @@ Runs that share the work (`Shard`) write their tables as regions-00000-of-00010.
 summary-00000-of-00010.json beside the same images and overlays; `merge` then makes those of all.
 """
 
+import dataclasses
 import pathlib
 
 import tqdm
@@ -149,7 +150,7 @@ def find_images(input_path: pathlib.Path, output_dir: pathlib.Path) -> walk.Foun
         raise ValueError(f"{input_path}: there is no such image or folder")
     _check_apart(input_path, output_dir)
     found = walk.find(input_path, image_io.EXTENSIONS, leave_out=[output_dir])
-    found.log()
+    dataclasses.replace(found, unreadable={}).log()  # these are listed as failed
     if not found.paths and not found.unreadable:
         extensions = ", ".join(image_io.EXTENSIONS)
         raise ValueError(f"{input_path}: holds no image ({extensions})")

@@ -21,14 +21,17 @@ import hashlib
 import json
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import IO
+from typing import IO, Any
 
 import rbc_tf
-from rbc_tf.core import files, names
+from rbc_tf.core import files, names, optional
 from rbc_tf.data.formats import values
 from rbc_tf.data.formats.marked import MarkedCell, MarkedImage, MarkedRegion
 
 DATASET, RESULTS = "coco.json", "coco_results.json"
+
+# In pixels: tools round edges, and count the last pixel in or not.
+_TOLERANCE = 3
 
 _CATEGORY = {"id": 1, "name": "region", "supercategory": "region"}
 
@@ -169,7 +172,7 @@ def read(path: str | pathlib.Path, problems: list[str]) -> list[MarkedImage]:
             entry = values.mapping(entry, "an annotation")
             where += f" (id {entry['id']})" if "id" in entry else ""
             image_id = _known(entry, "image_id", images)
-            found = _read_annotation(entry, categories, where)
+            found = _read_annotation(entry, categories, images[image_id][1:], where)
         except ValueError as error:
             problems.append(f"{where}: {error}")
             continue
@@ -206,8 +209,11 @@ def _category_name(entry: dict) -> str:
 
 def _read_image(entry: dict) -> tuple[str, int | None, int | None]:
     """(name, height, width)"""
-    sizes = (entry.get("height"), entry.get("width"))
-    height, width = (None if s is None else int(values.number(s, "size")) for s in sizes)
+    # Some tools write 0 where they do not know.
+    height, width = (
+        None if not entry.get(side) else values.whole(entry[side], side)
+        for side in ("height", "width")
+    )
     return values.text(entry.get("file_name"), "file_name"), height, width
 
 
@@ -219,7 +225,7 @@ def _known(entry: dict, key: str, known: dict):
 
 
 def _read_annotation(
-    entry: dict, categories: dict, where: str
+    entry: dict, categories: dict, size: tuple[int | None, int | None], where: str
 ) -> list[MarkedRegion] | list[MarkedCell]:
     if entry.get("types") is not None:
         types = tuple(values.text(t, "a type") for t in values.sequence(entry["types"], "types"))
@@ -230,7 +236,7 @@ def _read_annotation(
             "iscrowd marks a group without saying where its regions are; mark these, or remove it"
         )
     if entry.get("bbox"):
-        return [_read_region(entry, types, where)]
+        return [_read_region(entry, types, size, where)]
     if not entry.get("keypoints"):
         raise ValueError("a bbox or keypoints are required; it has none")
     if len(types) > 1:
@@ -242,15 +248,97 @@ def _read_annotation(
     return [MarkedCell(x, y, "".join(types), where) for x, y, labelled in triples if labelled > 0]
 
 
-def _read_region(entry: dict, types: tuple[str, ...], where: str) -> MarkedRegion:
+def _read_region(
+    entry: dict, types: tuple[str, ...], size: tuple[int | None, int | None], where: str
+) -> MarkedRegion:
     numbers = [values.number(v, "bbox") for v in values.sequence(entry["bbox"], "bbox")]
     if len(numbers) != 4:
         raise ValueError(f"bbox must be [x, y, width, height]. Received: {numbers}")
     x, y, width, height = numbers
+    box = values.box(y, x, y + height, x + width)
+    # CVAT writes the rectangle before it was turned, and its outline not at all.
+    attributes = entry.get("attributes")
+    degrees = attributes.get("rotation") if isinstance(attributes, dict) else None
+    if degrees:
+        box = values.rotated_box(box, values.number(degrees, "rotation"))
+    else:
+        _check_outline(entry, box, size)
     return MarkedRegion(
-        box=values.box(y, x, y + height, x + width),
+        box=box,
         types=types,
         num_cells=values.num_cells(entry.get("num_cells")),
         complete=values.complete(entry.get("complete")),
         where=where,
     )
+
+
+def _check_outline(
+    entry: dict, box: tuple[float, float, float, float], size: tuple[int | None, int | None]
+) -> None:
+    """Raises ValueError where the box is not that of the segmentation, or has less than the area.
+
+    Segmentations are not read beyond that: a region is its box.
+    """
+    ymin, xmin, ymax, xmax = box
+    outline = _box_of_outline(entry.get("segmentation"), size)
+    if outline is not None:
+        tolerance = max(_TOLERANCE, 0.1 * max(ymax - ymin, xmax - xmin))
+        if max(abs(ours - theirs) for ours, theirs in zip(box, outline, strict=True)) > tolerance:
+            raise ValueError(
+                f"bbox must be the box around the segmentation, [x, y, width, height]. Received: "
+                f"bbox {entry['bbox']}; the segmentation reaches from x {outline[1]:g}, y "
+                f"{outline[0]:g} to x {outline[3]:g}, y {outline[2]:g}{_hint(entry, outline)}"
+            )
+    area = entry.get("area")
+    if isinstance(area, int | float) and not isinstance(area, bool):
+        most = (ymax - ymin + _TOLERANCE) * (xmax - xmin + _TOLERANCE)
+        if area > most:
+            raise ValueError(
+                f"area must be that of the region, at most that of its bbox. Received: {area:g} "
+                f"in bbox {entry['bbox']}"
+            )
+
+
+def _hint(entry: dict, outline: tuple[float, float, float, float]) -> str:
+    ymin, xmin, ymax, xmax = outline
+    corners = (xmin, ymin, xmax, ymax)
+    near = all(abs(a - b) <= _TOLERANCE for a, b in zip(entry["bbox"], corners, strict=True))
+    return ". These are corners, not width and height" if near else ""
+
+
+def _box_of_outline(
+    segmentation: Any, size: tuple[int | None, int | None]
+) -> tuple[float, float, float, float] | None:
+    """(ymin, xmin, ymax, xmax) around polygons or a run-length mask; None where there is none."""
+    if isinstance(segmentation, dict):
+        return _box_of_mask(segmentation, size)
+    if not segmentation:
+        return None
+    polygons = values.sequence(segmentation, "segmentation")
+    flat = [values.number(v, "segmentation") for p in polygons for v in values.sequence(p, "part")]
+    x, y = flat[::2], flat[1::2]
+    return (min(y), min(x), max(y), max(x)) if x and y else None
+
+
+def _box_of_mask(
+    segmentation: dict, size: tuple[int | None, int | None]
+) -> tuple[float, float, float, float] | None:
+    sides = [values.whole(v, "size") for v in values.sequence(segmentation.get("size"), "size")]
+    if None not in size and sides != list(size):
+        raise ValueError(
+            f"the size of the segmentation must be that of its image, {list(size)} (height, "
+            f"width). Received: {sides}"
+        )
+    try:
+        masks = optional.load("pycocotools.mask", extra="train")
+    except optional.MissingExtraError:
+        return None
+    try:
+        counts = segmentation.get("counts")
+        coded = (
+            masks.frPyObjects(segmentation, *sides) if isinstance(counts, list) else segmentation
+        )
+        x, y, width, height = masks.toBbox(coded).tolist()
+    except Exception as error:
+        raise ValueError(f"the segmentation cannot be read ({error})") from error
+    return y, x, y + height, x + width

@@ -21,6 +21,10 @@ import json
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
 
+import numpy as np
+from scipy.sparse import csgraph
+
+from rbc_tf.core import boxes, walk
 from rbc_tf.core import files as artifacts
 from rbc_tf.data.formats import values
 from rbc_tf.data.formats.marked import MarkedCell, MarkedImage, MarkedRegion, colour_of_types
@@ -29,6 +33,9 @@ OBJECT_TYPES = ("detection", "annotation")
 
 _EXTENSIONS = (".geojson", ".json")
 _SEPARATOR = ":"
+
+# Parts of a region may be apart by so many pixels, as where its outline was drawn with gaps.
+_NEAR = 5
 
 
 def writer(
@@ -124,11 +131,7 @@ def read(path: str | pathlib.Path, problems: list[str]) -> list[MarkedImage]:
     if path.is_file():
         files = {path.name: path}
     else:
-        files = {
-            file.relative_to(path).as_posix(): file
-            for file in sorted(path.rglob("*"))
-            if file.suffix.lower() in _EXTENSIONS and not file.name.startswith(".")
-        }
+        files = walk.find(path, _EXTENSIONS).paths if path.is_dir() else {}
     if not files:
         raise ValueError(f"{path}: a GeoJSON file, or a folder with some, is required")
     return [_read_file(name, file, problems) for name, file in files.items()]
@@ -176,6 +179,10 @@ def _read_feature(feature, where: str) -> Iterator[MarkedRegion | MarkedCell]:
     kind, coordinates = geometry.get("type"), geometry.get("coordinates")
     points = list(_points(coordinates))
     if kind in ("Polygon", "MultiPolygon"):
+        if kind == "MultiPolygon":
+            parts = values.sequence(coordinates, "coordinates")
+            _check_together([list(_points(part)) for part in parts])
+        _check_plane(geometry)
         measured = _measurements(properties)
         yield MarkedRegion(
             box=_bounding_box(points),
@@ -192,6 +199,28 @@ def _read_feature(feature, where: str) -> Iterator[MarkedRegion | MarkedCell]:
         raise ValueError(
             "geometry must be a Polygon or MultiPolygon (a region) or a Point or MultiPoint (a "
             f"cell). Received: {kind!r}"
+        )
+
+
+def _check_together(parts: list[list[tuple[float, float]]]) -> None:
+    """Raises ValueError where parts are too far apart for one region of connected cells."""
+    found = boxes.as_boxes([_bounding_box(part) for part in parts])
+    between = np.maximum(found[:, None, :2] - found[None, :, 2:], 0).max(axis=2)
+    count, _ = csgraph.connected_components(np.maximum(between, between.T) <= _NEAR)
+    if count > 1:
+        raise ValueError(
+            f"the parts of a region must touch. Received: {len(parts)} parts in {count} places; "
+            "make each an annotation of its own (in QuPath: Objects, Annotations, Split)"
+        )
+
+
+def _check_plane(geometry: dict) -> None:
+    """Raises ValueError where something lies in a further slice or moment of a stack."""
+    plane = geometry.get("plane")
+    if isinstance(plane, dict) and (plane.get("z") or plane.get("t")):
+        raise ValueError(
+            "an annotation must lie in the first plane, z 0 and t 0: images have one. "
+            f"Received: z {plane.get('z')}, t {plane.get('t')}"
         )
 
 

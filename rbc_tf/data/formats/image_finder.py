@@ -4,7 +4,7 @@ import collections
 import pathlib
 import unicodedata
 
-from rbc_tf.core import image_io
+from rbc_tf.core import image_io, walk
 
 
 class ImageFinder:
@@ -15,8 +15,9 @@ class ImageFinder:
         self._folder = pathlib.Path(images_dir)
         if not self._folder.is_dir():
             raise ValueError(f"{self._folder}: there is no such folder of images")
-        folders = sorted([self._folder, *(p for p in self._folder.rglob("*") if p.is_dir())])
-        self.images = tuple(path for folder in folders for path in image_io.list_images(folder))
+        found = walk.find(self._folder, image_io.EXTENSIONS)
+        found.log()
+        self.images = tuple(found.paths.values())
         if not self.images:
             extensions = ", ".join(image_io.EXTENSIONS)
             raise ValueError(f"{self._folder}: holds no image ({extensions})")

@@ -1,5 +1,6 @@
 """Annotations of other programs become a dataset folder."""
 
+import contextlib
 import dataclasses
 import pathlib
 import shutil
@@ -11,13 +12,21 @@ import tqdm
 from rbc_tf.core import files, folder_intensity, image_io
 from rbc_tf.core.cell_types import SEPARATOR, CellTypes
 from rbc_tf.core.intensity import IntensityRange
+from rbc_tf.core.names import printable
 from rbc_tf.core.types import Cell, Region
-from rbc_tf.data import dataset_intensity, segmentation
-from rbc_tf.data.dataset import CELLS_HEADER, IMAGES_HEADER, REGIONS_HEADER, DatasetError
+from rbc_tf.data import dataset_intensity, plausibility, segmentation
+from rbc_tf.data.dataset import (
+    CELLS_HEADER,
+    IMAGES_HEADER,
+    REGIONS_HEADER,
+    DatasetError,
+    load_dataset,
+)
 from rbc_tf.data.formats import coco, geojson, truth, voc
 from rbc_tf.data.formats.image_finder import ImageFinder
 from rbc_tf.data.formats.marked import MarkedImage
 from rbc_tf.data.formats.type_names import TypeNames
+from rbc_tf.data.regions import find_regions
 
 FORMATS = ("coco", "voc", "geojson")
 
@@ -37,6 +46,7 @@ class ImportOptions:
         segment: make the masks of images without boxes by thresholding, as for Chula RBC-12.
         intensity: range of values of more than 8 bits; None: that of the files, or else estimated
             from all images of the folder. It is written into the dataset folder.
+        strict: what is unlikely is an error.
     """
 
     renames: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -46,11 +56,15 @@ class ImportOptions:
     masks_dir: str | None = None
     segment: bool = False
     intensity: IntensityRange | None = None
+    strict: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
 class ImportSummary:
-    """What came of an import; images of the folder that no annotation names are left out."""
+    """What came of an import; images of the folder that no annotation names are left out.
+
+    `doubts` has a line for each kind of what is unlikely, with how often and where it was found.
+    """
 
     images: int
     images_left_out: int
@@ -58,6 +72,7 @@ class ImportSummary:
     regions_of_several_types: int
     regions_without_type: int
     cells: int
+    doubts: tuple[str, ...] = dataclasses.field(default=(), compare=False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,7 +112,8 @@ def import_annotations(
         options: how they are taken.
 
     Raises:
-        DatasetError: with everything that is wrong in the annotations; nothing is written.
+        DatasetError: with everything that is wrong in the annotations, or, where `strict`,
+            unlikely; nothing is written.
         ValueError: the format is unknown, a folder is missing, or `output_dir` holds something
             else than an import.
     """
@@ -110,31 +126,70 @@ def import_annotations(
     options = dataclasses.replace(options, intensity=intensity)
     problems: list[str] = []
     marked = _read(file_format, annotations, options, problems)
-    images = _resolve(marked, finder, names, options, problems)
+    doubts = plausibility.Doubts()
+    images = _resolve(marked, finder, names, options, problems, doubts)
     problems += names.problems()
+    if not problems:
+        problems += _problems_of_units(file_format, marked, finder)
     if not images and not problems:
         problems.append("no image is annotated")
     if problems:
         raise DatasetError(pathlib.Path(annotations), problems)
-    summary = _summarise(images, len(finder.images))
     record = {
         "format": file_format,
-        "annotations": str(annotations),
-        "images_dir": str(images_dir),
+        "annotations": printable(annotations),
+        "images_dir": printable(images_dir),
         "options": dataclasses.asdict(options),
-        "summary": dataclasses.asdict(summary),
-        "versions": files.versions(),
     }
     with files.atomic_folder(output_dir, marker=_RECORD) as folder:
         _write_images(folder, images, options)
         dataset_intensity.record(folder, intensity)
         _write_tables(folder, images)
         cell_types.save(folder / "cell_types.yaml")
+        found = (*doubts.lines(), *_check_written(folder, pathlib.Path(annotations)))
+        if options.strict and found:
+            raise DatasetError(pathlib.Path(annotations), list(found))
+        summary = _summarise(images, len(finder.images), found)
+        record |= {"summary": dataclasses.asdict(summary), "versions": files.versions()}
         files.write_json(folder / _RECORD, record)
     return summary
 
 
-def _summarise(images: list[_Image], images_in_folder: int) -> ImportSummary:
+def _problems_of_units(
+    file_format: str, marked: list[MarkedImage], finder: ImageFinder
+) -> list[str]:
+    """What is wrong with all boxes, or all points, together: they are given in other units."""
+    boxes, sizes = [], []
+    for image in marked:
+        boxes += [region.box for region in image.regions]
+        sizes += [image_io.image_size(finder.find(image.name))] * len(image.regions)
+    if plausibility.relative_boxes(np.array(boxes)):
+        return ["all boxes lie between 0 and 1: pixels are required, not shares of the sides"]
+    if file_format == "coco" and plausibility.corners_for_sizes(np.array(boxes), np.array(sizes)):
+        return [
+            "bbox must be [x, y, width, height]. Received: boxes that all could be corners "
+            "[x, y, x, y], and reach over the edge of their image where they are not"
+        ]
+    return []
+
+
+def _check_written(folder: pathlib.Path, annotations: pathlib.Path) -> tuple[str, ...]:
+    """Reads the new dataset as others will; what is unlikely of its masks and points.
+
+    Raises DatasetError where it cannot be read, or its points cannot be meant.
+    """
+    check = plausibility.DatasetCheck(of_boxes=False)
+    for sample in load_dataset(folder):
+        size = image_io.image_size(sample.image_path)
+        check.add(sample, size, find_regions(sample))
+    if check.errors():
+        raise DatasetError(annotations, check.errors())
+    return check.doubts()
+
+
+def _summarise(
+    images: list[_Image], images_in_folder: int, doubts: tuple[str, ...]
+) -> ImportSummary:
     regions = [region for image in images for region in image.regions]
     return ImportSummary(
         images=len(images),
@@ -143,6 +198,7 @@ def _summarise(images: list[_Image], images_in_folder: int) -> ImportSummary:
         regions_of_several_types=sum(len(region.types) > 1 for region in regions),
         regions_without_type=sum(not region.types for region in regions),
         cells=sum(len(image.cells) for image in images),
+        doubts=doubts,
     )
 
 
@@ -162,12 +218,13 @@ def _resolve(
     names: TypeNames,
     options: ImportOptions,
     problems: list[str],
+    doubts: plausibility.Doubts,
 ) -> list[_Image]:
     """The images with their files, in the order of their names; notes what is wrong."""
     images: dict[str, _Image] = {}
     for one in marked:
         try:
-            image = _resolve_one(one, finder, names, options, problems)
+            image = _resolve_one(one, finder, names, options, problems, doubts)
             if image.name in images:
                 raise ValueError(
                     f"{finder.relative(image.path)} and {finder.relative(images[image.name].path)} "
@@ -185,8 +242,9 @@ def _resolve_one(
     names: TypeNames,
     options: ImportOptions,
     problems: list[str],
+    doubts: plausibility.Doubts,
 ) -> _Image:
-    path = finder.find(marked.name)
+    path = _find(marked, finder)
     # Decoded once, so that no damaged file is copied.
     size = image_io.read_image(path, options.intensity).shape[:2]
     for given, real, edge in zip(
@@ -197,7 +255,7 @@ def _resolve_one(
                 f"image '{marked.name}' was annotated at {given} pixels {edge}. "
                 f"{finder.relative(path)} is {real}; annotate the image as viewers show it"
             )
-    regions = truth.regions(marked, size, names, options.complete, problems)
+    regions = truth.regions(marked, size, names, options.complete, problems, doubts)
     cells = truth.cells(marked, size, names, problems)
     relative = pathlib.PurePosixPath(finder.relative(path)).with_suffix("")
     mask_path = None
@@ -212,6 +270,28 @@ def _resolve_one(
         )
     group = "_".join(relative.parts[:-1])
     return _Image("_".join(relative.parts), group, path, size, regions, cells, mask_path)
+
+
+def _find(marked: MarkedImage, finder: ImageFinder) -> pathlib.Path:
+    """The image; raises ValueError where the file of annotations is called after another one."""
+    like = None
+    with contextlib.suppress(ValueError):
+        like = finder.find(marked.named_like) if marked.named_like else None
+    advice = "rename the file, or correct the name in it"
+    try:
+        path = finder.find(marked.name)
+    except ValueError as error:
+        if like is None:
+            raise
+        raise ValueError(f"{error}; by its name it is of {finder.relative(like)}: {advice}") from (
+            error
+        )
+    if like is not None and like != path:
+        raise ValueError(
+            f"the file must be of the image that it names. It names {finder.relative(path)}, and "
+            f"by its own name it is of {finder.relative(like)}: {advice}"
+        )
+    return path
 
 
 def _write_images(folder: pathlib.Path, images: list[_Image], options: ImportOptions) -> None:

@@ -59,6 +59,7 @@ class MarkedImage:
         regions: the marked regions; none means that the image was looked at and holds none.
         cells: the marked cells.
         where: the file (and place) that describes the image, for messages.
+        named_like: the image's name by that of the file, where the file names one in itself too.
     """
 
     name: str
@@ -67,6 +68,7 @@ class MarkedImage:
     regions: tuple[MarkedRegion, ...] = ()
     cells: tuple[MarkedCell, ...] = ()
     where: str = dataclasses.field(default="", compare=False)
+    named_like: str = dataclasses.field(default="", compare=False)
 
 
 def colour_of_types(types: Sequence[str], type_names: Sequence[str]) -> tuple[int, int, int]:

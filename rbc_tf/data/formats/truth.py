@@ -1,11 +1,18 @@
 """What is marked in an image becomes its true regions and cells."""
 
+import numpy as np
+
 from rbc_tf.core.cell_types import OTHER
 from rbc_tf.core.types import Cell, Region
+from rbc_tf.data import plausibility
 from rbc_tf.data.formats.marked import MarkedImage, MarkedRegion
 from rbc_tf.data.formats.type_names import TypeNames
+from rbc_tf.data.plausibility import Doubts
 
 Box = tuple[float, float, float, float]
+
+# In pixels, by which edges may lie outside of their image: tools count from 0 or 1, and round.
+_ROUNDING = 2
 
 
 def regions(
@@ -14,6 +21,7 @@ def regions(
     names: TypeNames,
     complete: bool,
     problems: list[str],
+    doubts: Doubts,
 ) -> list[Region]:
     """The regions of an image, in the order of the file.
 
@@ -27,7 +35,8 @@ def regions(
         names: translates the names of types.
         complete: whether a region with types counts as labelled throughout where the file does not
             say; one without types never does.
-        problems: takes one line for each box outside the image.
+        problems: takes one line for each box outside the image, or of less than a pixel.
+        doubts: takes what is unlikely.
     """
     merged: dict[Box, list[MarkedRegion]] = {}
     for region in image.regions:
@@ -41,8 +50,15 @@ def regions(
                 "with sides of one pixel or more. "
                 f"Received: ({edges}) (ymin, xmin, ymax, xmax)"
             )
-        else:
-            merged.setdefault(box, []).append(region)
+            continue
+        if min(box[2] - box[0], box[3] - box[1]) < 1:
+            problems.append(f"{region.where}: a box must have sides of one pixel or more")
+            continue
+        if max(abs(ours - given) for ours, given in zip(box, region.box, strict=True)) > _ROUNDING:
+            doubts.add("boxes reach over the edge of their image and are cut there", region.where)
+        merged.setdefault(box, []).append(region)
+    where = [same[0].where for same in merged.values()]
+    plausibility.check_boxes(np.array(list(merged)).reshape(-1, 4), where, size, doubts)
     return [_merge(box, same, names, complete) for box, same in merged.items()]
 
 

@@ -64,6 +64,26 @@ def box(ymin: float, xmin: float, ymax: float, xmax: float) -> tuple[float, floa
     return ymin, xmin, ymax, xmax
 
 
+def rotated_box(
+    box: tuple[float, float, float, float], degrees: float
+) -> tuple[float, float, float, float]:
+    """The box around a rectangle that is turned about its middle, either way, as CVAT turns it."""
+    ymin, xmin, ymax, xmax = box
+    sine, cosine = abs(math.sin(math.radians(degrees))), abs(math.cos(math.radians(degrees)))
+    height, width = ymax - ymin, xmax - xmin
+    half_height = (height * cosine + width * sine) / 2
+    half_width = (width * cosine + height * sine) / 2
+    y, x = (ymin + ymax) / 2, (xmin + xmax) / 2
+    return y - half_height, x - half_width, y + half_height, x + half_width
+
+
+def whole(value: Any, what: str) -> int:
+    """A whole number, also where it is written as 640.0; or ValueError."""
+    if number(value, what) != math.floor(value):
+        raise ValueError(f"{what} must be a whole number. Received: {_short(value)}")
+    return int(value)
+
+
 def num_cells(value: Any) -> int | None:
     """A number of cells from 1, given as a number or text; None stays None."""
     if value is None:

@@ -10,7 +10,7 @@ import pathlib
 from xml.etree import ElementTree
 from xml.parsers import expat
 
-from rbc_tf.core import structured
+from rbc_tf.core import structured, walk
 from rbc_tf.data.formats import values
 from rbc_tf.data.formats.marked import MarkedImage, MarkedRegion
 
@@ -34,8 +34,10 @@ def read(
         ValueError: there is no such file or folder, or no file in it.
     """
     path = pathlib.Path(path)
-    below = (file for file in sorted(path.rglob("*.xml")) if not file.name.startswith("."))
-    files = [path] if path.is_file() else list(below)
+    if path.is_file():
+        files = [path]
+    else:
+        files = list(walk.find(path, (".xml",)).paths.values()) if path.is_dir() else []
     if not files:
         raise ValueError(f"{path}: a VOC file (.xml), or a folder with some, is required")
     folder = path.parent if path.is_file() else path
@@ -64,7 +66,14 @@ def _read_file(
     # `filename` has no folders; those of the XML file stand in for them.
     name = (root.findtext("filename") or "").strip() or path.stem
     below = path.relative_to(folder).parent
-    return MarkedImage((below / name).as_posix(), height, width, tuple(regions), (), f"{path}")
+    return MarkedImage(
+        (below / name).as_posix(),
+        height,
+        width,
+        tuple(regions),
+        where=f"{path}",
+        named_like=(below / path.stem).as_posix(),
+    )
 
 
 def _parse(content: bytes) -> ElementTree.Element:
@@ -117,13 +126,24 @@ def _read_object(entry: ElementTree.Element, zero_based: bool, where: str) -> Ma
             )
         edges["xmin"] -= 1
         edges["ymin"] -= 1
+    box = values.box(**edges)
+    degrees = _attribute(entry, "rotation")
+    if degrees:
+        # CVAT writes the rectangle before it was turned.
+        box = values.rotated_box(box, structured.real(degrees))
     return MarkedRegion(
-        box=values.box(**edges),
+        box=box,
         types=(name,),
         num_cells=values.num_cells(entry.findtext("num_cells")),
         complete=values.complete(entry.findtext("complete")),
         where=where,
     )
+
+
+def _attribute(entry: ElementTree.Element, name: str) -> str:
+    """One of the further attributes that CVAT writes, '' where it has none of that name."""
+    found = (a for a in entry.iterfind("attributes/attribute") if a.findtext("name") == name)
+    return next(((a.findtext("value") or "").strip() for a in found), "")
 
 
 def _edge(entry: ElementTree.Element, edge: str) -> float:

@@ -12,7 +12,7 @@ import pytest
 from rbc_tf.core import image_io
 from rbc_tf.core.cell_types import PAPER, CellType, CellTypes
 from rbc_tf.data import dataset, regions
-from rbc_tf.data.formats import importing, type_names
+from rbc_tf.data.formats import importing, type_names, values
 from rbc_tf.data.formats.image_finder import ImageFinder
 from rbc_tf.data.formats.importing import ImportOptions, import_annotations
 
@@ -319,3 +319,209 @@ def test_the_tool(tmp_path, images):
     (sample,) = dataset.load_dataset(tmp_path / "out")
     found = [(r.box, r.types, r.complete) for r in regions.find_regions(sample)]
     assert found == [((2, 0, 20, 10), (), False), ((2, 10, 20, 20), ("tear drop",), True)]
+
+
+# -- what can be read, and is hardly meant
+
+
+def _outline(x, y, width, height):
+    return [[x, y, x + width, y, x + width, y + height, x, y + height]]
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        ({"segmentation": _outline(10, 8, 12, 10)}, "These are corners, not width and height"),
+        ({"segmentation": _outline(10, 8, 40, 10)}, "must be the box around the segmentation"),
+        ({"segmentation": _outline(30, 8, 22, 18)}, "must be the box around the segmentation"),
+        ({"area": 900}, "area must be that of the region"),
+        ({"segmentation": {"size": [60, 40], "counts": [0, 1]}}, "must be that of its image"),
+        ({"segmentation": {"size": [40, 60], "counts": [0, 40, 2360]}}, "the segmentation reaches"),
+        ({"segmentation": {"size": [40, 60], "counts": 5}}, "segmentation cannot be read"),
+    ],
+)
+def test_a_box_that_contradicts_its_outline(tmp_path, images, more, problem):
+    path = _coco(tmp_path, [(0, "Oval", [10, 8, 22, 18], more)])
+    content = json.loads(path.read_text())
+    content["images"][0] |= {"height": 40, "width": 60.0}
+    path.write_text(json.dumps(content))
+    (found,) = _problems(path, images)
+    assert problem in found
+    assert "annotation 1" in found
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"segmentation": _outline(10.4, 8, 21, 18.6), "area": 311},
+        {"segmentation": _outline(9, 7, 12, 20) + _outline(20, 10, 12, 5), "area": 396},
+        {"segmentation": [], "area": 0},
+        {"segmentation": None},
+    ],
+)
+def test_a_box_that_agrees_with_its_outline(tmp_path, images, more):
+    summary, _ = _import(_coco(tmp_path, [(0, "Oval", [10, 8, 22, 18], more)]), images)
+    assert (summary.regions, summary.doubts) == (1, ())
+
+
+def test_corners_where_sizes_belong(tmp_path, images):
+    corners = [[5, 5, 20, 20], [30, 8, 45, 24], [20, 22, 40, 38]]
+    path = _coco(tmp_path, [(0, "Oval", box, {}) for box in corners])
+    (problem,) = _problems(path, images)
+    assert "bbox must be [x, y, width, height]" in problem
+
+
+def test_shares_where_pixels_belong(tmp_path, images):
+    path = _coco(tmp_path, [(0, "Oval", [0.1, 0.2, 0.3, 0.4], {})])
+    (problem,) = _problems(path, images)
+    assert "one pixel or more" in problem
+    points = [{"image_id": 0, "category_id": 0, "keypoints": [x, 0.5, 2]} for x in (0.1, 0.5, 0.9)]
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(content | {"annotations": points}))
+    (problem,) = _problems(path, images, segment=True)
+    assert "must be in pixels" in problem
+
+
+@pytest.mark.parametrize("side", [40.5, "x", [40]])
+def test_sizes_that_are_none(tmp_path, images, side):
+    path = _coco(tmp_path, [(0, "Oval", [10, 8, 22, 18], {})])
+    content = json.loads(path.read_text())
+    content["images"][0]["height"] = side
+    path.write_text(json.dumps(content))
+    assert "height must be a" in _problems(path, images)[0]
+
+
+def test_what_is_unlikely_is_said_and_strict_refuses_it(tmp_path, images):
+    boxes = [[0, 0, 60, 40], [5, 5, 1, 1], [10, 8, 15, 15], [10, 9, 15, 14], [50, 20, 40, 10]]
+    path = _coco(tmp_path, [(0, "Oval", box, {}) for box in boxes])
+    summary, _ = _import(path, images)
+    of_file = [doubt.partition(f"; first: {path}: annotation ") for doubt in summary.doubts[:4]]
+    assert [(kind, place[0]) for kind, _, place in of_file] == [
+        ("1 boxes reach over the edge of their image and are cut there", "5"),
+        ("1 boxes are smaller than 3 pixels a side", "2"),
+        ("1 boxes span the whole image", "1"),
+        ("1 boxes are nearly the same as another", "3"),
+    ]
+    assert "a hundredth of the usual area" in summary.doubts[4]
+    record = json.loads((tmp_path / "out" / "import.json").read_text())
+    assert record["summary"]["doubts"] == list(summary.doubts)
+    (tmp_path / "strict").mkdir()
+    path = path.rename(tmp_path / "strict" / "coco.json")
+    assert len(_problems(path, images, strict=True)) == 5
+
+
+# -- which image it is
+
+
+def _voc(folder, name, filename, inside=""):
+    folder.mkdir(exist_ok=True)
+    box = "<xmin>5</xmin><ymin>5</ymin><xmax>20</xmax><ymax>25</ymax>"
+    entry = f"<object><name>Oval</name><bndbox>{box}</bndbox>{inside}</object>"
+    named = f"<filename>{filename}</filename>" if filename else ""
+    path = folder / f"{name}.xml"
+    path.write_text(f"<annotation>{named}{entry}</annotation>", encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("filename", ["b.png", "b", "B/b.png"])
+def test_a_file_that_names_another_image(tmp_path, images, filename):
+    folder = _voc(tmp_path / "x", "a", filename)
+    with pytest.raises(dataset.DatasetError, match=r"names b\.png, and by its own name .* a\.png"):
+        import_annotations("voc", folder, images, tmp_path / "out", PAPER)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_that_names_no_image(tmp_path, images):
+    folder = _voc(tmp_path / "x", "a", "c.png")
+    with pytest.raises(dataset.DatasetError, match=r"no image 'c\.png'.*by its name it is of a\."):
+        import_annotations("voc", folder, images, tmp_path / "out", PAPER)
+
+
+@pytest.mark.parametrize(("name", "filename"), [("a", ""), ("a", "a.png"), ("x1", "a.png")])
+def test_a_file_whose_names_agree(tmp_path, images, name, filename):
+    folder = _voc(tmp_path / "x", name, filename)
+    assert import_annotations("voc", folder, images, tmp_path / "out", PAPER).images == 1
+
+
+_TURNED = (
+    "<attributes><attribute><name>occluded</name><value>False</value></attribute>"
+    "<attribute><name>rotation</name><value>90.0</value></attribute></attributes>"
+)
+
+
+def test_boxes_that_cvat_turned(tmp_path, images):
+    """A quarter turn about the middle swaps width and height."""
+    turned = {"attributes": {"occluded": False, "rotation": 90.0}, "area": 320}
+    path = _coco(tmp_path, [(0, "Oval", [4, 4, 16, 21], turned)])
+    _, loaded = _import(path, images)
+    (region,) = regions.find_regions(loaded.sample("a"))
+    assert region.box == pytest.approx((6.5, 1.5, 22.5, 22.5))
+    folder = _voc(tmp_path / "x", "a", "a.png", _TURNED)
+    import_annotations("voc", folder, images, tmp_path / "of_voc", PAPER)
+    (sample,) = dataset.load_dataset(tmp_path / "of_voc")
+    assert regions.find_regions(sample)[0].box == pytest.approx((6.5, 1.5, 22.5, 22.5))
+
+
+@pytest.mark.parametrize(
+    ("degrees", "sides"), [(45, (25.46, 25.46)), (180, (12, 24)), (-30, (22.39, 26.78))]
+)
+def test_the_box_around_a_turned_one(degrees, sides):
+    ymin, xmin, ymax, xmax = values.rotated_box((10, 20, 22, 44), degrees)
+    assert (ymax - ymin, xmax - xmin) == pytest.approx(sides, abs=0.01)
+    assert ((ymin + ymax) / 2, (xmin + xmax) / 2) == pytest.approx((16, 32))
+
+
+def _square(x, y, side=10):
+    return [[[x, y], [x + side, y], [x + side, y + side], [x, y + side], [x, y]]]
+
+
+def _geojson(folder, *geometries):
+    folder.mkdir()
+    features = [{"type": "Feature", "geometry": g, "properties": {}} for g in geometries]
+    content = {"type": "FeatureCollection", "features": features}
+    (folder / "a.geojson").write_text(json.dumps(content))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("geometry", "problem"),
+    [
+        ({"type": "MultiPolygon", "coordinates": [_square(2, 2), _square(40, 2)]}, "in 2 places"),
+        (
+            {
+                "type": "MultiPolygon",
+                "coordinates": [_square(1, 1), _square(13, 1), _square(1, 29)],
+            },
+            "3 parts in 2 places",
+        ),
+        (
+            {"type": "Polygon", "coordinates": _square(2, 2), "plane": {"c": -1, "z": 3, "t": 0}},
+            "must lie in the first plane",
+        ),
+    ],
+)
+def test_regions_that_are_none(tmp_path, images, geometry, problem):
+    folder = _geojson(tmp_path / "g", geometry)
+    with pytest.raises(dataset.DatasetError, match=problem):
+        import_annotations("geojson", folder, images, tmp_path / "out", PAPER)
+
+
+def test_an_area_of_analysis_is_named(tmp_path, images):
+    whole = {"type": "Polygon", "coordinates": [[[0, 0], [60, 0], [60, 40], [0, 40], [0, 0]]]}
+    cells = [{"type": "Polygon", "coordinates": _square(x, 5)} for x in (5, 20, 40)]
+    cells[0]["plane"] = {"c": -1, "z": 0, "t": 0}
+    folder = _geojson(tmp_path / "g", whole, *cells)
+    summary = import_annotations("geojson", folder, images, tmp_path / "out", PAPER)
+    (doubt,) = summary.doubts
+    assert doubt == f"1 boxes span the whole image; first: {folder / 'a.geojson'}: feature 1"
+
+
+def test_what_an_importer_writes_the_loader_accepts(tmp_path, images):
+    """Names with spaces at their ends, points, and formulas of a spreadsheet."""
+    names = (" a.png", "b .png", "=c.png", unicodedata.normalize("NFD", "é.png"))
+    for name in names:
+        _image(images / name)
+    path = _coco(tmp_path, [(n, "Oval", [5, 5, 9, 9], {}) for n in range(4)], names)
+    _, loaded = _import(path, images)
+    assert sorted(sample.name for sample in loaded) == sorted(name[:-4] for name in names)
+    assert all(len(sample.regions) == 1 for sample in loaded)

@@ -1,0 +1,231 @@
+"""What can be read as annotations, and is hardly meant so.
+
+An error is what cannot be meant. A doubt is what is unlikely: it is counted, with the first place
+where it was found, and whoever reads it decides.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from rbc_tf.core import boxes
+from rbc_tf.core.types import Cell, Region, Sample
+
+# A region covers the image where each of its sides is this share of the image's.
+_SPANS = 0.95
+# A box lies in another where this share of it does, and is nearly the same from this overlap on.
+_INSIDE, _NEARLY_SAME = 0.9, 0.85
+# A region of a mask of this share of the image is rather the background.
+_MOST_OF_IMAGE = 0.5
+# Regions smaller than this share of the median region are counted, where there are some.
+_FAR_SMALLER, _FEWEST = 0.01, 5
+# Points as near as this, in pixels, are one cell marked twice.
+_SAME_POINT = 1.0
+# So many points within the first pixel of their images are shares of the width and height.
+_FEWEST_RELATIVE = 3
+
+
+@dataclasses.dataclass
+class _Count:
+    first: str
+    number: int = 0
+
+
+class Doubts:
+    """Counts what is unlikely, by kind."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, _Count] = {}
+
+    def add(self, kind: str, where: str, number: int = 1) -> None:
+        """Notes something.
+
+        Args:
+            kind: what it is, in words that follow a number: 'boxes reach over the edge'.
+            where: one place, the first of which is shown.
+            number: how many there are.
+        """
+        if number:
+            self._counts.setdefault(kind, _Count(where)).number += number
+
+    def lines(self) -> tuple[str, ...]:
+        """One line for each kind, in the order in which they were first met."""
+        return tuple(f"{c.number} {kind}; first: {c.first}" for kind, c in self._counts.items())
+
+
+def check_boxes(
+    found: np.ndarray, where: Sequence[str], size: tuple[int, int], doubts: Doubts
+) -> None:
+    """Notes boxes of one image that are hardly regions of cells.
+
+    Args:
+        found: float [N, 4], as they are used.
+        where: place of each, for messages.
+        size: (height, width) of the image.
+        doubts: takes what is unlikely.
+    """
+    found = boxes.as_boxes(found)
+    if not len(found):
+        return
+    sides = found[:, 2:] - found[:, :2]
+    shared, areas = boxes.intersection(found, found), boxes.area(found)
+    inside = (shared >= _INSIDE * areas[None, :]) & (areas[:, None] > areas[None, :])
+    same = np.triu(boxes.iou(found, found) >= _NEARLY_SAME, 1)
+    spans = (sides >= _SPANS * np.array(size)).all(axis=1)
+    kinds = {
+        "boxes are smaller than 3 pixels a side": (sides < 3).any(axis=1),
+        "boxes span the whole image": spans,
+        "boxes hold two or more of the others": ~spans & (inside.sum(axis=1) >= 2),
+        "boxes are nearly the same as another": same.any(axis=1),
+    }
+    for kind, rows in kinds.items():
+        if rows.any():
+            doubts.add(kind, where[int(np.argmax(rows))], int(rows.sum()))
+
+
+def check_sizes(areas: np.ndarray, where: Sequence[str], doubts: Doubts) -> None:
+    """Notes regions far smaller than the median of all, such as clicks that became a box.
+
+    Args:
+        areas: [N], of the boxes of all images, in pixels.
+        where: place of each.
+        doubts: takes what is unlikely.
+    """
+    if len(areas) < _FEWEST:
+        return
+    small = np.asarray(areas) < _FAR_SMALLER * np.median(areas)
+    if small.any():
+        kind = "boxes are smaller than a hundredth of the usual area"
+        doubts.add(kind, where[int(np.argmax(small))], int(small.sum()))
+
+
+def check_points(cells: Sequence[Cell], where: str, doubts: Doubts) -> None:
+    """Notes labelled cells of one image that are marked twice."""
+    points = np.array([(cell.y, cell.x) for cell in cells], np.float64).reshape(-1, 2)
+    order = np.argsort(points[:, 1], kind="stable")
+    points = points[order]
+    twice = np.zeros(len(points), bool)
+    for step in range(1, len(points)):
+        later, earlier = points[step:], points[:-step]
+        if (later[:, 1] - earlier[:, 1] > _SAME_POINT).all():
+            break
+        twice[step:] |= np.hypot(*(later - earlier).T) <= _SAME_POINT
+    doubts.add("labelled cells are marked twice, at nearly the same point", where, int(twice.sum()))
+
+
+def relative_points(cells: Sequence[Cell]) -> bool:
+    """Whether all labelled cells of all images are given as shares of width and height."""
+    return len(cells) >= _FEWEST_RELATIVE and all(0 <= c.x <= 1 and 0 <= c.y <= 1 for c in cells)
+
+
+def relative_boxes(found: np.ndarray) -> bool:
+    """Whether all boxes [N, 4] of all images are given as shares of width and height."""
+    return len(found) > 0 and bool((boxes.as_boxes(found) <= 1).all())
+
+
+def corners_for_sizes(found: np.ndarray, sizes: np.ndarray) -> bool:
+    """Whether boxes read as x, y, width, height are rather written as corners x, y, x, y.
+
+    Args:
+        found: float [N, 4] (ymin, xmin, ymax, xmax), before they are cut at the edges.
+        sizes: [N, 2] (height, width) of the image of each.
+
+    Returns:
+        True where all of three or more could be corners, inside of their images, and some of
+        them, read as they are, reach over the edge.
+    """
+    if len(found) < 3:
+        return False
+    found, sizes = np.asarray(found, np.float64), np.asarray(sizes)
+    low, high = found[:, :2], found[:, 2:] - found[:, :2]
+    as_corners = (high > low).all() and (high <= sizes).all()
+    return bool(as_corners and (found[:, 2:] > sizes + 2).any())
+
+
+class DatasetCheck:
+    """Collects over the images of a dataset folder, one after the other.
+
+    `of_boxes` is False where boxes were looked at before, with their places in other files.
+    """
+
+    def __init__(self, of_boxes: bool = True) -> None:
+        self._of_boxes = of_boxes
+        self._doubts = Doubts()
+        self._cells: list[Cell] = []
+        self._points = self._lost = 0
+        self._lost_in = ""
+        self._areas: list[float] = []
+        self._places: list[str] = []
+
+    def add(self, sample: Sample, size: tuple[int, int], found: Sequence[Region]) -> None:
+        """Takes one image.
+
+        Args:
+            sample: the image.
+            size: (height, width) of it.
+            found: its regions, with the number of labelled cells in each.
+        """
+        where = f"image '{sample.name}'"
+        self._cells += sample.cells
+        check_points(sample.cells, where, self._doubts)
+        if sample.regions is None:
+            self._add_mask(sample, where, size, found)
+            return
+        given = boxes.as_boxes([region.box for region in found])
+        places = [f"{where}, box {_shown(box)}" for box in given.tolist()]
+        if self._of_boxes:
+            check_boxes(given, places, size, self._doubts)
+        self._areas += boxes.area(given).tolist()
+        self._places += places
+        self._doubts.add(
+            "labelled cells lie in no box with their type: of an image with boxes, the types of "
+            "these count",
+            where,
+            sum(not _is_in(cell, found) for cell in sample.cells),
+        )
+
+    def _add_mask(
+        self, sample: Sample, where: str, size: tuple[int, int], found: Sequence[Region]
+    ) -> None:
+        largest = max((region.area for region in found), default=0)
+        if largest >= _MOST_OF_IMAGE * size[0] * size[1]:
+            kind = "masks have one region of most of the image, as inverted ones have"
+            self._doubts.add(kind, where)
+        lost = len(sample.cells) - sum(region.num_points for region in found)
+        self._points += len(sample.cells)
+        if lost:
+            self._lost += lost
+            self._lost_in = self._lost_in or where
+
+    def errors(self) -> list[str]:
+        """What cannot be meant."""
+        if not relative_points(self._cells):
+            return []
+        return [
+            "all labelled cells lie between 0 and 1: x and y must be in pixels, not shares of the "
+            "width and height"
+        ]
+
+    def doubts(self) -> tuple[str, ...]:
+        """What is unlikely, one line for each kind."""
+        doubts = self._doubts
+        check_sizes(np.array(self._areas), self._places, doubts)
+        if self._lost:
+            kind = f"of {self._points} labelled cells lie on no region, and count nowhere"
+            doubts.add(kind, self._lost_in, self._lost)
+        return doubts.lines()
+
+
+def _is_in(cell: Cell, found: Sequence[Region]) -> bool:
+    """Whether a labelled cell lies in a box that has its type."""
+    return any(
+        cell.type in region.types
+        and region.box[0] <= cell.y < region.box[2]
+        and region.box[1] <= cell.x < region.box[3]
+        for region in found
+    )
+
+
+def _shown(box: Sequence[float]) -> str:
+    return f"({', '.join(f'{edge:g}' for edge in box)})"
