@@ -17,7 +17,7 @@ from typing import BinaryIO
 import cv2
 import numpy as np
 
-from rbc_tf.core import files
+from rbc_tf.core import cell_numbers, files
 from rbc_tf.core.decoding import raster, tiff
 from rbc_tf.core.decoding.stored import MAX_PIXELS, MAX_SIDE, Header, ImageError, Stored
 from rbc_tf.core.intensity import ESTIMATED, GIVEN, MOST_ABOVE, IntensityRange
@@ -112,32 +112,67 @@ def decode_image(
 
 
 def read_mask(path: str | pathlib.Path) -> np.ndarray:
-    """Reads a mask with black background and white cells.
+    """Reads a mask with black background and white cells, or a label image (`cell_numbers`).
 
     Returns:
         bool [H, W], True on cells.
 
     Raises:
-        ImageError: as `read_image`, or the mask has other values than black and white.
+        ImageError: as `read_image`, or the mask has other values than black and white, and they
+            are no numbers of cells.
     """
-    found = _decoded(read_bytes(path), path)
+    return read_numbered_mask(path)[0]
+
+
+def read_numbered_mask(path: str | pathlib.Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """As `read_mask`; also int32 [H, W], the number of the cell at each pixel and 0 elsewhere.
+
+    The numbers are None of a mask of two values.
+    """
+    pixels = _mask_values(path)
+    cells, largest = pixels != 0, pixels.max()
+    if not largest or np.array_equal(cells, pixels == largest):
+        return cells, None
+    if cell_numbers.are_numbers(pixels):
+        return cells, pixels.astype(np.int32)
+    values = np.unique(pixels)
+    shown = ", ".join(str(value) for value in values[:6])
+    raise ImageError(
+        f"{path}: a mask must have two values, 0 for background and one other for cells, or 0 and "
+        f"the number of each cell from 1 on. Received: {len(values)} values "
+        f"({shown}{', ...' if len(values) > 6 else ''}). Save it as PNG (JPEG blurs the edges), "
+        "thresholded"
+    )
+
+
+def mask_size(path: str | pathlib.Path) -> tuple[int, int]:
+    """As `image_size`, of a mask, which may be a label image of 32 bits; raises ImageError."""
+    content = read_bytes(path)
+    numbers = tiff.whole_numbers(content, path) if tiff.is_tiff(content) else None
+    return header(content, path).size if numbers is None else numbers.shape
+
+
+def _mask_values(path: str | pathlib.Path) -> np.ndarray:
+    """Whole numbers [H, W], 0 on background."""
+    content = read_bytes(path)
+    numbers = tiff.whole_numbers(content, path) if tiff.is_tiff(content) else None
+    if numbers is not None:
+        return numbers
+    found = _decoded(content, path)
     pixels = found.values
+    alpha = found.alpha
+    if alpha is not None and (pixels == pixels.flat[0]).all() and (alpha != alpha.flat[0]).any():
+        raise ImageError(
+            f"{path}: a mask must be white on black. Received: one colour, and the cells in the "
+            "alpha channel (transparency)"
+        )
     if pixels.ndim == 3:
         if (pixels[..., 1:3] != pixels[..., :1]).any():
             raise ImageError(f"{path}: a mask must be black and white. Received: coloured pixels")
         pixels = pixels[..., 0]
     if found.white_is_zero:
         pixels = np.iinfo(pixels.dtype).max - pixels
-    cells, largest = pixels != 0, pixels.max()
-    if largest and not np.array_equal(cells, pixels == largest):
-        values = np.unique(pixels)
-        shown = ", ".join(str(value) for value in values[:6])
-        raise ImageError(
-            f"{path}: a mask must have two values, 0 for background and one other for cells. "
-            f"Received: {len(values)} values ({shown}{', ...' if len(values) > 6 else ''}). "
-            "Save it as PNG (JPEG blurs the edges), thresholded"
-        )
-    return cells
+    return pixels
 
 
 def image_size(path: str | pathlib.Path) -> tuple[int, int]:

@@ -1,7 +1,9 @@
 """The dataset folder: images, masks, labelled cells, groups and splits.
 
     images/NAME.ext    PNG, JPEG, TIFF or BMP
-    masks/NAME.png     white cells on black, of the image's size
+    masks/NAME.png     white cells on black, of the image's size; or label images, in which the
+                       pixels of each cell have its number from 1 on (also NAME.tif, .tiff and
+                       NAME_cp_masks.png or .tif, as cellpose has them)
     cells.csv          image,x,y,type                  one row per labelled cell (optional)
     regions.csv        image,ymin,xmin,ymax,xmax,types,num_cells,complete      (optional)
     images.csv         image,group,split               (optional; subject, origin and
@@ -33,6 +35,9 @@ CELLS_HEADER = ("image", "x", "y", "type")
 REGIONS_HEADER = ("image", "ymin", "xmin", "ymax", "xmax", "types", "num_cells", "complete")
 IMAGES_HEADER = ("image", "group", "split")
 IMAGES_OPTIONAL = ("subject", "origin", "fully_labelled")  # further columns of images.csv
+
+# Of a mask's file, after the image's name: masks are PNG or TIFF, and cellpose names its own.
+MASK_ENDINGS = (".png", ".tif", ".tiff", "_cp_masks.png", "_cp_masks.tif")
 
 _EDGES = ("ymin", "xmin", "ymax", "xmax")
 
@@ -251,13 +256,19 @@ class _Reader:
     def _masks_by_name(self, names: list[str]) -> dict[str, pathlib.Path]:
         """Where the mask of each image lies, or should lie, however its name is spelt."""
         folder = self._root / "masks"
-        there = Lookup(path.name for path in folder.glob("*.png")) if names else Lookup(())
+        there = Lookup(path.name for path in folder.glob("*")) if names else Lookup(())
         masks = {}
         for name in names:
             try:
-                masks[name] = folder / (there.find(f"{name}.png") or f"{name}.png")
+                found = [mask for end in MASK_ENDINGS if (mask := there.find(f"{name}{end}"))]
             except ValueError as error:
                 self._problems.append(f"{folder}: {error}")
+                continue
+            if len(found) > 1:
+                self._problems.append(
+                    f"{folder}: one mask of an image is required. Received: {', '.join(found)}"
+                )
+            masks[name] = folder / (found[0] if found else f"{name}.png")
         return masks
 
     def _problem_of_mask(self, name: str, path: pathlib.Path) -> str:
@@ -265,7 +276,7 @@ class _Reader:
         try:
             if self._check_pixels:
                 image_io.read_mask(path)
-            size = image_io.image_size(path)
+            size = image_io.mask_size(path)
         except image_io.ImageError as error:
             return str(error)
         expected = self._sizes[name]

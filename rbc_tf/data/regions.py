@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import cv2
 import numpy as np
 
-from rbc_tf.core import image_io
+from rbc_tf.core import cell_numbers, image_io
 from rbc_tf.core.types import Cell, Region, Sample
 from rbc_tf.data import cell_count, outlines
 
@@ -63,6 +63,7 @@ def find_regions_in_mask(
     cells: Sequence[Cell] = (),
     config: RegionConfig = RegionConfig(),
     fully_labelled: bool = False,
+    numbers: np.ndarray | None = None,
 ) -> tuple[Region, ...]:
     """The regions of a mask, with the labelled cells in each.
 
@@ -75,11 +76,18 @@ def find_regions_in_mask(
         config: connectivity and the smallest area.
         fully_labelled: each cell of the image is labelled, so that a region with labelled cells
             holds these and no other, whatever its shape.
+        numbers: int32 [H, W], the number of the cell at each pixel of the mask, where it has them:
+            a region then holds the cells that are in it, whatever its shape.
     """
     found = outlines.trace(mask, config.connectivity)
     rows = np.flatnonzero(found.areas >= config.min_area)
     types = _types_by_row(found, cells)
-    estimates = cell_count.estimate(found.borders.only(rows), found.areas[rows])
+    if numbers is None:
+        estimates = cell_count.estimate(found.borders.only(rows), found.areas[rows])
+    else:
+        of_pixels, _ = label_regions(mask, config)
+        counted = cell_numbers.count_in_regions(numbers, of_pixels, len(rows))
+        estimates = np.maximum(counted, 1)
     height, width = mask.shape
     regions = []
     for row, box, area, estimate in zip(
@@ -111,8 +119,8 @@ def find_regions(sample: Sample, config: RegionConfig = RegionConfig()) -> tuple
     """The regions of one image of a dataset: those given with it, else those of its mask."""
     if sample.regions is not None:
         return sample.regions
-    mask = read_mask(sample)
-    return find_regions_in_mask(mask, sample.cells, config, sample.fully_labelled)
+    mask, numbers = read_numbered_mask(sample)
+    return find_regions_in_mask(mask, sample.cells, config, sample.fully_labelled, numbers)
 
 
 def read_mask(sample: Sample) -> np.ndarray:
@@ -121,9 +129,18 @@ def read_mask(sample: Sample) -> np.ndarray:
     Raises:
         ValueError: the image has none, since its regions are given.
     """
+    return read_numbered_mask(sample)[0]
+
+
+def read_numbered_mask(sample: Sample) -> tuple[np.ndarray, np.ndarray | None]:
+    """The mask of an image and the numbers of its cells (`image_io.read_numbered_mask`).
+
+    Raises:
+        ValueError: the image has none, since its regions are given.
+    """
     if sample.mask_path is None:
         raise ValueError(f"image '{sample.name}' must have a mask. Received: none")
-    return image_io.read_mask(sample.mask_path)
+    return image_io.read_numbered_mask(sample.mask_path)
 
 
 def _types_by_row(found: outlines.Outlines, cells: Sequence[Cell]) -> list[list[str]]:

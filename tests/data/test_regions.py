@@ -6,6 +6,7 @@ import dataclasses
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -13,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 from rbc_tf.core import image_io
 from rbc_tf.core.cell_types import PAPER
 from rbc_tf.core.types import Cell, Region, Sample
-from rbc_tf.data import cell_count, examples, outlines, regions
+from rbc_tf.data import cell_count, dataset, examples, outlines, regions
 
 _FOUR = ((-1, 0), (1, 0), (0, -1), (0, 1))
 _EIGHT = (*_FOUR, (-1, -1), (-1, 1), (1, -1), (1, 1))
@@ -297,3 +298,20 @@ def test_in_a_fully_labelled_image_the_labels_count_not_the_shape():
     by_labels = regions.find_regions_in_mask(mask, cells, fully_labelled=True)
     assert [(r.num_cells, r.complete) for r in by_shape][3:] == [(3, False), (1, False)]
     assert [(r.num_cells, r.complete) for r in by_labels][3:] == [(1, True), (1, False)]
+
+
+def test_numbers_of_cells_say_how_many_a_region_holds(tmp_path):
+    """Touching numbers are one region of so many cells, whatever its shape."""
+    numbers = np.zeros((60, 120), np.uint16)
+    for number, x in enumerate((5, 15, 25, 90), start=1):
+        numbers[10:20, x : x + 10] = number  # three of them side by side: a bar without notches
+    image_io.write_png(tmp_path / "images" / "a.png", np.full((60, 120, 3), 200, np.uint8))
+    (tmp_path / "masks").mkdir()
+    tifffile.imwrite(tmp_path / "masks" / "a_cp_masks.tif", numbers)
+    (tmp_path / "cells.csv").write_text("image,x,y,type\na,8,15,Oval\na,95,15,Stom\n")
+    (sample,) = dataset.load_dataset(tmp_path, check_pixels=True)
+    several, single = regions.find_regions(sample)
+    assert (several.box, several.num_cells, several.complete) == ((10, 5, 20, 35), 3, False)
+    assert (single.num_cells, single.types, single.complete) == (1, ("Stom",), True)
+    # A mask of the same pixels leaves it to the shape.
+    assert regions.find_regions_in_mask(numbers > 0)[0].num_cells != 3

@@ -66,6 +66,31 @@ def decode(content: bytes, path: Path) -> Stored:
     return _with_page(stream, path, lambda file, page: _decode(content, file, page, path))
 
 
+def whole_numbers(content: bytes, path: Path) -> np.ndarray | None:
+    """Values of more than 16 bits of a label image: int32 [H, W], turned as it is shown.
+
+    None where the file has other samples, or values that are not whole numbers from 0 on.
+    """
+    try:
+        stream = io.BytesIO(content)
+        return _with_page(stream, path, lambda file, page: _whole_numbers(content, page, path))
+    except ImageError:
+        return None  # whoever reads it as an image says why
+
+
+def _whole_numbers(content: bytes, page: tifffile.TiffPage, path: Path) -> np.ndarray | None:
+    kinds = (np.int16, np.int32, np.uint32, np.int64, np.float32)
+    plain = page.photometric == PHOTOMETRIC.MINISBLACK and page.samplesperpixel == 1
+    if page.dtype not in kinds or not plain:
+        return None
+    _check_segments(content, page, path)
+    values = page.asarray().reshape(page.imagelength, page.imagewidth)
+    whole = values.astype(np.int32)
+    if (whole < 0).any() or not np.array_equal(whole, values):
+        return None
+    return orientation.upright(whole, orientation.valid(_value(page, "Orientation")))
+
+
 def _with_page(stream: BinaryIO, path: Path, use):
     try:
         # OME may name further files, which are none of this image's.

@@ -131,7 +131,8 @@ def read(path: str | pathlib.Path, problems: list[str]) -> list[MarkedImage]:
     if path.is_file():
         files = {path.name: path}
     else:
-        files = walk.find(path, _EXTENSIONS).paths if path.is_dir() else {}
+        found = walk.find(path, _EXTENSIONS).paths if path.is_dir() else {}
+        files = {name: found[name] for name in sorted(found, key=found.__getitem__)}
     if not files:
         raise ValueError(f"{path}: a GeoJSON file, or a folder with some, is required")
     return [_read_file(name, file, problems) for name, file in files.items()]

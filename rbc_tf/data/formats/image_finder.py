@@ -15,9 +15,9 @@ class ImageFinder:
         self._folder = pathlib.Path(images_dir)
         if not self._folder.is_dir():
             raise ValueError(f"{self._folder}: there is no such folder of images")
-        found = walk.find(self._folder, image_io.EXTENSIONS)
-        found.log()
-        self.images = tuple(found.paths.values())
+        there = walk.find(self._folder, image_io.EXTENSIONS)
+        there.log()
+        self.images = tuple(there.paths.values())
         if not self.images:
             extensions = ", ".join(image_io.EXTENSIONS)
             raise ValueError(f"{self._folder}: holds no image ({extensions})")

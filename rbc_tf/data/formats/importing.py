@@ -18,6 +18,7 @@ from rbc_tf.data import dataset_intensity, plausibility, segmentation
 from rbc_tf.data.dataset import (
     CELLS_HEADER,
     IMAGES_HEADER,
+    MASK_ENDINGS,
     REGIONS_HEADER,
     DatasetError,
     load_dataset,
@@ -260,8 +261,9 @@ def _resolve_one(
     relative = pathlib.PurePosixPath(finder.relative(path)).with_suffix("")
     mask_path = None
     if not regions and options.masks_dir is not None:
-        mask_path = pathlib.Path(options.masks_dir) / f"{relative}.png"
-        if image_io.image_size(mask_path) != size:
+        places = [pathlib.Path(options.masks_dir, f"{relative}{end}") for end in MASK_ENDINGS]
+        mask_path = next((place for place in places if place.exists()), places[0])
+        if image_io.mask_size(mask_path) != size:
             raise ValueError(f"{mask_path}: must be of the image's size, {size[1]} x {size[0]}")
     elif not regions and cells and not options.segment:
         raise ValueError(
@@ -303,7 +305,13 @@ def _write_images(folder: pathlib.Path, images: list[_Image], options: ImportOpt
             continue
         mask_path = folder / "masks" / f"{image.name}.png"
         if image.mask_path is not None:
-            mask = image_io.read_mask(image.mask_path)
+            mask, numbers = image_io.read_numbered_mask(image.mask_path)
+            if numbers is not None:  # which a mask of two values would not have
+                mask_path.parent.mkdir(exist_ok=True)
+                shutil.copyfile(
+                    image.mask_path, folder / "masks" / f"{image.name}{image.mask_path.suffix}"
+                )
+                continue
         elif options.segment:
             pixels = image_io.read_image(image.path, options.intensity)
             mask = segmentation.segment_cells(pixels)

@@ -37,7 +37,7 @@ def read(
     if path.is_file():
         files = [path]
     else:
-        files = list(walk.find(path, (".xml",)).paths.values()) if path.is_dir() else []
+        files = sorted(walk.find(path, (".xml",)).paths.values()) if path.is_dir() else []
     if not files:
         raise ValueError(f"{path}: a VOC file (.xml), or a folder with some, is required")
     folder = path.parent if path.is_file() else path
