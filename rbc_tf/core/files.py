@@ -141,21 +141,27 @@ def write_csv(path: str | pathlib.Path, header: Sequence[str], rows: Iterable[Se
 def cache_dir() -> pathlib.Path | None:
     """Where to keep what can be had again: $RBC_TF_CACHE_DIR, or rbc_tf in the user's cache folder.
 
-    None where the variable is set to '': nothing is to be kept.
+    None where nothing is to be kept: the variable is set to '', or the user has no home.
     """
     folder = os.environ.get(CACHE_VARIABLE)
     if folder is None and os.environ.get(_OLD_CACHE_VARIABLE):
         folder = os.environ[_OLD_CACHE_VARIABLE]
         _warn_of_old_variable()
     if folder is None:
-        return user_cache_dir()
+        try:
+            return user_cache_dir()
+        except OSError:
+            return None
     return pathlib.Path(folder) if folder else None
 
 
 def user_cache_dir() -> pathlib.Path:
-    """rbc_tf in the user's cache folder."""
+    """rbc_tf in the user's cache folder; raises OSError where the user has no home."""
     home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return pathlib.Path(home).expanduser() / "rbc_tf"
+    try:
+        return pathlib.Path(home).expanduser() / "rbc_tf"
+    except RuntimeError as error:
+        raise OSError(f"a cache folder is required: set {CACHE_VARIABLE} ({error})") from error
 
 
 @functools.cache  # so that it is logged once

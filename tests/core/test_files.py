@@ -83,6 +83,16 @@ def test_the_cache_folder_is_the_users_where_none_is_named(environment, tmp_path
     assert files.cache_dir() is None
 
 
+def test_without_a_home_nothing_is_kept(environment):
+    def no_home(self):
+        raise RuntimeError("Could not determine home directory.")
+
+    environment.setattr(pathlib.Path, "expanduser", no_home)
+    assert files.cache_dir() is None
+    with pytest.raises(OSError, match="set RBC_TF_CACHE_DIR"):
+        files.user_cache_dir()
+
+
 def test_the_old_name_of_the_cache_folder_counts_where_the_new_one_is_not_set(environment, caplog):
     environment.setenv("RBC_CACHE_DIR", "old")
     assert [files.cache_dir() for _ in range(2)] == [pathlib.Path("old")] * 2

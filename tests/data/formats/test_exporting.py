@@ -5,18 +5,21 @@ import json
 import pathlib
 import subprocess
 import sys
+import unicodedata
 import zipfile
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
 from rbc_tf.core import image_io
 from rbc_tf.core.cell_types import PAPER, CellType, CellTypes
 from rbc_tf.core.types import AnalyzedRegions
 from rbc_tf.data import dataset, regions
-from rbc_tf.data.formats import exporting, sources
+from rbc_tf.data.formats import coco, exporting, sources
 from rbc_tf.data.formats.importing import import_annotations
 from rbc_tf.inference.analysis import Analysis
 
@@ -48,7 +51,7 @@ def _write_results(folder, boxes_of_images):
             name, "0" * 64, (80, 100), found, probabilities > 0.5, PAPER, 0.5
         ).to_json()
         path = folder / "images" / f"{name}.json"
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(result, ensure_ascii=False), encoding="utf-8")
     return folder
 
@@ -203,6 +206,101 @@ def test_masks_and_points_of_a_dataset(tmp_path):
     summary = exporting.export(source, "geojson", tmp_path / "again")
     assert summary.images == 0
     assert "a.png: cannot be read" in summary.problems[0]
+
+
+# -- exports of results and of a dataset belong together
+
+
+def _write_truth(folder, boxes_of_images):
+    """A dataset folder with these regions, in another order than results have them."""
+    rows = []
+    for name, boxes in reversed(boxes_of_images.items()):
+        image_io.write_png(folder / "images" / name, np.zeros((80, 100, 3), np.uint8))
+        if not boxes:
+            image_io.write_mask(folder / "masks" / name, np.zeros((80, 100), bool))
+        rows += [(pathlib.Path(name).stem, *box, "Oval", 1, True) for box in boxes]
+    with (folder / "regions.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([dataset.REGIONS_HEADER, *rows])
+    return folder
+
+
+_TRUTH = {
+    "z 1.png": [(1, 2, 41, 42), (40, 50, 79, 90)],
+    "b é.png": [(10, 12, 50, 60)],
+    "empty.png": [],
+    "a.png": [(0, 0, 30, 30), (40, 0, 70, 30), (10, 50, 50, 90)],
+}
+
+
+@pytest.mark.parametrize("below", ["", "images/"])
+def test_coco_scores_results_against_the_dataset(tmp_path, capsys, below):
+    """Half of the images were analysed, as they are or with their dataset folder."""
+    _write_truth(tmp_path / "data", _TRUTH)
+    predicted = {f"{below}{n}": boxes for n, boxes in list(_TRUTH.items())[:2]}
+    _write_results(tmp_path / "results", predicted)
+    exporting.export(sources.dataset(tmp_path / "data"), "coco", tmp_path / "d")
+    exporting.export(sources.results(tmp_path / "results"), "coco", tmp_path / "r")
+    truth = COCO(str(tmp_path / "d" / "coco.json"))
+    ids = {image["file_name"]: image["id"] for image in truth.dataset["images"]}
+    for image in json.loads((tmp_path / "r" / "coco.json").read_text("utf-8"))["images"]:
+        assert image["id"] == ids[image["file_name"].removeprefix(below)]
+    evaluation = COCOeval(truth, truth.loadRes(str(tmp_path / "r" / "coco_results.json")), "bbox")
+    evaluation.params.imgIds = [ids["z 1.png"], ids["b é.png"]]
+    evaluation.evaluate()
+    evaluation.accumulate()
+    evaluation.summarize()
+    capsys.readouterr()
+    assert evaluation.stats[0] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("file_format", "end"), [("geojson", ".geojson"), ("imagej", ".zip")])
+def test_files_of_results_and_of_a_dataset_have_the_same_names(tmp_path, file_format, end):
+    _write_truth(tmp_path / "data", _TRUTH)
+    _write_results(tmp_path / "results", dict(list(_TRUTH.items())[:2]))
+    exporting.export(sources.dataset(tmp_path / "data"), file_format, tmp_path / "d")
+    exporting.export(sources.results(tmp_path / "results"), file_format, tmp_path / "r")
+    of_truth, of_results = ({p.name for p in (tmp_path / f).glob(f"*{end}")} for f in "dr")
+    assert of_truth == {f"{name}{end}" for name in _TRUTH}
+    assert of_results == {f"z 1.png{end}", f"b é.png{end}"}
+
+
+def test_ids_are_of_names_alone():
+    """They are the same in every version: files of years are to belong together."""
+    assert coco.id_of_image("a.png") == 139668346994784
+    assert coco.id_of_image("images/a.png") == coco.id_of_image("a.png")
+    assert coco.id_of_image("sub/a.png") != coco.id_of_image("a.png")
+    spellings = {unicodedata.normalize(form, "é.png") for form in ("NFC", "NFD")}
+    assert len({coco.id_of_image(name) for name in spellings}) == 1
+    assert len({coco.id_of_image(f"{n}.png") for n in range(20_000)}) == 20_000
+
+
+def test_two_images_of_one_id_are_one_too_many(tmp_path):
+    folder = _write_results(tmp_path / "results", {"a.png": []})
+    (folder / "images" / "images").mkdir()
+    other = json.loads((folder / "images" / "a.png.json").read_text())
+    (folder / "images" / "images" / "a.png.json").write_text(json.dumps(other))
+    summary = exporting.export(sources.results(folder), "coco", tmp_path / "out")
+    assert summary.problems == ("images/a.png: has the same COCO id as a.png; rename one of them",)
+
+
+@pytest.mark.parametrize("file_format", ["geojson", "imagej"])
+def test_a_name_too_long_for_its_file_stops_no_other(tmp_path, file_format):
+    long = "n" * 246 + ".png"
+    folder = _write_results(tmp_path / "results", {"a.png": [], long: [], "z.png": []})
+    summary = exporting.export(sources.results(folder), file_format, tmp_path / "out")
+    assert summary.images == (2 if file_format == "geojson" else 3)
+    assert [p for p in summary.problems if "File name too long" in p] == list(summary.problems)
+
+
+def test_results_must_be_those_of_the_tables(tmp_path):
+    folder = _write_results(tmp_path / "results", _BOXES)
+    (folder / "summary.json").write_text('{"num_images": 3}')
+    assert sources.results(folder).num_images == 3
+    (folder / "images" / ".tmp-a.png.json").write_text("half")  # of a killed run
+    assert sources.results(folder).num_images == 3
+    (folder / "summary.json").write_text('{"num_images": 2}')
+    with pytest.raises(ValueError, match="Received: results of 3; run rbc_tf analyze again"):
+        sources.results(folder)
 
 
 def test_the_tool(tmp_path):
