@@ -11,6 +11,7 @@ _RUN = {
     "bundle_sha256": "ab" * 32,
     "thresholds": [0.5, 0.4],
     "threshold_objective": "f1",
+    "at_least_one": False,
     "tiles": None,
     "precision": "float32",
     "versions": {"rbc_tf": "0.1.0"},

@@ -25,13 +25,13 @@ pytestmark = pytest.mark.usefixtures("tiny_resnet50")
 CONFIG = CrossValidationConfig(
     OuterFoldsConfig(2),
     ClassifierConfig(
-        HeadsConfig(hidden_units=4, learning_rate=0.05, batch_size=16, max_epochs=30),
+        HeadsConfig(hidden_units=4, learning_rate=0.05, batch_size=16, max_epochs=3),
         FoldsConfig(3),
         BoostingConfig(n_estimators=5),
     ),
     models=("A", "B", "A_real"),
 )
-TRAINING = FinetuningConfig(epochs=2, batch_size=16, learning_rate=0.02, composed_share=0.5)
+TRAINING = FinetuningConfig(epochs=1, batch_size=16, learning_rate=0.02, composed_share=0.5)
 FEW = BootstrapConfig(num_resamples=20)
 
 
