@@ -25,7 +25,10 @@ _MODE = flags.DEFINE_enum(
     "mode", "train_and_eval", ["train", "train_and_eval", "eval"], "What to run."
 )
 _MODEL_DIR = flags.DEFINE_string(
-    "model_dir", None, "Checkpoints and logs; an existing run goes on."
+    "model_dir", None, "Checkpoints and logs; an existing run of the same settings goes on."
+)
+_OVERWRITE = flags.DEFINE_bool(
+    "overwrite", False, "Train anew; what an earlier run has left in model_dir is deleted."
 )
 _RECORDS_DIR = flags.DEFINE_string(
     "records_dir", "", "Folder of TFRecords with records.json; sets task.records_dir."
@@ -66,6 +69,13 @@ def main() -> None:
         worker_hosts=_WORKER_HOSTS.value,
         task_index=_TASK_INDEX.value,
     )
-    scores = train.run(sources, _MODE.value, _MODEL_DIR.value, _SPLIT.value, _CHECKPOINT_PATH.value)
+    scores = train.run(
+        sources,
+        _MODE.value,
+        _MODEL_DIR.value,
+        _SPLIT.value,
+        _CHECKPOINT_PATH.value,
+        _OVERWRITE.value,
+    )
     for name, score in scores.items():
         print(f"{name}: {score:.4f}")

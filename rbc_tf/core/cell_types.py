@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import yaml
 
-from rbc_tf.core import structured
+from rbc_tf.core import files, structured
 
 # The `type` of a labelled cell that the chosen list does not name (or that the expert left
 # uncategorised). It marks the cell as seen; its region is no example for classification.
@@ -104,7 +104,8 @@ class CellTypes:
 
     def save(self, path: str | pathlib.Path) -> None:
         text = yaml.safe_dump({"types": self.to_list()}, sort_keys=False, allow_unicode=True)
-        pathlib.Path(path).write_text(text, encoding="utf-8")
+        with files.atomic_path(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
 
     @classmethod
     def load(cls, path: str | pathlib.Path) -> "CellTypes":

@@ -182,6 +182,18 @@ def sha256_of_file(path: str | pathlib.Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+@contextlib.contextmanager
+def unchanged(path: str | pathlib.Path) -> Iterator[str]:
+    """For the time of reading a file: gives its hash.
+
+    Raises ValueError at the end where the file is another by then.
+    """
+    before = sha256_of_file(path)
+    yield before
+    if sha256_of_file(path) != before:
+        raise ValueError(f"{path}: has been changed while it was read. Run again")
+
+
 def sha256_of_json(value) -> str:
     """Hash of a JSON value, independent of the order of its keys."""
     return sha256_of_bytes(json.dumps(value, sort_keys=True).encode())

@@ -9,7 +9,7 @@ The same files train Model Garden and the older TF Object Detection API.
 
 import dataclasses
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -38,6 +38,7 @@ class SplitRecord:
         num_shards: files that they lie in; None where not recorded.
         images: sha256 of the files of the images as they lie in the dataset folder, sorted; None
             where that is not recorded, as by version 0.1.0.
+        shards: {name of a file: sha256}; None where not recorded, as by version 0.1.0.
     """
 
     num_images: int
@@ -45,6 +46,7 @@ class SplitRecord:
     max_boxes: int
     num_shards: int | None = None
     images: tuple[str, ...] | None = None
+    shards: dict[str, str] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +73,57 @@ def load_info(records_dir: str | pathlib.Path) -> RecordsInfo:
         return config.from_dict(RecordsInfo, content, ignore_unknown=True)
     except ValueError as error:
         raise ValueError(f"{path} must be the record of detection records: {error}") from error
+
+
+def check_shards(records_dir: str | pathlib.Path, split: str, expected: SplitRecord) -> None:
+    """Refuses a split whose files are not those that records.json was written with.
+
+    Where no hashes are recorded, the files must be readable to their ends and hold as many images.
+
+    Raises:
+        ValueError: names the files that are missing, empty, damaged or from elsewhere.
+    """
+    folder = pathlib.Path(records_dir)
+    found = {path.name: path for path in sorted(folder.glob(f"{split}-?????-of-?????"))}
+    names = _shard_names(split, expected, found)
+    problems = [f"{name} is missing" for name in names if name not in found]
+    problems += [f"{name} does not belong to it" for name in found if name not in names]
+    problems += [f"{name} is empty" for name, path in found.items() if not path.stat().st_size]
+    if not problems and expected.shards is not None:
+        problems = [
+            f"{name} has been changed (its sha256 is not the recorded one)"
+            for name, path in found.items()
+            if files.sha256_of_file(path) != expected.shards[name]
+        ]
+    elif not problems:
+        problems = _problems_of_counts(found, expected.num_images)
+    if problems:
+        raise ValueError(
+            f"{folder}: the records of split '{split}' are not those that {FILE} was written "
+            f"with: {'; '.join(problems)}. Make them again with rbc_tf create-detection-records"
+        )
+
+
+def _shard_names(split: str, expected: SplitRecord, found: Collection[str]) -> list[str]:
+    if expected.shards is not None:
+        return sorted(expected.shards)
+    if expected.num_shards is not None:
+        count = expected.num_shards
+    else:  # as the names say
+        count = max((int(name[-5:]) for name in found if name[-5:].isdecimal()), default=1)
+    return [f"{split}-{number:05d}-of-{count:05d}" for number in range(count)]
+
+
+def _problems_of_counts(shards: Mapping[str, pathlib.Path], num_images: int) -> list[str]:
+    total, problems = 0, []
+    for name, path in shards.items():
+        try:
+            total += sum(1 for _ in tf.data.TFRecordDataset(str(path)))
+        except tf.errors.OpError as error:
+            problems.append(f"{name} is damaged ({str(error.message).partition(' [')[0]})")
+    if not problems and total != num_images:
+        problems.append(f"{total} of {num_images} images are there")
+    return problems
 
 
 def write_detection_records(
@@ -133,22 +186,24 @@ def make_example(sample: Sample, source_id: int, found: Sequence[Region]) -> tf.
 def _write_split(folder, split, members, num_shards, region_config) -> SplitRecord:
     paths = [folder / f"{split}-{n:05d}-of-{num_shards:05d}" for n in range(num_shards)]
     writers = [tf.io.TFRecordWriter(str(path)) for path in paths]
-    counts = []
+    counts, hashes = [], []
     for place, (source_id, sample) in enumerate(tqdm.tqdm(members, desc=split, unit="image")):
-        found = regions.find_regions(sample, region_config)
-        example = make_example(sample, source_id, found)
+        # Of the file, not of what the record holds: that is another one where it is no JPEG.
+        with files.unchanged(sample.image_path) as sha256:
+            found = regions.find_regions(sample, region_config)
+            example = make_example(sample, source_id, found)
         writers[place % num_shards].write(example.SerializeToString())
         counts.append(len(found))
+        hashes.append(sha256)
     for writer in writers:
         writer.close()
-    # Of the files, not of what the records hold: that is another file where it is no JPEG.
-    hashes = sorted(files.sha256_of_file(sample.image_path) for _, sample in members)
     return SplitRecord(
         num_images=len(counts),
         num_boxes=int(np.sum(counts)),
         max_boxes=int(np.max(counts)),
         num_shards=num_shards,
-        images=tuple(hashes),
+        images=tuple(sorted(hashes)),
+        shards={path.name: files.sha256_of_file(path) for path in paths},
     )
 
 

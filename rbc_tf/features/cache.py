@@ -9,19 +9,19 @@
 Features cost hours and depend on pixels, boxes and settings alone: a shard is written whole or not
 at all, and kept until one of those changes. Labels, groups and splits cost nothing: they stand in
 the table, which every run writes anew, so that correcting a label recomputes no feature. The table
-is written last: a folder without one is unfinished and cannot be loaded.
+is written last: a folder without one is unfinished and cannot be loaded. It holds the hashes of the
+other files, so that it is only read beside those that it was written with.
 """
 
 import dataclasses
 import json
 import pathlib
-import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
 
-from rbc_tf.core import files
+from rbc_tf.core import archives, files, structured
 from rbc_tf.core import fingerprint as fingerprints
 from rbc_tf.core.cell_types import CellTypes
 from rbc_tf.core.types import FeatureTable
@@ -37,9 +37,15 @@ IMAGE, BOX, FEATURES = "image", "box", "features"
 BACKBONE_FILE = "backbone.keras"
 
 _FINGERPRINT, _TABLE, _CELL_TYPES = "fingerprint.json", "table.npz", "cell_types.yaml"
+_BOUND = (_FINGERPRINT, _CELL_TYPES, BACKBONE_FILE)
 _SHARDS, _SHARD_SUFFIX = "shards", ".tfrecord"
+# In the table: JSON of {name of another file: sha256}; version 0.1.0 had none.
+_BESIDE = "beside"
 _TABLE_FIELDS = [f.name for f in dataclasses.fields(FeatureTable) if f.name != "features"]
 _READ_BATCH = 256
+
+# Hashes of a million images.
+_MOST_FINGERPRINT_BYTES = 2**29
 
 
 class CacheError(ValueError):
@@ -89,7 +95,7 @@ class Fingerprint:
     @classmethod
     def load(cls, path: pathlib.Path) -> "Fingerprint":
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = structured.load_mapping(path, _MOST_FINGERPRINT_BYTES)
             images = {name: ImageEntry(**entry) for name, entry in values["images"].items()}
             others = values["weights"], values["versions"], values.get("dataset", "")
             return cls(values["settings"], images, *others)
@@ -149,9 +155,14 @@ class FeatureCache:
 
     def write_table(self, table: FeatureTable, cell_types: CellTypes) -> None:
         """Writes all but the features of a table, whose `features` are not looked at."""
+        # Killed in between, the folder counts as unfinished, and not as one of both.
+        (self.folder / _TABLE).unlink(missing_ok=True)
         cell_types.save(self.folder / _CELL_TYPES)
+        there = [name for name in _BOUND if (self.folder / name).is_file()]
+        beside = {name: files.sha256_of_file(self.folder / name) for name in there}
+        arrays = {name: getattr(table, name) for name in _TABLE_FIELDS}
         with files.atomic_path(self.folder / _TABLE) as temporary:
-            np.savez(temporary, **{name: getattr(table, name) for name in _TABLE_FIELDS})
+            np.savez(temporary, **arrays, **{_BESIDE: json.dumps(beside)})
 
     def load(self) -> FeatureTable:
         """See `load_features`."""
@@ -175,11 +186,28 @@ class FeatureCache:
                 "rbc_tf extract-features; it continues where it stopped."
             )
         try:
-            with np.load(path, allow_pickle=False) as arrays:
-                fields = {name: arrays[name] for name in _TABLE_FIELDS}
-        except (ValueError, KeyError, zipfile.BadZipFile) as error:
+            arrays = archives.load_npz(path)
+            fields = {name: arrays[name] for name in _TABLE_FIELDS}
+        except (ValueError, KeyError) as error:
             raise CacheError(f"{path} cannot be read: {error}") from error
+        self._check_beside(arrays)
         return FeatureTable(features=np.zeros((len(fields["images"]), 0), np.float32), **fields)
+
+    def _check_beside(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Refuses a table beside other files than those that it was written with."""
+        if _BESIDE not in arrays:
+            return
+        recorded = structured.parse_json(str(arrays[_BESIDE]), self.folder / _TABLE)
+        if not isinstance(recorded, dict) or not set(recorded) <= set(_BOUND):
+            raise CacheError(f"{self.folder / _TABLE} must name files of the folder")
+        for name, sha256 in recorded.items():
+            path = self.folder / name
+            if not path.is_file() or files.sha256_of_file(path) != sha256:
+                raise CacheError(
+                    f"{path} is not the file that {_TABLE} was written with: a run has ended in "
+                    "between, or it has been changed. Run rbc_tf extract-features again; features "
+                    "that are there stay."
+                )
 
     def _shards(self) -> list[str]:
         paths = sorted((self.folder / _SHARDS).glob(f"*{_SHARD_SUFFIX}"))
@@ -231,7 +259,11 @@ def load_features(features_dir: str | pathlib.Path) -> FeatureTable:
 
 
 def load_cell_types(features_dir: str | pathlib.Path) -> CellTypes:
-    """The cell types whose labels the features of that folder carry, in their order."""
+    """The cell types whose labels the features of that folder carry, in their order.
+
+    Raises CacheError where the folder is unfinished, or its labels are those of other types.
+    """
+    FeatureCache(features_dir).load_rows()
     return CellTypes.load(pathlib.Path(features_dir) / _CELL_TYPES)
 
 

@@ -195,7 +195,12 @@ def _fill(
 
 def _extract(task: _Task, crop: CropConfig, extractor: FeatureExtractor) -> np.ndarray:
     """float32 [N, D]. Batches do not span images: ten patches run as fast as a full batch."""
-    image = image_io.read_image(task.sample.image_path, task.sample.intensity)
+    content = image_io.read_bytes(task.sample.image_path)
+    if files.sha256_of_bytes(content) != task.entry.sha256:
+        raise image_io.ImageError(
+            f"{task.sample.image_path}: has been changed since the run began. Run again"
+        )
+    image = image_io.decode_image(content, task.sample.image_path, task.sample.intensity)
     checked = check_boxes(task.boxes, *image.shape[:2])
     return extractor.extract_boxes(image, checked, crop)
 

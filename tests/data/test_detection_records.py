@@ -1,5 +1,6 @@
 """Detection records, read back by plain TensorFlow and by names of the Object Detection API."""
 
+import dataclasses
 import hashlib
 import json
 
@@ -62,7 +63,12 @@ def test_records_hold_images_and_boxes(folder, tmp_path):
     info = detection_records.write_detection_records(loaded, out, num_shards=3)
     hashes = {s.name: files.sha256_of_file(s.image_path) for s in loaded}
     in_training = tuple(sorted(hashes[f"s{number}"] for number in range(4)))
-    assert info.splits == {
+    shards = {name: split.shards for name, split in info.splits.items()}
+    assert {name for names in shards.values() for name in names} == {
+        *(f"train-0000{number}-of-00003" for number in range(3)),
+        "test-00000-of-00001",
+    }
+    assert {name: dataclasses.replace(s, shards=None) for name, s in info.splits.items()} == {
         "train": SplitRecord(4, 6, 3, num_shards=3, images=in_training),
         "test": SplitRecord(1, 4, 4, num_shards=1, images=(hashes["s4"],)),
     }
@@ -116,3 +122,75 @@ def test_a_damaged_record_is_named(tmp_path, content):
     (tmp_path / "records.json").write_text(content)
     with pytest.raises(ValueError, match=r"records\.json must be the record"):
         detection_records.load_info(tmp_path)
+
+
+@pytest.fixture
+def records(folder, tmp_path):
+    out = tmp_path / "records"
+    info = detection_records.write_detection_records(
+        dataset.load_dataset(folder), out, num_shards=2
+    )
+    detection_records.check_shards(out, "train", info.splits["train"])
+    return out
+
+
+def _older(split):
+    """As version 0.1.0 recorded it."""
+    return dataclasses.replace(split, images=None, shards=None)
+
+
+def _flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def _cut(path):
+    path.write_bytes(path.read_bytes()[:-7])
+
+
+@pytest.mark.parametrize("recorded", [lambda split: split, _older], ids=["hashes", "counts"])
+@pytest.mark.parametrize(
+    ("damage", "problem"),
+    [
+        (lambda path: path.unlink(), "train-00000-of-00002 is missing"),
+        (lambda path: path.write_bytes(b""), "train-00000-of-00002 is empty"),
+        (_flip, "train-00000-of-00002 (has been changed|is damaged)"),
+        (_cut, "train-00000-of-00002 (has been changed|is damaged)"),
+        (
+            lambda path: path.with_name("train-00000-of-00001").write_bytes(path.read_bytes()),
+            "train-00000-of-00001 does not belong to it",
+        ),
+    ],
+    ids=["missing", "empty", "flipped", "cut", "foreign"],
+)
+def test_shards_that_are_not_those_that_were_written_are_named(records, damage, problem, recorded):
+    split = recorded(detection_records.load_info(records).splits["train"])
+    damage(records / "train-00000-of-00002")
+    with pytest.raises(ValueError, match=f"split 'train' are not those.*{problem}"):
+        detection_records.check_shards(records, "train", split)
+
+
+def test_shards_of_another_run_are_noticed(records, folder, tmp_path):
+    split = detection_records.load_info(records).splits["train"]
+    one, other = (records / f"train-0000{number}-of-00002" for number in range(2))
+    one.write_bytes(other.read_bytes())
+    with pytest.raises(ValueError, match="train-00000-of-00002 has been changed"):
+        detection_records.check_shards(records, "train", split)
+    one.write_bytes(one.read_bytes() + other.read_bytes())
+    with pytest.raises(ValueError, match="of 4 images are there"):
+        detection_records.check_shards(records, "train", _older(split))
+
+
+def test_an_image_that_changes_while_it_is_read_is_refused(folder, tmp_path, monkeypatch):
+    loaded = dataset.load_dataset(folder)
+    found = detection_records.regions.find_regions
+
+    def exchange(sample, config):
+        image_io.write_png(sample.image_path, np.zeros((20, 40, 3), np.uint8))
+        return found(sample, config)
+
+    monkeypatch.setattr(detection_records.regions, "find_regions", exchange)
+    with pytest.raises(ValueError, match="has been changed while it was read"):
+        detection_records.write_detection_records(loaded, tmp_path / "records")
+    assert not (tmp_path / "records").exists()

@@ -1,7 +1,9 @@
 """Checkpoints: finding them, and keeping the best one of a run that may be killed."""
 
+import glob
 import os
 import pathlib
+from collections.abc import Sequence
 
 import orbit
 import tensorflow as tf
@@ -53,6 +55,84 @@ def exporter(params: configs.Experiment, model_dir: str, output_dir: str) -> Bes
     )
 
 
+class CheckpointError(ValueError):
+    """A checkpoint that is damaged, or of which parts are missing."""
+
+
+def latest(folder: str) -> str | None:
+    """The latest checkpoint of a folder; None where it has none.
+
+    One whose files have all been deleted is passed over for the one before it.
+
+    Raises:
+        CheckpointError: there are checkpoints, and the file that lists them is missing or damaged:
+            to begin anew over them would lose them.
+    """
+    return (_listed(folder) or [None])[-1]
+
+
+def latest_whole(folder: str) -> str | None:
+    """As `latest`; it is read to its last value, which takes a second for a large network.
+
+    Raises CheckpointError where it is damaged, too.
+    """
+    there = _listed(folder)
+    if not there:
+        return None
+    check(there[-1], there[:-1])
+    return there[-1]
+
+
+def _listed(folder: str) -> list[str]:
+    """The checkpoints of a folder that are there, the latest last."""
+    listing = pathlib.Path(folder) / "checkpoint"
+    present = sorted(str(path) for path in pathlib.Path(folder).glob("*.index"))
+    if not listing.is_file():
+        if present:
+            raise CheckpointError(
+                f"{listing} must list the checkpoints of the folder, and is missing. Restore it, "
+                "give --overwrite to train anew, or name another folder"
+            )
+        return []
+    try:
+        state = tf.train.get_checkpoint_state(folder)
+    except (tf.errors.OpError, UnicodeDecodeError):
+        state = None
+    listed = [*state.all_model_checkpoint_paths, state.model_checkpoint_path] if state else []
+    if not listed:
+        raise CheckpointError(
+            f"{listing} must list the checkpoints of the folder, and is damaged. Restore it, "
+            "give --overwrite to train anew, or name another folder"
+        )
+    there = [path for path in dict.fromkeys(listed) if _has_files(path)]
+    if not there:
+        raise CheckpointError(f"{listing}: none of the checkpoints that it lists is there")
+    return there
+
+
+def check(path: str, earlier: Sequence[str] = ()) -> None:
+    """Reads a checkpoint to its end; raises CheckpointError where it is damaged."""
+    try:
+        reader = tf.train.load_checkpoint(path)
+        for name in reader.get_variable_to_shape_map():
+            reader.get_tensor(name)
+    except (tf.errors.OpError, RuntimeError, ValueError, TypeError) as error:
+        go_on = f" to go on from {earlier[-1]}," if earlier else ""
+        raise CheckpointError(
+            f"{path}: the checkpoint is damaged or not whole ({_first_line(error)}). Delete its "
+            f"files{go_on or ''} or give --overwrite to train anew"
+        ) from error
+
+
+def _has_files(path: str) -> bool:
+    place = pathlib.Path(path)
+    return any(place.parent.glob(f"{glob.escape(place.name)}.*"))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0][:200]
+
+
 def best(params: configs.Experiment, model_dir: str) -> str:
     """The best checkpoint of a run.
 
@@ -60,13 +140,13 @@ def best(params: configs.Experiment, model_dir: str) -> str:
         FileNotFoundError: the run has none yet.
     """
     folder = os.path.join(model_dir, params.trainer.best_checkpoint_export_subdir)
-    latest = tf.train.latest_checkpoint(folder)
-    if latest is None:
+    found = latest_whole(folder)
+    if found is None:
         raise FileNotFoundError(
             f"{folder} must hold a best checkpoint, which a run in mode train_and_eval leaves "
             "there at its first evaluation. Train further, or name a checkpoint."
         )
-    return latest
+    return found
 
 
 def existing(path: str) -> str:
@@ -75,13 +155,13 @@ def existing(path: str) -> str:
     Raises:
         FileNotFoundError: there is none.
     """
-    latest = tf.train.latest_checkpoint(path) if tf.io.gfile.isdir(path) else path
-    if not latest or not tf.io.gfile.exists(f"{latest}.index"):
+    found = latest_whole(path) if tf.io.gfile.isdir(path) else path
+    if not found or not tf.io.gfile.exists(f"{found}.index"):
         raise FileNotFoundError(
             "A checkpoint must be a folder that holds one, or its path without .index. "
             f"Received: {path}"
         )
-    return latest
+    return found
 
 
 def step(path: str) -> int:

@@ -61,6 +61,17 @@ def apply(params: configs.Experiment, splits: tuple[str, ...]) -> None:
         _set_train_steps(params, sizes["train"])
 
 
+def check_shards(params: configs.Experiment, splits: tuple[str, ...]) -> None:
+    """Refuses records of which files are missing, empty, damaged or from elsewhere.
+
+    Raises:
+        ValueError: names the files.
+    """
+    sizes = load_splits(params.task.records_dir)
+    for split in splits:
+        detection_records.check_shards(params.task.records_dir, split, sizes[split])
+
+
 def _check_split(params: configs.Experiment, split: str, sizes: dict[str, SplitRecord]) -> None:
     size = sizes.get(split)
     if size is None or size.num_images == 0:

@@ -44,7 +44,7 @@ class Runner(train_lib.OrbitExperimentRunner):
         self._check_same_step()
 
     def _maybe_build_checkpoint_manager(self) -> tf.train.CheckpointManager:
-        trainer, latest = self.trainer, tf.train.latest_checkpoint(self._run_dir)
+        trainer, latest = self.trainer, checkpoints.latest(self._run_dir)
         # All workers save, as reading a variable may take all of them; the chief's are kept.
         is_chief = self.model_dir == self._run_dir
 

@@ -21,6 +21,7 @@ from rbc_tf.detection.garden import (
     configs,
     parameters,
     records,
+    run_record,
     runner,
     task,  # noqa: F401 (registers the task)
     training_images,
@@ -38,6 +39,7 @@ def run(
     model_dir: str,
     evaluation_split: str = "validation",
     checkpoint_path: str = "",
+    overwrite: bool = False,
 ) -> dict[str, float]:
     """Trains, evaluates, or both; run again after an interruption, it goes on.
 
@@ -51,12 +53,15 @@ def run(
         model_dir: checkpoints, params.yaml and TensorBoard logs of the run.
         evaluation_split: split to score in mode 'eval'.
         checkpoint_path: what mode 'eval' scores, '' for the best checkpoint in `model_dir`.
+        overwrite: train anew; what an earlier run has left in `model_dir` is deleted.
 
     Returns:
         AP, AP50, AP75 and AR of the best checkpoint so far, or of the evaluated one. Empty after
         mode 'train', which evaluates nothing.
 
     Raises:
+        StaleError: `model_dir` holds a run with other settings or records; see `run_record`.
+        CheckpointError: its checkpoints are damaged.
         ValueError, FileNotFoundError, ConnectionError: see `parameters.build`,
             `records.apply`, `backbone.checkpoint` and `workers`.
     """
@@ -70,7 +75,7 @@ def run(
                 f"Received: {workers.cluster(params.runtime)}"
             )
         return evaluate(params, model_dir, evaluation_split, checkpoint_path)
-    return _train(parameters.build(sources), mode, model_dir)
+    return _train(parameters.build(sources), mode, model_dir, overwrite)
 
 
 def evaluate(
@@ -88,6 +93,7 @@ def evaluate(
     used = training_images.used_splits(params, checkpoint_path)
     params.task.evaluation_split = split
     records.apply(params, splits=(split,))
+    records.check_shards(params, (split,))
     _check_unseen(params, split, used)
     with _without_duplicate_logs():
         logs = _scored(params, checkpoint_path)
@@ -131,13 +137,20 @@ def _scored(params: configs.Experiment, checkpoint_path: str) -> dict:
         return trainer.evaluate(tf.constant(params.trainer.validation_steps))
 
 
-def _train(params: configs.Experiment, mode: str, model_dir: str) -> dict[str, float]:
+def _train(
+    params: configs.Experiment, mode: str, model_dir: str, overwrite: bool
+) -> dict[str, float]:
     evaluates = mode == "train_and_eval"
     # As given, before steps are derived from epochs: what repeats the run.
     given = copy.deepcopy(params)
     splits = ("train", params.task.evaluation_split) if evaluates else ("train",)
     records.apply(params, splits)
-    if tf.train.latest_checkpoint(model_dir) is None:
+    records.check_shards(params, splits)
+    if overwrite:
+        run_record.delete(model_dir)
+    run_record.sweep(model_dir)
+    run_record.check(given, splits, model_dir)
+    if checkpoints.latest_whole(model_dir) is None:
         # Before minutes are spent on building the model.
         backbone.checkpoint(params.task)
     members = workers.cluster(params.runtime)
@@ -154,6 +167,7 @@ def _train(params: configs.Experiment, mode: str, model_dir: str) -> dict[str, f
         if members.is_chief:
             workers.forget(given.runtime)
             train_utils.serialize_config(given, model_dir)
+            run_record.note(given, splits, model_dir)
             training_images.note(params, splits, model_dir)
         return _run(params, strategy, evaluates, model_dir, output_dir)
 
@@ -166,7 +180,7 @@ def _run(
     output_dir: str,
 ) -> dict[str, float]:
     # Only now: all workers of an earlier start have ended, and none of this one writes yet.
-    latest = tf.train.latest_checkpoint(model_dir)
+    latest = checkpoints.latest(model_dir)
     finished = latest is not None and checkpoints.step(latest) >= params.trainer.train_steps
     exporter = checkpoints.exporter(params, model_dir, output_dir)
     with strategy.scope():

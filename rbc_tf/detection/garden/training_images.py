@@ -77,7 +77,7 @@ def note(params: configs.Experiment, splits: Sequence[str], model_dir: str) -> N
         if split in splits
     }
     earlier = _load(pathlib.Path(model_dir))
-    if earlier is None and tf.train.latest_checkpoint(model_dir) is not None:
+    if earlier is None and (pathlib.Path(model_dir) / "checkpoint").is_file():
         used = {role: dataclasses.replace(split, images=None) for role, split in used.items()}
     for role, split in (earlier or {}).items():
         used[role] = _both(split, used[role]) if role in used else split

@@ -17,6 +17,9 @@ from rbc_tf.inference.serving import turning
 # Bytes at the start of a file that hold all that must be known of it.
 _HEADER = 66
 
+# Before the place of a refused image in its batch.
+AT_PLACE = "at this place in the batch, counted from 0:"
+
 # Bytes of the header of every BMP file, and of the oldest that says all that is asked of it.
 _BMP_FILE_HEADER, _BMP_INFO_HEADER = 14, 40
 _BMP_PLAIN, _BMP_BIT_FIELDS = 0, 3
@@ -24,7 +27,15 @@ _BMP_PLAIN, _BMP_BIT_FIELDS = 0, 3
 _BMP_BGR = b"\x00\x00\xff\x00\x00\xff\x00\x00\xff\x00\x00\x00"
 
 
-def decode(content: tf.Tensor, intensity: IntensityRange | None = None) -> tf.Tensor:
+# Values of a tensor that an error shows: enough for the first bytes of a file.
+_SHOWN = 8
+
+
+def decode(
+    content: tf.Tensor,
+    intensity: IntensityRange | None = None,
+    place: tf.Tensor | None = None,
+) -> tf.Tensor:
     """uint8 [H, W, 3] RGB from the bytes of a file, a scalar string.
 
     As `image_io.read_image`: grey becomes RGB, alpha is dropped, the image is turned as its
@@ -33,10 +44,14 @@ def decode(content: tf.Tensor, intensity: IntensityRange | None = None) -> tf.Te
     Args:
         content: the bytes.
         intensity: of images of 16 bits, which are refused without.
+        place: of the image in its batch, a scalar; errors name it, but those that TensorFlow's
+            decoders raise themselves where data are damaged.
 
     Raises (when it runs):
-        InvalidArgumentError: another format, a variety that is not read, damaged or too large.
+        InvalidArgumentError: another format, a variety that is not read, damaged or too large. Its
+            text is UTF-8, whatever the bytes are.
     """
+    where = [] if place is None else [AT_PLACE, place]
     missing = tf.maximum(0, _HEADER - tf.strings.length(content))
     zeros = tf.strings.substr(b"\0" * _HEADER, 0, missing)
     header = tf.strings.join([tf.strings.substr(content, 0, _HEADER - missing), zeros])
@@ -46,11 +61,16 @@ def decode(content: tf.Tensor, intensity: IntensityRange | None = None) -> tf.Te
         (b"BM", _decode_bmp),
     ]
     pixels = tf.case(
-        [(_begins(header, magic), _reader(reader, content, header)) for magic, reader in formats],
+        [
+            (_begins(header, magic), _reader(functools.partial(reader, where), content, header))
+            for magic, reader in formats
+        ],
         default=lambda: _refused(
             "JPEG, PNG or BMP bytes are required (TIFF goes through rbc_tf analyze). "
             "Received, as the first bytes:",
-            tf.strings.substr(header, 0, 8),
+            # As numbers: clients refuse an error that is not UTF-8.
+            tf.io.decode_raw(tf.strings.substr(header, 0, _SHOWN), tf.uint8),
+            where,
         ),
         exclusive=True,
     )
@@ -65,46 +85,50 @@ def _reader(reader: Callable, content: tf.Tensor, header: tf.Tensor) -> Callable
     return lambda: tf.ensure_shape(reader(content, header), [None, None, 3])
 
 
-def _decode_jpeg(content: tf.Tensor, header: tf.Tensor) -> tf.Tensor:
+def _decode_jpeg(where: list, content: tf.Tensor, header: tf.Tensor) -> tf.Tensor:
     size = tf.io.extract_jpeg_shape(content, tf.int64)
-    with tf.control_dependencies([_check_pixels(size[0], size[1])]):
+    with tf.control_dependencies([_check_pixels(size[0], size[1], where)]):
         # The faster transform, TensorFlow's own choice, differs from other decoders by up to 12.
         return tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE")
 
 
 def _decode_png(
-    intensity: IntensityRange | None, content: tf.Tensor, header: tf.Tensor
+    intensity: IntensityRange | None, where: list, content: tf.Tensor, header: tf.Tensor
 ) -> tf.Tensor:
     width, height = (
         turning.number(header, 16, 4, big_endian=True),
         turning.number(header, 20, 4, big_endian=True),
     )
     bits = turning.number(header, 24, 1)
-    with tf.control_dependencies([_check_pixels(height, width)]):
+    with tf.control_dependencies([_check_pixels(height, width, where)]):
         return tf.cond(
             bits == 16,
-            lambda: _decode_deep_png(content, intensity),
+            lambda: _decode_deep_png(content, intensity, where),
             lambda: tf.io.decode_png(content, channels=3),
         )
 
 
-def _decode_deep_png(content: tf.Tensor, intensity: IntensityRange | None) -> tf.Tensor:
+def _decode_deep_png(
+    content: tf.Tensor, intensity: IntensityRange | None, where: list
+) -> tf.Tensor:
     """uint8 from 16 bits, whose range no file of this format says."""
     if intensity is None:
         return _refused(
             "a PNG image of 8 bits is required; export the model with --bit_depth or "
             "--intensity_range for others. Received: bits:",
             tf.constant(16),
+            where,
         )
     values = tf.io.decode_png(content, channels=3, dtype=tf.uint16)
     table = tf.constant(intensity.to_bytes(np.arange(2**16, dtype=np.uint16)))
     return tf.gather(table, tf.cast(values, tf.int32))
 
 
-def _decode_bmp(content: tf.Tensor, header: tf.Tensor) -> tf.Tensor:
+def _decode_bmp(where: list, content: tf.Tensor, header: tf.Tensor) -> tf.Tensor:
     bits = turning.number(header, 28, 2)
     height, width = tf.abs(_signed(turning.number(header, 22, 4))), turning.number(header, 18, 4)
-    with tf.control_dependencies([_check_bmp(header, bits), _check_pixels(height, width)]):
+    checks = [_check_bmp(header, bits, where), _check_pixels(height, width, where)]
+    with tf.control_dependencies(checks):
         return tf.cond(
             bits == 8,
             lambda: _with_palette(content, header),
@@ -112,7 +136,7 @@ def _decode_bmp(content: tf.Tensor, header: tf.Tensor) -> tf.Tensor:
         )
 
 
-def _check_bmp(header: tf.Tensor, bits: tf.Tensor) -> tf.Operation:
+def _check_bmp(header: tf.Tensor, bits: tf.Tensor, where: list) -> tf.Operation:
     """TensorFlow looks at none of this, and would read other files wrongly."""
     compression = turning.number(header, 30, 4)
     fields_are_plain = tf.strings.substr(header, 54, len(_BMP_BGR)) == _BMP_BGR
@@ -126,7 +150,7 @@ def _check_bmp(header: tf.Tensor, bits: tf.Tensor) -> tf.Operation:
         "a BMP image of 8, 24 or 32 bits without compression is required; save it as PNG. "
         "Received: bits, compression:"
     )
-    return tf.debugging.Assert(readable, [message, bits, compression])
+    return tf.debugging.Assert(readable, [message, bits, compression, *where])
 
 
 def _with_palette(content: tf.Tensor, header: tf.Tensor) -> tf.Tensor:
@@ -144,7 +168,7 @@ def _signed(value: tf.Tensor) -> tf.Tensor:
     return tf.where(value >= 2**31, value - 2**32, value)
 
 
-def _check_pixels(height: tf.Tensor, width: tf.Tensor) -> tf.Operation:
+def _check_pixels(height: tf.Tensor, width: tf.Tensor, where: list) -> tf.Operation:
     """Before anything is decoded, which would fill the memory."""
     most, side = image_io.MAX_PIXELS, image_io.MAX_SIDE
     message = (
@@ -154,10 +178,11 @@ def _check_pixels(height: tf.Tensor, width: tf.Tensor) -> tf.Operation:
     fits = (height <= side) & (width <= side) & (height <= most // tf.maximum(width, 1))
     return tf.debugging.Assert(
         (height >= 1) & (width >= 1) & fits,
-        [message, height, width],
+        [message, height, width, *where],
     )
 
 
-def _refused(message: str, received: tf.Tensor) -> tf.Tensor:
-    with tf.control_dependencies([tf.debugging.Assert(False, [message, received])]):
+def _refused(message: str, received: tf.Tensor, where: list) -> tf.Tensor:
+    refusal = tf.debugging.Assert(False, [message, received, *where], summarize=_SHOWN)
+    with tf.control_dependencies([refusal]):
         return tf.zeros([0, 0, 3], tf.uint8)

@@ -80,7 +80,10 @@ class ServedChain(tf.Module):
     def analyze_bytes(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         """Images as the bytes of JPEG, PNG or BMP files, of any and of different sizes."""
         return self._map(
-            lambda content: self.analyze(decoding.decode(content, self.intensity)), image_bytes
+            lambda content, place: self.analyze(
+                decoding.decode(content, self.intensity, place), place
+            ),
+            image_bytes,
         )
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, TENSOR_INPUT)])
@@ -103,14 +106,25 @@ class ServedChain(tf.Module):
             "abnormal_probability": tf.TensorSpec([places], tf.float64),
             "abnormal": tf.TensorSpec([places], tf.bool),
         }
-        return tf.map_fn(analyze, images, fn_output_signature=answer, parallel_iterations=1)
+        numbers = tf.range(tf.shape(images)[0])
+        return tf.map_fn(
+            lambda image_and_place: analyze(*image_and_place),
+            (images, numbers),
+            fn_output_signature=answer,
+            parallel_iterations=1,
+        )
 
     # A function of its own, so that it is stored once for both signatures.
-    @tf.function(input_signature=[tf.TensorSpec([None, None, 3], tf.uint8, "image")])
-    def analyze(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
-        """One image uint8 [H, W, 3] RGB: as above, without B."""
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None, None, 3], tf.uint8, "image"),
+            tf.TensorSpec([], tf.int32, "place"),
+        ]
+    )
+    def analyze(self, image: tf.Tensor, place: tf.Tensor) -> dict[str, tf.Tensor]:
+        """One image uint8 [H, W, 3] RGB: as above, without B; errors name its place."""
         height, width = tf.unstack(tf.shape(image)[:2])
-        with tf.control_dependencies(self._checks(height, width)):
+        with tf.control_dependencies(self._checks(height, width, place)):
             image = tf.identity(image)
         detected = self._detect(inputs=detection_graph.limit_aspect(image[None]))
         boxes, scores = detection_graph.in_source_pixels(
@@ -124,8 +138,10 @@ class ServedChain(tf.Module):
         }
         return {"num_detections": tf.shape(scores)[0], **padded}
 
-    def _checks(self, height: tf.Tensor, width: tf.Tensor) -> list[tf.Operation]:
-        checks = [tf.debugging.Assert((height > 0) & (width > 0), ["an image must have pixels"])]
+    def _checks(self, height: tf.Tensor, width: tf.Tensor, place: tf.Tensor) -> list[tf.Operation]:
+        where = [decoding.AT_PLACE, place]
+        has_pixels = (height > 0) & (width > 0)
+        checks = [tf.debugging.Assert(has_pixels, ["an image must have pixels", *where])]
         if self.largest_image is not None:
             most_high, most_wide = self.largest_image
             message = (
@@ -134,7 +150,7 @@ class ServedChain(tf.Module):
                 "miss cells. Cut it into tiles, or use rbc_tf analyze, which does. Received:"
             )
             fits = (height <= most_high) & (width <= most_wide)
-            checks.append(tf.debugging.Assert(fits, [message, height, width]))
+            checks.append(tf.debugging.Assert(fits, [message, height, width, *where]))
         return checks
 
     def _classify(self, image: tf.Tensor, boxes: tf.Tensor) -> dict[str, tf.Tensor]:

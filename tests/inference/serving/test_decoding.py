@@ -132,6 +132,28 @@ def test_other_formats_are_refused(content):
     _refused(content, "JPEG, PNG or BMP bytes are required")
 
 
+_decode_at = tf.function(
+    lambda content, place: decoding.decode(content, place=place),
+    input_signature=[*_BYTES, tf.TensorSpec([], tf.int32)],
+)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x89PNG",
+        b"\xff\xd8",
+        bytes(range(128, 256)),
+        b"RIFF\xff\xfe\0\0WEBP",
+        b"BM\x80" + b"\xff" * 90,
+    ],
+)
+def test_errors_are_utf8_whatever_came_and_name_the_place(content):
+    # Of other text the client of Python would make an UnicodeDecodeError.
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"in the batch, counted from 0.* 7"):
+        _decode_at(content, 7)
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP"])
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.95])
 def test_truncated_files_are_refused(pixels, kind, share):
