@@ -8,6 +8,7 @@ cache folder and later starts only read it.
 
 import os
 import pathlib
+import time
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
@@ -26,6 +27,7 @@ AUTO, FLOAT32, BFLOAT16, FLOAT16 = "auto", "float32", "bfloat16", "float16"
 PRECISIONS = (AUTO, FLOAT32, BFLOAT16, FLOAT16)
 
 _KEPT_GRAPHS = 12
+_HALF_WRITTEN_SECONDS = 24 * 3600
 
 # Raise it whenever a graph is frozen otherwise.
 _FORMAT = 4
@@ -203,7 +205,10 @@ def _keep(path: pathlib.Path, graph: FrozenGraph) -> None:
     try:
         graph.save(path)
         kept = sorted(path.parent.glob("*.graph"), key=lambda old: old.stat().st_mtime_ns)
-        for old in kept[:-_KEPT_GRAPHS]:
+        # And what version 0.1.0 left half-written when it was killed.
+        half = path.parent.glob(".????????-*.graph")
+        left = [old for old in half if time.time() - old.stat().st_mtime > _HALF_WRITTEN_SECONDS]
+        for old in [*kept[:-_KEPT_GRAPHS], *left]:
             old.unlink(missing_ok=True)
     except OSError as error:
         logging.warning("%s: a prepared network cannot be kept there (%s)", path.parent, error)
