@@ -45,6 +45,7 @@ class DetectorRecord:
         largest_training_region: largest height and largest width of a region in them.
         records: images used for 'train' and 'validation'; {} where the records were gone.
         versions: of the packages that exported it.
+        files: {path in the folder: sha256} of all other files; {} where that is not recorded.
     """
 
     experiment: str | None = None
@@ -60,6 +61,7 @@ class DetectorRecord:
     largest_training_region: tuple[int, int] | None = None
     records: dict[str, UsedSplit] = dataclasses.field(default_factory=dict)
     versions: dict = dataclasses.field(default_factory=dict)
+    files: dict[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def images(self) -> frozenset[str] | None:
@@ -93,6 +95,33 @@ def load(detector_dir: str | pathlib.Path) -> DetectorRecord:
         return DetectorRecord.from_json(structured.load_json(path))
     except ValueError as error:
         raise ValueError(f"{path} must be the record of an exported detector: {error}") from error
+
+
+def hash_files(detector_dir: str | pathlib.Path) -> dict[str, str]:
+    """{path in the folder: sha256} of all files of an exported detector but its record."""
+    folder = pathlib.Path(detector_dir)
+    found = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != FILE)
+    return {path.relative_to(folder).as_posix(): files.sha256_of_file(path) for path in found}
+
+
+def check_files(detector_dir: str | pathlib.Path, record: DetectorRecord) -> None:
+    """Refuses a detector whose files are not those that were exported.
+
+    Raises ValueError, which names them; nothing where they are not recorded.
+    """
+    if not record.files:
+        return
+    found = hash_files(detector_dir)
+    wrong = sorted(
+        name
+        for name in found.keys() | record.files.keys()
+        if found.get(name) != record.files.get(name)
+    )
+    if wrong:
+        raise ValueError(
+            f"{detector_dir}: is not the detector that was exported; missing, added or changed: "
+            f"{', '.join(wrong[:5])}"
+        )
 
 
 def save(detector_dir: str | pathlib.Path, record: DetectorRecord) -> None:

@@ -165,9 +165,12 @@ def _detector_record(detector_dir: pathlib.Path) -> DetectorRecord:
     try:
         if not (detector_dir / record.FILE).is_file():
             raise FileNotFoundError("it does not exist")
-        return record.load(detector_dir)
+        found = record.load(detector_dir)
+        record.check_files(detector_dir, found)
+        # They lie in the bundle under hashes of its own.
+        return dataclasses.replace(found, files={})
     except (OSError, ValueError) as error:
         raise bundles.BundleError(
-            f"{detector_dir / record.FILE}: cannot be read ({error}); rbc_tf export-detector "
+            f"{detector_dir / record.FILE}: cannot be used ({error}); rbc_tf export-detector "
             "writes it"
         ) from error

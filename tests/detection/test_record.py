@@ -71,3 +71,18 @@ def test_a_damaged_record_is_named(tmp_path, content):
     (tmp_path / "detector.json").write_text(content)
     with pytest.raises(ValueError, match=r"detector\.json must be the record"):
         record.load(tmp_path)
+
+
+def test_files_of_an_exported_detector_are_those_that_were_exported(tmp_path):
+    (tmp_path / "variables").mkdir()
+    for name in ("saved_model.pb", "variables/data"):
+        (tmp_path / name).write_text(name)
+    exported = record.DetectorRecord(files=record.hash_files(tmp_path))
+    record.save(tmp_path, exported)
+    assert set(exported.files) == {"saved_model.pb", "variables/data"}
+    record.check_files(tmp_path, record.load(tmp_path))
+    record.check_files(tmp_path, record.DetectorRecord())  # as earlier versions recorded it
+    (tmp_path / "variables" / "data").write_text("other")
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(ValueError, match=r"added or changed: notes\.txt, variables/data"):
+        record.check_files(tmp_path, record.load(tmp_path))

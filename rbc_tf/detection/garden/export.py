@@ -1,5 +1,6 @@
 """The detector as a SavedModel that needs neither Model Garden nor tf_keras."""
 
+import dataclasses
 import os
 from collections.abc import Sequence
 
@@ -63,7 +64,8 @@ def run(
     with files.atomic_folder(export_dir, marker=record.FILE) as folder:
         _save(module, checkpoint, input_type, str(folder))
         train_utils.serialize_config(params, str(folder))
-        record.save(folder, _record(params, checkpoint, size, input_type))
+        exported = _record(params, checkpoint, size, input_type)
+        record.save(folder, dataclasses.replace(exported, files=record.hash_files(folder)))
     logging.info("Exported %s to %s", checkpoint, export_dir)
 
 
