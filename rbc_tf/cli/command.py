@@ -89,8 +89,10 @@ def run_module(module: types.ModuleType, program: str, arguments: Sequence[str])
         logging.set_verbosity(logging.DEBUG if shared_flags.is_verbose() else logging.INFO)
         try:
             return module.main(remaining[1:]) if pass_on else module.main()
-        except (Exception, KeyboardInterrupt) as error:
-            if stopping.was_asked() or isinstance(error, KeyboardInterrupt):
+        except KeyboardInterrupt:
+            stopping.end()
+        except Exception as error:
+            if stopping.was_asked():  # a library has made another error of it
                 stopping.end()
             return _failure(error, shared_flags.is_verbose())
 

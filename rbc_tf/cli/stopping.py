@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import types
+import typing
 
 _NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 
@@ -35,7 +36,7 @@ def was_asked() -> bool:
     return bool(_received)
 
 
-def end() -> None:
+def end() -> typing.NoReturn:
     """Prints the line and ends the process; what the main thread had open is closed by then."""
     number = _received[0] if _received else signal.SIGINT
     _end_children()

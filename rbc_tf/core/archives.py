@@ -78,6 +78,8 @@ def _check(archive: zipfile.ZipFile, size: int) -> None:
     members = archive.infolist()
     unpacked = sum(member.file_size for member in members)
     most = max(_ALWAYS_BYTES, _MOST_TIMES * size)
+    if not members:
+        raise ValueError("an archive must hold something")
     if unpacked > most or len(members) > _MOST_MEMBERS:
         raise ValueError(
             f"an archive of {size:,} bytes must unpack to at most {most:,} bytes in "
