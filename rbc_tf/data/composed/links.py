@@ -4,10 +4,10 @@ Whoever takes a dataset together with smears composed of it must keep a field an
 stand in it on one side: the groups of a bucket and its fields become one group.
 """
 
-import json
 import pathlib
 from collections.abc import Iterable
 
+from rbc_tf.core import structured
 from rbc_tf.data.composed import dataset_writer
 from rbc_tf.data.dataset import Dataset
 
@@ -72,7 +72,7 @@ def source_images(dataset: Dataset) -> dict[str, dict[str, str]]:
 def _record(dataset: Dataset) -> dict:
     path = dataset.root / dataset_writer.RECORD_NAME
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = structured.load_json(path)
         record["source"]["name"], record["source"]["images"], record["buckets"].values()
         return record
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -96,7 +96,7 @@ def _listed(folder: str) -> list[str]:
         return []
     try:
         state = tf.train.get_checkpoint_state(folder)
-    except (tf.errors.OpError, UnicodeDecodeError):
+    except (tf.errors.OpError, ValueError):
         state = None
     listed = [*state.all_model_checkpoint_paths, state.model_checkpoint_path] if state else []
     if not listed:

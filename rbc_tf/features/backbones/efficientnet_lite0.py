@@ -6,12 +6,11 @@ processors; its weights are those of its authors, trained on ImageNet.
 
 import dataclasses
 import pathlib
-import zipfile
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from rbc_tf.core import files
+from rbc_tf.core import archives, files
 from rbc_tf.core.keras_settings import keras
 from rbc_tf.features import torch_file
 from rbc_tf.features.backbone_spec import BackboneSpec
@@ -134,11 +133,7 @@ def read_npz(network: keras.Model, path: pathlib.Path) -> None:
         ValueError: the file is no archive of arrays, or one of them has another shape.
         KeyError: one is missing.
     """
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            _set_weights(network, arrays)
-    except zipfile.BadZipFile as error:
-        raise ValueError(error) from error
+    _set_weights(network, archives.load_npz(path))
 
 
 def write_npz(network: keras.Model, path: pathlib.Path) -> None:
