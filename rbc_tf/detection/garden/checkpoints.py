@@ -65,8 +65,8 @@ def latest(folder: str) -> str | None:
     One whose files have all been deleted is passed over for the one before it.
 
     Raises:
-        CheckpointError: there are checkpoints, and the file that lists them is missing or damaged:
-            to begin anew over them would lose them.
+        CheckpointError: there are checkpoints, and the file that lists them is damaged: to begin
+            anew over them would lose them.
     """
     return (_listed(folder) or [None])[-1]
 
@@ -86,14 +86,11 @@ def latest_whole(folder: str) -> str | None:
 def _listed(folder: str) -> list[str]:
     """The checkpoints of a folder that are there, the latest last."""
     listing = pathlib.Path(folder) / "checkpoint"
-    present = sorted(str(path) for path in pathlib.Path(folder).glob("*.index"))
     if not listing.is_file():
-        if present:
-            raise CheckpointError(
-                f"{listing} must list the checkpoints of the folder, and is missing. Restore it, "
-                "give --overwrite to train anew, or name another folder"
-            )
-        return []
+        # Killed between the first checkpoint, whose index comes last, and its entry in the list.
+        present = pathlib.Path(folder).glob("ckpt-*.index")
+        numbered = [path.with_suffix("") for path in present if path.stem[5:].isdecimal()]
+        return [str(path) for path in sorted(numbered, key=lambda path: int(path.name[5:]))]
     try:
         state = tf.train.get_checkpoint_state(folder)
     except (tf.errors.OpError, ValueError):

@@ -146,14 +146,16 @@ def _train(
     splits = ("train", params.task.evaluation_split) if evaluates else ("train",)
     records.apply(params, splits)
     records.check_shards(params, splits)
-    if overwrite:
-        run_record.delete(model_dir)
-    run_record.sweep(model_dir)
-    run_record.check(given, splits, model_dir)
-    if checkpoints.latest_whole(model_dir) is None:
+    members = workers.cluster(params.runtime)
+    if members.is_chief:
+        if overwrite:
+            run_record.delete(model_dir)
+        run_record.sweep(model_dir)
+        run_record.check(given, splits, model_dir)
+    latest = checkpoints.latest_whole if members.is_chief else checkpoints.latest
+    if latest(model_dir) is None:
         # Before minutes are spent on building the model.
         backbone.checkpoint(params.task)
-    members = workers.cluster(params.runtime)
     with (
         _without_duplicate_logs(),
         workers.report_lost_worker(members, model_dir),

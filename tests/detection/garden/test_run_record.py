@@ -124,6 +124,8 @@ def test_the_latest_whole_checkpoint_is_found(saved, tmp_path):
     for path in saved.glob("ckpt-2.*"):
         path.unlink()
     assert checkpoints.latest(str(saved)) == f"{saved}/ckpt-1"
+    (saved / "checkpoint").unlink()  # as when killed after the first one was saved
+    assert checkpoints.latest(str(saved)) == f"{saved}/ckpt-1"
     assert checkpoints.latest(str(tmp_path / "none")) is None
 
 
@@ -142,10 +144,8 @@ def test_a_damaged_checkpoint_is_an_error_that_names_it_and_the_one_before(saved
         checkpoints.latest_whole(str(saved))
 
 
-@pytest.mark.parametrize("content", [b"rubbish", b"", b"\xff\xfe", None])
+@pytest.mark.parametrize("content", [b"rubbish", b"", b"\xff\xfe"])
 def test_checkpoints_are_never_begun_over_where_their_list_is_damaged(saved, content):
-    (saved / "checkpoint").unlink()
-    if content is not None:
-        (saved / "checkpoint").write_bytes(content)
+    (saved / "checkpoint").write_bytes(content)
     with pytest.raises(checkpoints.CheckpointError, match="must list the checkpoints"):
         checkpoints.latest(str(saved))
