@@ -24,6 +24,7 @@ STAGES = (
     "regions",
     "smears",
     "images",
+    "reading",
     "features",
     "heads",
     "training_step",

@@ -7,10 +7,12 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from rbc_tf.core import files, image_io
 from rbc_tf.data import dataset, detection_records
 from rbc_tf.data.detection_records import SplitRecord
+from tests.core.decoding import varieties
 
 # Field names and types that the TF Object Detection API's decoder reads.
 _FIELDS = {
@@ -194,3 +196,64 @@ def test_an_image_that_changes_while_it_is_read_is_refused(folder, tmp_path, mon
     with pytest.raises(ValueError, match="has been changed while it was read"):
         detection_records.write_detection_records(loaded, tmp_path / "records")
     assert not (tmp_path / "records").exists()
+
+
+def _one_sample(tmp_path, name, content):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / name).write_bytes(content)
+    rows = "image,ymin,xmin,ymax,xmax,types,num_cells,complete\ns,2,3,8,10,,1,false\n"
+    (tmp_path / "regions.csv").write_text(rows)
+    (tmp_path / "images.csv").write_text("image,group,split\ns,,train\n")
+    return dataset.load_dataset(tmp_path).sample("s")
+
+
+def _exif(tag):
+    block = Image.Exif()
+    block[274] = tag
+    return block
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "image_format"),
+    [
+        ("s.jpg", varieties.pillow(varieties.picture(), "JPEG"), b"jpeg"),
+        ("s.jpg", varieties.pillow(varieties.picture(), "JPEG", "L"), b"jpeg"),
+        ("s.png", varieties.pillow(varieties.picture(), "JPEG"), b"jpeg"),
+        ("s.jpg", varieties.pillow(varieties.picture(), "PNG"), b"png"),
+        ("s.jpg", varieties.tiff(varieties.picture(), photometric="rgb"), b"png"),
+        ("s.jpeg", varieties.pillow(varieties.picture(), "BMP"), b"png"),
+        ("s.jpg", varieties.pillow(varieties.picture(), "JPEG", "CMYK"), b"png"),
+        ("s.jpg", varieties.pillow(varieties.picture(), "JPEG", exif=_exif(6)), b"png"),
+        ("s.jpg", varieties.pillow(varieties.picture(), "JPEG", exif=_exif(3)), b"png"),
+    ],
+)
+def test_records_hold_what_their_format_says_as_it_is_shown(tmp_path, name, content, image_format):
+    sample = _one_sample(tmp_path, name, content)
+    example = detection_records.make_example(sample, 1, sample.regions)
+    feature = example.features.feature
+    encoded = feature["image/encoded"].bytes_list.value[0]
+    assert feature["image/format"].bytes_list.value[0] == image_format
+    expected = image_io.read_image(sample.image_path)
+    decoded = tf.io.decode_image(encoded, channels=3).numpy()
+    np.testing.assert_allclose(decoded.astype(int), expected, atol=12)  # TensorFlow's faster JPEG
+    shape = [feature[f"image/{side}"].int64_list.value[0] for side in ("height", "width")]
+    assert tuple(shape) == expected.shape[:2] == image_io.image_size(sample.image_path)
+    if image_format == b"jpeg":
+        assert encoded == content
+
+
+def test_a_damaged_jpeg_does_not_enter_records(tmp_path):
+    content = varieties.pillow(varieties.picture(), "JPEG")
+    cut = content[: len(content) * 2 // 3] + b"\xff\xd9"
+    sample = _one_sample(tmp_path, "s.jpg", cut)
+    with pytest.raises(image_io.ImageError, match=r"s\.jpg: the image is damaged"):
+        detection_records.make_example(sample, 1, sample.regions)
+
+
+def test_images_of_more_than_8_bits_enter_records_by_the_range_of_their_dataset(tmp_path):
+    deep = varieties.deep(varieties.picture())
+    content = varieties.tiff(deep, photometric="rgb")
+    sample = _one_sample(tmp_path, "s.tif", content)
+    feature = detection_records.make_example(sample, 1, sample.regions).features.feature
+    decoded = tf.io.decode_image(feature["image/encoded"].bytes_list.value[0]).numpy()
+    np.testing.assert_array_equal(decoded, varieties.picture())

@@ -7,12 +7,15 @@ import pathlib
 
 import numpy as np
 import pytest
+import tifffile
 
 from rbc_tf.core import image_io, temporaries
 from rbc_tf.core.cell_types import PAPER
 from rbc_tf.core.fingerprint import StaleError
+from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.inference import analysis, analyze, bundle, results_folder, tables
 from rbc_tf.inference.results_folder import ResultsFolder
+from rbc_tf.inference.sharding import Shard
 from tests import builders
 
 
@@ -463,3 +466,81 @@ def test_names_are_no_formulas_in_the_table(loaded, images, tmp_path):
     assert analyze.analyze(loaded, only, tmp_path / "out").failed == {}
     read = {row["image"] for row in builders.read_csv(tmp_path / "out" / "regions.csv")}
     assert read == {f"'{name}" for name in names[:4]} | {"a\rb.png"}
+
+
+def _frames(folder, level, *names):
+    """12 bits in 16 of one level, with darker cells."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        values = np.full((20, 40), level, np.uint16)
+        values[5:9, 5:20] = level // 2
+        tifffile.imwrite(folder / name, values, photometric="minisblack")
+
+
+def test_one_range_of_intensities_for_all_images_of_all_runs(chain, loaded, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        chain, "analyze", lambda self, image: seen.append(image.max()) or _find(image)
+    )
+    images, out = tmp_path / "in", tmp_path / "out"
+    _frames(images, 3000, "a.tif", "b.tif")
+    summary = analyze.analyze(loaded, images, out)
+    assert builders.read_json(out / "run.json")["intensity"] == {
+        "low": 0, "high": 4095, "source": "estimated"
+    }  # fmt: skip
+    assert builders.read_json(out / "summary.json")["intensity"] == "0 to 4095, estimated"
+    assert "images of more than 8 bits: 0 to 4095, estimated" in summary.text()
+    assert "0 to 4095, estimated" in (out / "report.html").read_text(encoding="utf-8")
+    # Alone they would be taken for 14 bits.
+    _frames(images, 4200, "c.tif")
+    _frames(images, 900, "d.tif")
+    later = analyze.analyze(loaded, images, out)
+    assert (later.analyzed, later.skipped, list(later.failed)) == (1, 2, ["c.tif"])
+    assert seen == [187, 187, 56]  # 255 * 3000 / 4095 = 186.8, and of 900: 56.04
+
+
+def test_a_range_that_is_given_decides_and_no_other_is_mixed_with_it(loaded, tmp_path):
+    images, out = tmp_path / "in", tmp_path / "out"
+    _frames(images, 3000, "a.tif")
+    twelve = IntensityRange.of_bits(12)
+    analyze.analyze(loaded, images, out, intensity=IntensityRange.of_bits(14))
+    assert analyze.analyze(loaded, images, out).skipped == 1
+    with pytest.raises(StaleError, match="intensity"):
+        analyze.analyze(loaded, images, out, intensity=twelve)
+    assert analyze.analyze(loaded, images, out, overwrite=True, intensity=twelve).analyzed == 1
+
+
+def test_a_folder_whose_first_images_need_no_range_gets_one_later(loaded, images, tmp_path):
+    out = tmp_path / "out"
+    assert analyze.analyze(loaded, images, out).intensity == ""
+    _frames(images, 3000, "z.tif")
+    assert analyze.analyze(loaded, images, out).skipped == 4
+    assert builders.read_json(out / "run.json")["intensity"]["high"] == 4095
+
+
+def test_shards_share_the_range_of_the_whole_folder(loaded, tmp_path):
+    images = tmp_path / "in"
+    _frames(images, 3000, *(f"{name}.tif" for name in "abcdef"))
+    _frames(images, 12_000, "g.tif")
+    ranges = set()
+    for index in range(3):
+        out = tmp_path / f"out{index}"
+        analyze.analyze(loaded, images, out, shard=Shard(index, 3))
+        ranges.add(builders.read_json(out / "run.json")["intensity"]["high"])
+    assert ranges == {16_383}
+
+
+def test_images_in_which_nothing_is_seen_are_warned_of(loaded, images, tmp_path):
+    image_io.write_png(images / "dark.png", builders.grey_image(20, 40, 9))
+    image_io.write_png(images / "white.png", builders.grey_image(20, 40, 250))
+    out = tmp_path / "out"
+    text = analyze.analyze(loaded, images, out).text()
+    assert "warning: 1 of 6 images come out nearly black (dark.png)" in text
+    assert "nearly white (white.png)" in text
+    assert "1 of 6 images come out nearly black (dark.png)" in (out / "report.html").read_text()
+    assert len(builders.read_json(out / "summary.json")["warnings"]) == 1
+    result = builders.read_json(out / "images" / "dark.png.json")
+    assert result["exposure"] == "nearly black"
+    again = analyze.analyze(loaded, images, out)
+    assert again.skipped == 6
+    assert again.warnings
