@@ -36,7 +36,8 @@ def measure(settings: Settings) -> list[Measurement]:
 
 def picture(shape: tuple[int, int]) -> np.ndarray:
     """uint8 [H, W, 3], a synthetic smear."""
-    config = SmearConfig(*shape, num_cells=max(4, shape[0] // 20), cell_diameter=shape[0] / 15)
+    diameter = max(12.0, shape[0] / 15)
+    config = SmearConfig(*shape, num_cells=max(2, shape[0] // 20), cell_diameter=diameter)
     return render_smear(config, seed=0).image
 
 

@@ -28,7 +28,9 @@ def main() -> None:
     found: list[Region] = []
     for sample in checked:
         of_image = regions.find_regions(sample, config)
-        check.add(sample, image_io.image_size(sample.image_path), of_image)
+        header = image_io.read_header(sample.image_path)
+        check.add_header(sample, header)
+        check.add(sample, header.size, of_image)
         found += of_image
     doubts = (*check.doubts(), *dataset.unused_files(checked))
     errors = check.errors()

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rbc_tf.core import boxes
+from rbc_tf.core import boxes, image_io
 from rbc_tf.core.types import Cell, Region, Sample
 
 # A region covers the image where each of its sides is this share of the image's.
@@ -18,6 +18,10 @@ _SPANS = 0.95
 _INSIDE, _NEARLY_SAME = 0.9, 0.85
 # A region of a mask of this share of the image is rather the background.
 _MOST_OF_IMAGE = 0.5
+TURNED = (
+    "images have an orientation tag, and are taken as viewers show them: what was marked on the "
+    "pixels as they are stored lies elsewhere"
+)
 # Regions smaller than this share of the median region are counted, where there are some.
 _FAR_SMALLER, _FEWEST = 0.01, 5
 # Points as near as this, in pixels, are one cell marked twice.
@@ -143,6 +147,16 @@ def corners_for_sizes(found: np.ndarray, sizes: np.ndarray) -> bool:
     return bool(as_corners and (found[:, 2:] > sizes + 2).any())
 
 
+def is_turned_in_doubt(header: image_io.Header, size_is_known: bool) -> bool:
+    """Whether what was marked on an image may have been marked on it as it is stored.
+
+    Args:
+        header: of the image, which is taken as viewers show it.
+        size_is_known: of what was marked, and was held against the image's.
+    """
+    return header.is_turned and not (size_is_known and header.size_tells_turning)
+
+
 class DatasetCheck:
     """Collects over the images of a dataset folder, one after the other.
 
@@ -157,6 +171,11 @@ class DatasetCheck:
         self._lost_in = ""
         self._areas: list[float] = []
         self._places: list[str] = []
+
+    def add_header(self, sample: Sample, header: image_io.Header) -> None:
+        """Takes what the file of an image says of it; masks were held against its size."""
+        if is_turned_in_doubt(header, size_is_known=sample.regions is None):
+            self._doubts.add(TURNED, f"image '{sample.name}'")
 
     def add(self, sample: Sample, size: tuple[int, int], found: Sequence[Region]) -> None:
         """Takes one image.

@@ -244,7 +244,7 @@ def test_records_hold_what_their_format_says_as_it_is_shown(tmp_path, name, cont
 
 def test_a_damaged_jpeg_does_not_enter_records(tmp_path):
     content = varieties.pillow(varieties.picture(), "JPEG")
-    cut = content[: len(content) * 2 // 3] + b"\xff\xd9"
+    cut = content[:-60] + b"\xff\xd9"
     sample = _one_sample(tmp_path, "s.jpg", cut)
     with pytest.raises(image_io.ImageError, match=r"s\.jpg: the image is damaged"):
         detection_records.make_example(sample, 1, sample.regions)

@@ -5,6 +5,7 @@ import pathlib
 import numpy as np
 import pytest
 
+from rbc_tf.core import image_io
 from rbc_tf.core.types import Cell, Region, Sample
 from rbc_tf.data import plausibility
 from rbc_tf.data.plausibility import DatasetCheck, Doubts
@@ -161,3 +162,23 @@ def test_all_points_as_shares_are_an_error():
     shares = _cells((0.2, 0.3), (0.9, 1), (0, 0.5))
     errors, _ = _checked((shares, (), False))
     assert "must be in pixels" in errors[0]
+
+
+@pytest.mark.parametrize(
+    ("tag", "size", "has_mask", "is_doubt"),
+    [
+        (1, (40, 60), False, False),
+        (3, (40, 60), True, True),  # turned round: the mask's size tells nothing
+        (6, (40, 60), True, False),  # a mask of the stored pixels would have another size
+        (6, (40, 60), False, True),
+        (6, (50, 50), True, True),
+    ],
+)
+def test_turned_images_are_a_doubt_where_no_size_tells(tag, size, has_mask, is_doubt):
+    header = image_io.Header("JPEG", *size, orientation=tag)
+    sample = Sample("a", pathlib.Path("a.jpg"), None, "a", regions=None if has_mask else ())
+    check = DatasetCheck()
+    check.add_header(sample, header)
+    assert bool(check.doubts()) == is_doubt
+    if is_doubt:
+        assert check.doubts()[0].startswith("1 images have an orientation tag")

@@ -48,6 +48,16 @@ class Header:
         return orientation.upright_size((self.height, self.width), self.orientation)
 
     @property
+    def is_turned(self) -> bool:
+        """Whether the image is shown otherwise than it is stored."""
+        return self.orientation != orientation.UPRIGHT
+
+    @property
+    def size_tells_turning(self) -> bool:
+        """Whether what was made on the image as it is stored has another size."""
+        return self.size != (self.height, self.width)
+
+    @property
     def lacks_intensity(self) -> bool:
         """Whether the file leaves open which values are black and white."""
         return self.bits > 8 and self.intensity is None

@@ -256,6 +256,9 @@ def _resolve_one(
                 f"image '{marked.name}' was annotated at {given} pixels {edge}. "
                 f"{finder.relative(path)} is {real}; annotate the image as viewers show it"
             )
+    header = image_io.read_header(path)
+    if plausibility.is_turned_in_doubt(header, size_is_known=marked.height is not None):
+        doubts.add(plausibility.TURNED, f"{marked.where}: {finder.relative(path)}")
     regions = truth.regions(marked, size, names, options.complete, problems, doubts)
     cells = truth.cells(marked, size, names, problems)
     relative = pathlib.PurePosixPath(finder.relative(path)).with_suffix("")

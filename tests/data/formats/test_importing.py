@@ -8,9 +8,12 @@ import unicodedata
 
 import numpy as np
 import pytest
+import tifffile
+from PIL import Image
 
 from rbc_tf.core import image_io
 from rbc_tf.core.cell_types import PAPER, CellType, CellTypes
+from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.data import dataset, regions
 from rbc_tf.data.formats import importing, type_names, values
 from rbc_tf.data.formats.image_finder import ImageFinder
@@ -525,3 +528,54 @@ def test_what_an_importer_writes_the_loader_accepts(tmp_path, images):
     _, loaded = _import(path, images)
     assert sorted(sample.name for sample in loaded) == sorted(name[:-4] for name in names)
     assert all(len(sample.regions) == 1 for sample in loaded)
+
+
+def _turned(path, tag, height=40, width=60):
+    exif = Image.Exif()
+    exif[274] = tag
+    Image.fromarray(np.full((height, width, 3), 200, np.uint8)).save(path, exif=exif)
+
+
+@pytest.mark.parametrize(
+    ("tag", "size"), [(2, (40, 60)), (3, (40, 60)), (4, (40, 60)), (6, (40, 40))]
+)
+def test_turned_images_whose_size_does_not_tell_are_a_doubt(tmp_path, tag, size):
+    (tmp_path / "images").mkdir()
+    _turned(tmp_path / "images" / "a.jpg", tag, *size)
+    path = _coco(tmp_path, [(0, "Oval", [5, 6, 10, 12], {})], names=("a.jpg",))
+    summary, loaded = _import(path, tmp_path / "images")
+    assert loaded.sample("a").regions[0].box == (6, 5, 18, 15)  # of the image as it is shown
+    (doubt,) = summary.doubts
+    assert doubt.startswith("1 images have an orientation tag, and are taken as viewers show them")
+    problems = _problems_again(path, tmp_path / "images", strict=True)
+    assert "orientation tag" in problems[0]
+
+
+def test_a_size_of_the_other_frame_is_refused_and_one_of_the_shown_frame_is_no_doubt(tmp_path):
+    (tmp_path / "images").mkdir()
+    _turned(tmp_path / "images" / "a.jpg", 6)  # shown 60 high and 40 wide
+    path = _coco(tmp_path, [(0, "Oval", [5, 6, 10, 12], {})], names=("a.jpg",))
+    content = json.loads(path.read_text())
+    content["images"][0] |= {"height": 60, "width": 40}
+    path.write_text(json.dumps(content))
+    assert _import(path, tmp_path / "images")[0].doubts == ()
+    content["images"][0] |= {"height": 40, "width": 60}
+    path.write_text(json.dumps(content))
+    problems = _problems_again(path, tmp_path / "images")
+    assert "annotated at 40 pixels high" in problems[0]
+
+
+def test_a_damaged_image_is_not_copied(images, tmp_path):
+    content = (images / "a.png").read_bytes()
+    (images / "a.png").write_bytes(content[: len(content) // 2])
+    path = _coco(tmp_path, [(0, "Oval", [5, 6, 10, 12], {})])
+    assert "the image is damaged" in _problems(path, images)[0]
+
+
+def test_images_of_12_bits_keep_their_range(images, tmp_path):
+    tifffile.imwrite(images / "c.tif", np.full((40, 60), 3000, np.uint16))
+    path = _coco(tmp_path, [(0, "Oval", [5, 6, 10, 12], {})], names=("c.tif",))
+    _, loaded = _import(path, images)
+    assert (loaded.intensity.high, loaded.intensity.source) == (4095, "estimated")
+    _, loaded = _import(path, images, intensity=IntensityRange(10, 3500))
+    assert loaded.intensity == IntensityRange(10, 3500)
