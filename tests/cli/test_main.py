@@ -52,7 +52,14 @@ def all_help():
 def test_every_module_is_a_command():
     modules = {path.stem for path in (_ROOT / "rbc_tf" / "cli").glob("*.py")}
     names = {name.replace("-", "_") for name in main.COMMANDS}
-    assert modules - names == {"__init__", "command", "environment", "main", "shared_flags"}
+    assert modules - names == {
+        "__init__",
+        "command",
+        "environment",
+        "stopping",
+        "main",
+        "shared_flags",
+    }
     assert names <= modules
 
 
