@@ -101,7 +101,7 @@ def analyze(
         return image_analysis.analyze(chain, image)
 
     if overlapped:
-        for path, error in overlap.overlapped(paths, read, work, write, image_io.ImageError):
+        for path, error in overlap.overlapped(paths, read, work, write):
             if error is not None:
                 raise error
             yield path

@@ -5,6 +5,7 @@ import copy
 import json
 import os
 import pathlib
+import random
 import shutil
 import socket
 import subprocess
@@ -240,7 +241,7 @@ def interrupted(records_dir, tmp_path_factory):
     folder = tmp_path_factory.mktemp("interrupted")
     model_dir = folder / "run"
     with _two_workers(records_dir, model_dir, folder) as (first, second):
-        _wait_for(model_dir / "ckpt-1.index", first, second)
+        _wait_for(model_dir / "ckpt-1.index", first, second, logs=folder)
         second.kill()
         status = first.wait(timeout=_PATIENCE_SECONDS)
     at_the_end = folder / "at_the_end"
@@ -289,10 +290,7 @@ def test_two_restarted_workers_train_and_score_as_one_does(interrupted, records_
 
 @contextlib.contextmanager
 def _two_workers(records_dir, model_dir, log_dir):
-    with socket.socket() as one, socket.socket() as other:
-        for free in (one, other):
-            free.bind(("localhost", 0))
-        hosts = ",".join(f"localhost:{free.getsockname()[1]}" for free in (one, other))
+    hosts = ",".join(f"localhost:{port}" for port in _free_ports(2))
     started = [_start(index, hosts, records_dir, model_dir, log_dir) for index in (0, 1)]
     try:
         yield started
@@ -300,6 +298,22 @@ def _two_workers(records_dir, model_dir, log_dir):
         for process in started:
             process.kill()
             process.wait()
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports that nobody else takes before the workers do, which import TensorFlow first.
+
+    A free port that the system chooses will not do: it gives the next ones to whatever connects
+    meanwhile, other tests included. Those below its range are taken by name only.
+    """
+    free = []
+    for port in random.SystemRandom().sample(range(20_000, 32_000), 1_000):
+        with socket.socket() as tried, contextlib.suppress(OSError):
+            tried.bind(("localhost", port))
+            free.append(port)
+        if len(free) == count:
+            return free
+    raise OSError(f"{count} free ports were required. Found: {free}")
 
 
 def _start(index, hosts, records_dir, model_dir, log_dir) -> subprocess.Popen:
@@ -318,11 +332,15 @@ def _start(index, hosts, records_dir, model_dir, log_dir) -> subprocess.Popen:
         return subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
 
 
-def _wait_for(path: pathlib.Path, *processes: subprocess.Popen) -> None:
+def _wait_for(path: pathlib.Path, *processes: subprocess.Popen, logs: pathlib.Path) -> None:
     end = time.monotonic() + _PATIENCE_SECONDS
     while not path.is_file():
         assert time.monotonic() < end, f"{path} was not written"
-        assert all(process.poll() is None for process in processes), "a worker ended"
+        for index, process in enumerate(processes):
+            ended = process.poll() is not None and not path.is_file()
+            assert not ended, (
+                f"worker {index} ended:\n{(logs / f'{index}.log').read_text()[-3000:]}"
+            )
         time.sleep(0.05)
 
 
