@@ -65,6 +65,6 @@ def _records(settings: Settings) -> pathlib.Path:
     split_config = splits.SplitConfig(validation=0.25, test=0.25)
     splits.save_splits(loaded, splits.assign_splits(loaded, split_config), split_config)
     detection_records.write_detection_records(
-        dataset.load_dataset(folder), settings.scratch_dir / "records", num_shards=1
+        [dataset.load_dataset(folder)], settings.scratch_dir / "records", num_shards=1
     )
     return settings.scratch_dir / "records"

@@ -1,6 +1,8 @@
 """Writes TFRecords for training a detector, in the TF Object Detection API's field names.
 
 rbc_tf create-detection-records --dataset_dir=chula --output_dir=records
+
+Give --dataset_dir several times for a detector that is to learn from several datasets.
 """
 
 from absl import flags
@@ -11,7 +13,9 @@ REQUIRED = ("dataset_dir", "output_dir")
 
 _DEFAULTS = regions.RegionConfig()
 
-_DATASET_DIR = flags.DEFINE_string("dataset_dir", None, "The dataset folder, with splits.")
+_DATASET_DIR = flags.DEFINE_multi_string(
+    "dataset_dir", None, "A dataset folder, with splits; repeatable."
+)
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder for the records.")
 _NUM_SHARDS = flags.DEFINE_integer("num_shards", 10, "Files a split is spread over.")
 _CONNECTIVITY = flags.DEFINE_integer(
@@ -26,7 +30,7 @@ def main() -> None:
     from rbc_tf.data import dataset, detection_records
 
     info = detection_records.write_detection_records(
-        dataset.load_dataset(_DATASET_DIR.value),
+        [dataset.load_dataset(folder) for folder in _DATASET_DIR.value],
         _OUTPUT_DIR.value,
         _NUM_SHARDS.value,
         regions.RegionConfig(_CONNECTIVITY.value, _MIN_AREA.value),

@@ -8,6 +8,7 @@ The same files train Model Garden and the older TF Object Detection API.
 """
 
 import dataclasses
+import itertools
 import pathlib
 from collections.abc import Collection, Mapping, Sequence
 
@@ -19,6 +20,7 @@ import tqdm
 from rbc_tf.core import boxes, config, files, image_io, structured
 from rbc_tf.core.types import Region, Sample
 from rbc_tf.data import regions
+from rbc_tf.data.composed import links
 from rbc_tf.data.dataset import SPLITS, Dataset
 
 FILE = "records.json"
@@ -36,8 +38,9 @@ class SplitRecord:
         num_images, num_boxes: how many there are.
         max_boxes: number of boxes of the image with most.
         num_shards: files that they lie in; None where not recorded.
-        images: sha256 of the files of the images as they lie in the dataset folder, sorted; None
-            where that is not recorded, as by version 0.1.0.
+        images: sha256 of the files of the images as they lie in the dataset folder, and of those
+            that composed ones are made of, sorted; None where that is not recorded, as by version
+            0.1.0.
         shards: {name of a file: sha256}; None where not recorded, as by version 0.1.0.
     """
 
@@ -118,7 +121,8 @@ def _problems_of_counts(shards: Mapping[str, pathlib.Path], num_images: int) -> 
     total, problems = 0, []
     for name, path in shards.items():
         try:
-            total += sum(1 for _ in tf.data.TFRecordDataset(str(path)))
+            # Not a tf.data.Dataset: that is a computation, before which workers must have met.
+            total += sum(1 for _ in tf.compat.v1.io.tf_record_iterator(str(path)))
         except tf.errors.OpError as error:
             problems.append(f"{name} is damaged ({str(error.message).partition(' [')[0]})")
     if not problems and total != num_images:
@@ -127,30 +131,41 @@ def _problems_of_counts(shards: Mapping[str, pathlib.Path], num_images: int) -> 
 
 
 def write_detection_records(
-    dataset: Dataset,
+    datasets: Sequence[Dataset],
     output_dir: str | pathlib.Path,
     num_shards: int = 10,
     region_config: regions.RegionConfig = regions.RegionConfig(),
 ) -> RecordsInfo:
     """Writes the records of every split that has images; earlier records are replaced.
 
+    Args:
+        datasets: one dataset, or several that a detector is to learn from together.
+        output_dir: folder for the records.
+        num_shards: files a split is spread over; fewer where it has fewer images.
+        region_config: what counts as a region.
+
     Returns:
         What records.json holds.
 
     Raises:
-        ValueError: no image is assigned to a split, `num_shards` is below 1, or `output_dir`
-            holds something other than records.
+        ValueError: a dataset has no image for training, composed images and those that they are
+            made of are in different splits, `num_shards` is below 1, or `output_dir` holds
+            something other than records.
     """
     if num_shards < 1:
         raise ValueError(f"`num_shards` must be at least 1. Received: {num_shards}")
-    dataset.in_split("train")
+    for dataset in datasets:
+        dataset.in_split("train")
+    _check_apart(datasets)
+    samples = list(itertools.chain.from_iterable(datasets))
+    sources = _hashes_of_sources(datasets)
     splits = {}
     with files.atomic_folder(output_dir, marker=FILE) as folder:
         for split in SPLITS:
-            members = [(i, s) for i, s in enumerate(dataset.samples) if s.split == split]
+            members = [(i, s) for i, s in enumerate(samples) if s.split == split]
             if members:
                 splits[split] = _write_split(
-                    folder, split, members, min(num_shards, len(members)), region_config
+                    folder, split, members, min(num_shards, len(members)), region_config, sources
                 )
         (folder / "label_map.pbtxt").write_text(LABEL_MAP)
         info = RecordsInfo(splits, config.to_dict(region_config), files.versions())
@@ -183,10 +198,38 @@ def make_example(sample: Sample, source_id: int, found: Sequence[Region]) -> tf.
     return tf.train.Example(features=tf.train.Features(feature=feature))
 
 
-def _write_split(folder, split, members, num_shards, region_config) -> SplitRecord:
+def _check_apart(datasets: Sequence[Dataset]) -> None:
+    """Raises ValueError where cells of one group are in two splits, real or composed ones."""
+    joined = links.joined_groups(datasets)
+    first: dict[object, Sample] = {}
+    for dataset in datasets:
+        for sample in dataset:
+            if not sample.split:
+                continue
+            group = joined.get((dataset.root, sample.group), (dataset.root, sample.group))
+            earlier = first.setdefault(group, sample)
+            if earlier.split != sample.split:
+                raise ValueError(
+                    "What is composed of an image, and what is photographed together, must be in "
+                    f"one split. Received: {earlier.image_path} in '{earlier.split}', "
+                    f"{sample.image_path} in '{sample.split}'"
+                )
+
+
+def _hashes_of_sources(datasets: Sequence[Dataset]) -> dict[pathlib.Path, list[str]]:
+    """By composed image, the sha256 of the images that its cells are of."""
+    hashes = {}
+    for dataset in datasets:
+        of_bucket = links.source_images(dataset)
+        for sample in dataset if of_bucket else ():
+            hashes[sample.image_path] = list(of_bucket[sample.group].values())
+    return hashes
+
+
+def _write_split(folder, split, members, num_shards, region_config, sources) -> SplitRecord:
     paths = [folder / f"{split}-{n:05d}-of-{num_shards:05d}" for n in range(num_shards)]
     writers = [tf.io.TFRecordWriter(str(path)) for path in paths]
-    counts, hashes = [], []
+    counts, hashes = [], set()
     for place, (source_id, sample) in enumerate(tqdm.tqdm(members, desc=split, unit="image")):
         # Of the file, not of what the record holds: that is another one where it is no JPEG.
         with files.unchanged(sample.image_path) as sha256:
@@ -194,7 +237,7 @@ def _write_split(folder, split, members, num_shards, region_config) -> SplitReco
             example = make_example(sample, source_id, found)
         writers[place % num_shards].write(example.SerializeToString())
         counts.append(len(found))
-        hashes.append(sha256)
+        hashes |= {sha256, *sources.get(sample.image_path, ())}
     for writer in writers:
         writer.close()
     return SplitRecord(

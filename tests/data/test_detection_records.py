@@ -62,7 +62,7 @@ def _read(paths):
 def test_records_hold_images_and_boxes(folder, tmp_path):
     loaded = dataset.load_dataset(folder)
     out = tmp_path / "records"
-    info = detection_records.write_detection_records(loaded, out, num_shards=3)
+    info = detection_records.write_detection_records([loaded], out, num_shards=3)
     hashes = {s.name: files.sha256_of_file(s.image_path) for s in loaded}
     in_training = tuple(sorted(hashes[f"s{number}"] for number in range(4)))
     shards = {name: split.shards for name, split in info.splits.items()}
@@ -104,10 +104,10 @@ def test_splits_are_required(folder, tmp_path):
     (folder / "images.csv").unlink()
     loaded = dataset.load_dataset(folder)
     with pytest.raises(ValueError, match="split 'train'"):
-        detection_records.write_detection_records(loaded, tmp_path / "records")
+        detection_records.write_detection_records([loaded], tmp_path / "records")
     assert not (tmp_path / "records").exists()
     with pytest.raises(ValueError, match="num_shards"):
-        detection_records.write_detection_records(loaded, tmp_path / "records", num_shards=0)
+        detection_records.write_detection_records([loaded], tmp_path / "records", num_shards=0)
 
 
 def test_records_of_0_1_0_do_not_say_which_images(tmp_path):
@@ -130,7 +130,7 @@ def test_a_damaged_record_is_named(tmp_path, content):
 def records(folder, tmp_path):
     out = tmp_path / "records"
     info = detection_records.write_detection_records(
-        dataset.load_dataset(folder), out, num_shards=2
+        [dataset.load_dataset(folder)], out, num_shards=2
     )
     detection_records.check_shards(out, "train", info.splits["train"])
     return out
@@ -194,7 +194,7 @@ def test_an_image_that_changes_while_it_is_read_is_refused(folder, tmp_path, mon
 
     monkeypatch.setattr(detection_records.regions, "find_regions", exchange)
     with pytest.raises(ValueError, match="has been changed while it was read"):
-        detection_records.write_detection_records(loaded, tmp_path / "records")
+        detection_records.write_detection_records([loaded], tmp_path / "records")
     assert not (tmp_path / "records").exists()
 
 
@@ -257,3 +257,55 @@ def test_images_of_more_than_8_bits_enter_records_by_the_range_of_their_dataset(
     feature = detection_records.make_example(sample, 1, sample.regions).features.feature
     decoded = tf.io.decode_image(feature["image/encoded"].bytes_list.value[0]).numpy()
     np.testing.assert_array_equal(decoded, varieties.picture())
+
+
+def _another(root, names, split, fields=None):
+    """A dataset folder of blank images with a region each; `fields` names what they are made of."""
+    rows = ["image,group,split,origin"]
+    for number, name in enumerate(names):
+        image = np.full((20, 40, 3), 90 + number + len(root.name), np.uint8)
+        image_io.write_png(root / "images" / f"{name}.png", image)
+        mask = np.zeros((20, 40), bool)
+        mask[4:10, 5:11] = True
+        image_io.write_mask(root / "masks" / f"{name}.png", mask)
+        rows.append(f"{name},{'bucket' if fields else name},{split},{'composed' if fields else ''}")
+    (root / "images.csv").write_text("\n".join(rows))
+    if fields:
+        bucket = {"name": "bucket", "groups": list(fields), "images": list(fields)}
+        source = {"name": "photographs", "images": fields}
+        record = {"source": source, "buckets": {"bucket": bucket}}
+        (root / "composed.json").write_text(json.dumps(record))
+    return dataset.load_dataset(root)
+
+
+def test_several_datasets_are_read_together(tmp_path):
+    one = _another(tmp_path / "one", ["a", "b"], "train")
+    two = _another(tmp_path / "other", ["a"], "train")
+    info = detection_records.write_detection_records([one, two], tmp_path / "records", num_shards=2)
+    assert info.splits["train"].num_images == 3
+    assert len(info.splits["train"].images) == 3
+    found = _read((tmp_path / "records").glob("train-*"))
+    assert sorted(found) == [0, 1, 2]  # each image has a number of its own
+    names = [found[number]["image/filename"].numpy() for number in range(3)]
+    assert names == [b"a.png", b"b.png", b"a.png"]
+
+
+def test_who_learns_from_composed_images_has_seen_what_they_are_made_of(tmp_path):
+    """Its record holds the photographs beside the fields."""
+    photographs = _another(tmp_path / "photographs", ["a", "b"], "train")
+    hashes = {s.name: files.sha256_of_file(s.image_path) for s in photographs}
+    fields = _another(tmp_path / "fields", ["f"], "train", fields={"b": hashes["b"]})
+    info = detection_records.write_detection_records([fields], tmp_path / "records")
+    field = files.sha256_of_file(tmp_path / "fields" / "images" / "f.png")
+    assert info.splits["train"].num_images == 1
+    assert info.splits["train"].images == tuple(sorted([hashes["b"], field]))
+
+
+def test_composed_images_and_their_sources_are_in_one_split(tmp_path):
+    photographs = _another(tmp_path / "photographs", ["a", "b"], "train")
+    hashes = {s.name: files.sha256_of_file(s.image_path) for s in photographs}
+    (tmp_path / "photographs" / "images.csv").write_text("image,group,split\na,a,train\nb,b,test")
+    photographs = dataset.load_dataset(tmp_path / "photographs")
+    fields = _another(tmp_path / "fields", ["f"], "train", fields={"b": hashes["b"]})
+    with pytest.raises(ValueError, match=r"b\.png in 'test'.*f\.png in 'train'"):
+        detection_records.write_detection_records([photographs, fields], tmp_path / "records")

@@ -6,6 +6,7 @@ from official.core import config_definitions
 from official.vision.configs import maskrcnn
 
 from rbc_tf.detection.garden import schedule
+from rbc_tf.detection.garden.photometric import Photometric
 
 # Value of `task.init_checkpoint` that stands for Model Garden's published ImageNet backbone.
 IMAGENET = "imagenet"
@@ -21,6 +22,7 @@ class RegionDetectionTask(maskrcnn.MaskRCNNTask):
         init_checkpoint: 'imagenet', a checkpoint, or '' to start from random weights.
         summary_images: how many validation images TensorBoard shows with their boxes.
         summary_score_threshold: score from which a predicted box is drawn there.
+        photometric: how far the colours of training images are varied.
     """
 
     records_dir: str = ""
@@ -29,6 +31,7 @@ class RegionDetectionTask(maskrcnn.MaskRCNNTask):
     init_checkpoint_modules: str = "backbone"
     summary_images: int = 4
     summary_score_threshold: float = 0.5
+    photometric: Photometric = dataclasses.field(default_factory=Photometric)
 
 
 @dataclasses.dataclass

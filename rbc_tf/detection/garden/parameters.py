@@ -10,7 +10,7 @@ from official.core import exp_factory
 from official.modeling import hyperparams
 
 from rbc_tf.core import config, structured
-from rbc_tf.detection.garden import configs, experiments, workers
+from rbc_tf.detection.garden import configs, experiments, photometric, workers
 from rbc_tf.graphs import frozen
 
 # What `backbone_checkpoint` says for random weights.
@@ -65,6 +65,7 @@ def build(sources: Sources) -> configs.Experiment:
     _follow(params)
     workers.cluster(params.runtime)
     _check_input_size(params.task.model)
+    photometric.check(params.task.photometric)
     params.validate()
     return params
 

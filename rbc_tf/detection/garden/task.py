@@ -10,7 +10,15 @@ from absl import logging
 from official.core import task_factory
 from official.vision.tasks import maskrcnn
 
-from rbc_tf.detection.garden import backbone, configs, drawing, evaluator, records, workers
+from rbc_tf.detection.garden import (
+    backbone,
+    configs,
+    drawing,
+    evaluator,
+    photometric,
+    records,
+    workers,
+)
 
 _DRAWABLE = "drawable"
 
@@ -35,7 +43,10 @@ class RegionDetection(maskrcnn.MaskRCNNTask):
 
         Scores cannot be added up: average precision ranks the boxes of all images together.
         """
-        if input_context is None or params.is_training:
+        if params.is_training:
+            batches = super().build_inputs(params, input_context, dataset_fn)
+            return photometric.vary(batches, self.task_config.photometric, params.seed)
+        if input_context is None:
             return super().build_inputs(params, input_context, dataset_fn)
         here = input_context.num_replicas_in_sync // input_context.num_input_pipelines
         alone = tf.distribute.InputContext(num_replicas_in_sync=here)

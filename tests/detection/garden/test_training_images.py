@@ -29,7 +29,7 @@ def records(tmp_path):
         rows.append(f"{name},,{'test' if name == 'd' else 'train'}")
     (tmp_path / "images.csv").write_text("\n".join(rows))
     loaded = dataset.load_dataset(tmp_path)
-    detection_records.write_detection_records(loaded, tmp_path / "records", num_shards=2)
+    detection_records.write_detection_records([loaded], tmp_path / "records", num_shards=2)
     return tmp_path / "records"
 
 
