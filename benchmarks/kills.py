@@ -20,27 +20,16 @@ from rbc_tf.core import files
 
 _ROOT = pathlib.Path(__file__).parents[1]
 
-# Runs a command and kills it before its call number KILL_AT of those that change names.
+# Runs a command and kills it before call number KILL_AT of those that change names.
 _KILLED = """
-import os, signal, sys
-number, count = int(os.environ.get("KILL_AT", "0")), 0
-def counted(function):
-    def call(*arguments, **named):
-        global count
-        count += 1
-        if count == number:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return function(*arguments, **named)
-    return call
-from rbc_tf.core import temporaries
-for name in ("replace", "rename", "unlink", "remove", "rmdir", "mkdir", "fsync"):
-    setattr(os, name, counted(getattr(os, name)))
-temporaries._exchange = counted(temporaries._exchange)
+import os, sys
+from benchmarks import kill_at
+calls = kill_at.arm(int(os.environ["KILL_AT"]))
 from rbc_tf.cli import command
 try:
     command.run(sys.argv[1], sys.argv[2:])
 finally:
-    print("calls", count)
+    print("calls", calls())
 """
 
 
@@ -143,9 +132,7 @@ def kill(folder: pathlib.Path, commands: dict, count: int, seed: int) -> list[st
         if status != 0:
             raise RuntimeError(f"{what} ends with status {status} undisturbed: {whole}")
         expected = _content(place / "out")
-        if what == "make-synthetic-smears":
-            shutil.copytree(place / "out", folder / "smears", dirs_exist_ok=True)
-        if what == "split-dataset":
+        if what in ("make-synthetic-smears", "split-dataset"):  # what the others begin with
             shutil.copytree(place / "out", folder / "smears", dirs_exist_ok=True)
         # The last calls put the folder in its place.
         placed = list(range(max(1, calls - share // 2), calls + 1))

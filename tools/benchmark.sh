@@ -10,14 +10,9 @@ set -euo pipefail
 mkdir -p "$1"
 run="$(realpath "$1")"
 cd "$(dirname "$0")/.."
-PYTHON="${PYTHON:-python}"
+source tools/steps.sh
 configs=object_detection_configs
 heads='{heads: {learning_rate: 3e-4, batch_size: 64, max_epochs: 5, standardise: true}}'
-
-step() {
-  printf '\n$ %s\n' "$*"
-  "$@"
-}
 
 step "$PYTHON" tools/make_synthetic_smears.py --output_dir="$run/smears" --num_images=60 \
   --num_cells=130

@@ -7,12 +7,7 @@ chula="$(realpath "$1")"
 mkdir -p "$2"
 run="$(realpath "$2")"
 cd "$(dirname "$0")/.."
-PYTHON="${PYTHON:-python}"
-
-step() {
-  printf '\n$ %s\n' "$*"
-  "$@"
-}
+source tools/steps.sh
 
 # The types' division: half of the images are scored; detector and backbone are trained on the others.
 step "$PYTHON" tools/import_chula.py --chula_dir="$chula" --output_dir="$run/data"

@@ -9,12 +9,7 @@ weights="$(realpath "$2")"
 mkdir -p "$3"
 run="$(realpath "$3")"
 cd "$(dirname "$0")/.."
-PYTHON="${PYTHON:-python}"
-
-step() {
-  printf '\n$ %s\n' "$*"
-  "$@"
-}
+source tools/steps.sh
 
 # The types' division of chula_results.sh: 264 of the images are scored.
 step "$PYTHON" tools/import_chula.py --chula_dir="$chula" --output_dir="$run/data"
@@ -34,3 +29,7 @@ step "$PYTHON" tools/train_classifier.py --features_dir="$run/lite0_features" \
   --output_dir="$run/lite0_classifier" --config_file=classifier_configs/chula_heads.yaml
 step "$PYTHON" tools/evaluate_classifier.py --features_dir="$run/lite0_features" \
   --classifier_dir="$run/lite0_classifier" --output_dir="$run/lite0_scores"
+
+# How much of it validation shows: its blocks look like those of training.
+step "$PYTHON" tools/compare_features.py --features_dir="$run/lite0_features" \
+  --heads="as chosen=classifier_configs/chula_heads.yaml" --output_dir="$run/lite0_compared"

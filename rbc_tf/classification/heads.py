@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rbc_tf.core import archives
+from rbc_tf.core import network_files
 from rbc_tf.core.keras_settings import keras
 
 # Rows per run of the model when predicting; bounds memory only.
@@ -147,10 +147,9 @@ def load_heads(path: str | pathlib.Path) -> keras.Model:
     """A saved model of `build_heads`; raises ValueError, naming the file, where it is none."""
     path = pathlib.Path(path)
     try:
-        archives.check(path)
-        model = keras.saving.load_model(path, compile=False)
+        model = network_files.load(path)
         names = head_names(model)
-    except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:
+    except network_files.ERRORS as error:
         raise ValueError(f"{path} holds no heads: {error}") from error
     if len(model.input_shape) != 2 or model.output_shape != (None, len(names)):
         raise ValueError(

@@ -130,6 +130,9 @@ def define_precision(default: str, note: str = "") -> None:
     )
 
 
+_CROP_FLAGS = ("crop_mode", "patch_size", "context", "window", "supersample", "background")
+
+
 def define_crop(patch_size: int | None) -> None:
     """How patches are cut, for commands that cut them for a backbone."""
     from rbc_tf.features import backbone_spec, crops
@@ -151,6 +154,8 @@ def define_crop(patch_size: int | None) -> None:
         None,
         "Brightness, 1 to 255, that the empty background of each image is brought to, so that "
         "lamps and white balances agree; left out, images are taken as they are.",
+        lower_bound=1,
+        upper_bound=255,
     )
     flags.DEFINE_enum(
         "backbone",
@@ -162,8 +167,7 @@ def define_crop(patch_size: int | None) -> None:
 
 
 def crop_is_given() -> bool:
-    names = ("crop_mode", "patch_size", "context", "window", "supersample", "background")
-    return any(flags.FLAGS[name].present for name in names)
+    return any(flags.FLAGS[name].present for name in _CROP_FLAGS)
 
 
 def crop() -> "crops.CropConfig":

@@ -10,14 +10,13 @@ import errno
 import io
 import os
 import pathlib
-import stat
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 import cv2
 import numpy as np
 
-from rbc_tf.core import cell_numbers, files
+from rbc_tf.core import cell_numbers, files, structured
 from rbc_tf.core.decoding import raster, tiff
 from rbc_tf.core.decoding.stored import MAX_PIXELS, MAX_SIDE, Header, ImageError, Stored
 from rbc_tf.core.intensity import ESTIMATED, GIVEN, MOST_ABOVE, IntensityRange
@@ -79,11 +78,8 @@ def read_bytes(path: str | pathlib.Path) -> bytes:
 def open_image(path: str | pathlib.Path) -> Iterator[BinaryIO]:
     """An image's file to read from; raises ImageError where it cannot be read, or is none."""
     try:
-        with open(path, "rb", opener=_open_at_once) as file:
-            about = os.fstat(file.fileno())
-            if not stat.S_ISREG(about.st_mode):
-                raise OSError(errno.EINVAL, "it is no plain file")
-            if about.st_size > MAX_BYTES:
+        with structured.open_file(path) as file:
+            if os.fstat(file.fileno()).st_size > MAX_BYTES:
                 raise OSError(errno.EFBIG, f"it has more than {MAX_BYTES:,} bytes")
             yield file
     except ImageError:
@@ -91,11 +87,6 @@ def open_image(path: str | pathlib.Path) -> Iterator[BinaryIO]:
     except (OSError, ValueError) as error:  # ValueError: a name with a null
         reason = getattr(error, "strerror", None) or error
         raise ImageError(f"{path}: cannot be read ({reason})") from error
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    # Without this flag, opening a pipe would wait for someone to write to it.
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def decode_image(

@@ -9,9 +9,14 @@ import unicodedata
 from collections.abc import Iterable
 
 
+def composed(name: str) -> str:
+    """The same name with letters with marks as one code each."""
+    return unicodedata.normalize("NFC", name)
+
+
 def normal(name: str) -> str:
-    """A name for comparisons: letters with marks as one code each, no spaces around it."""
-    return unicodedata.normalize("NFC", name).strip()
+    """A name for comparisons: composed, and no spaces around it."""
+    return composed(name).strip()
 
 
 class Lookup:

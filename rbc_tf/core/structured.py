@@ -36,12 +36,16 @@ def open_file(path: str | os.PathLike) -> io.BufferedReader:
         ValueError: it is none (a folder, a pipe, a device: to read these may never end); names it.
         OSError: it cannot be opened.
     """
-    # Opening a pipe would wait for whoever writes to it.
-    file = open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")  # noqa: SIM115
+    file = open(path, "rb", opener=_open_at_once)  # noqa: SIM115
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
         raise ValueError(f"{path} must be a file. Received: a folder, a pipe or a device")
     return file
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    # Without this flag, opening a pipe would wait for whoever writes to it.
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def read_bytes(path: str | os.PathLike, most_bytes: int = MOST_BYTES) -> bytes:

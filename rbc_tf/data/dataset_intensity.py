@@ -5,6 +5,7 @@ also when images are added. Imports and check-dataset write it; where it is miss
 estimated anew each time.
 """
 
+import dataclasses
 import pathlib
 from collections.abc import Iterable
 
@@ -32,5 +33,4 @@ def find(root: pathlib.Path, images: Iterable[pathlib.Path]) -> IntensityRange |
 def record(root: pathlib.Path, intensity: IntensityRange | None) -> None:
     """Writes the range, where there is one and it does not stand there yet."""
     if intensity is not None and not ((root / FILE).is_file() and find(root, ()) == intensity):
-        value = {"low": intensity.low, "high": intensity.high, "source": intensity.source}
-        files.write_json(root / FILE, value)
+        files.write_json(root / FILE, dataclasses.asdict(intensity))

@@ -13,7 +13,7 @@ import zipfile
 import numpy as np
 from absl import logging
 
-from rbc_tf.core import archives, files
+from rbc_tf.core import archives, files, network_files
 from rbc_tf.core.keras_settings import keras
 from rbc_tf.features import backbone_spec
 from rbc_tf.features.backbone_spec import BackboneSpec
@@ -161,11 +161,10 @@ def network_from_file(spec: BackboneSpec, patch_size: int, path: pathlib.Path) -
 
 def _whole_backbone(path: pathlib.Path, patch_size: int | None, name: str | None) -> Backbone:
     try:
-        archives.check(path)
         own_name, record = read_name(path), read_record(path)
         backbone_spec.register_layers()
-        model = keras.saving.load_model(path, compile=False)
-    except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:
+        model = network_files.load(path)
+    except network_files.ERRORS as error:
         raise WeightsError(f"{path} must be a Keras model file: {error}") from error
     if name not in (None, own_name):
         raise WeightsError(f"{path} must hold a {name}. Received: a {own_name}")

@@ -11,8 +11,12 @@ from __future__ import annotations
 
 import typing
 
+import numpy as np
+
 if typing.TYPE_CHECKING:
     import tensorflow as tf
+else:
+    from rbc_tf.features.lazy_tensorflow import tf
 
 # Side of a block in pixels: several fit between cells, and each averages the camera's noise.
 _BLOCK = 4
@@ -31,11 +35,9 @@ def colour(image: tf.Tensor) -> tf.Tensor:
 
     An image smaller than a block gives the mean of its pixels.
     """
-    import tensorflow as tf
-
     blocks = _blocks(tf.cast(image, tf.float32))
     means = tf.reduce_mean(blocks, axis=1)
-    brightness = tf.reduce_mean(blocks, axis=2)
+    brightness = tf.reduce_mean(blocks, axis=2)  # of each pixel
     # Of a dark block the spread is small because it is dark: what counts is relative.
     spread = tf.math.reduce_std(brightness, axis=1) / (tf.reduce_mean(brightness, axis=1) + 1)
     count = tf.shape(means)[0]
@@ -49,10 +51,19 @@ def colour(image: tf.Tensor) -> tf.Tensor:
     return tf.maximum(middle, _DARKEST)
 
 
+def thinned(image: np.ndarray, most_pixels: int) -> np.ndarray:
+    """The image [H, W, 3], or whole rows of its blocks, evenly spaced, of about so many pixels."""
+    height, width = image.shape[:2]
+    step = -(-height * width // most_pixels)
+    if step <= 1:
+        return image
+    rows = height // _BLOCK
+    cut = image[: rows * _BLOCK].reshape(rows, _BLOCK, width, 3)[::step]
+    return cut.reshape(-1, width, 3)
+
+
 def _blocks(image: tf.Tensor) -> tf.Tensor:
     """float32 [blocks, pixels of each, 3]; what is left over at the lower and right edge is not."""
-    import tensorflow as tf
-
     height, width = tf.shape(image)[0], tf.shape(image)[1]
     side = tf.minimum(_BLOCK, tf.minimum(height, width))
     rows, columns = height // side, width // side
@@ -61,6 +72,4 @@ def _blocks(image: tf.Tensor) -> tf.Tensor:
 
 
 def _at_least_one(count: tf.Tensor, share: float) -> tf.Tensor:
-    import tensorflow as tf
-
     return tf.maximum(tf.cast(tf.cast(count, tf.float32) * share, tf.int32), 1)

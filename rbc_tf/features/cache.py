@@ -179,6 +179,17 @@ class FeatureCache:
 
         Raises CacheError as `load_features`.
         """
+        arrays = self._load_table()
+        self._check_beside(arrays, _BOUND)
+        fields = {name: arrays[name] for name in _TABLE_FIELDS}
+        return FeatureTable(features=np.zeros((len(fields["images"]), 0), np.float32), **fields)
+
+    def load_cell_types(self) -> CellTypes:
+        """See `load_cell_types`."""
+        self._check_beside(self._load_table(), (_CELL_TYPES,))
+        return CellTypes.load(self.folder / _CELL_TYPES)
+
+    def _load_table(self) -> dict[str, np.ndarray]:
         path = self.folder / _TABLE
         if not path.exists():
             raise CacheError(
@@ -187,14 +198,15 @@ class FeatureCache:
             )
         try:
             arrays = archives.load_npz(path)
-            fields = {name: arrays[name] for name in _TABLE_FIELDS}
-        except (ValueError, KeyError) as error:
+            missing = set(_TABLE_FIELDS) - set(arrays)
+            if missing:
+                raise ValueError(f"it lacks {', '.join(sorted(missing))}")
+        except ValueError as error:
             raise CacheError(f"{path} cannot be read: {error}") from error
-        self._check_beside(arrays)
-        return FeatureTable(features=np.zeros((len(fields["images"]), 0), np.float32), **fields)
+        return arrays
 
-    def _check_beside(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Refuses a table beside other files than those that it was written with."""
+    def _check_beside(self, arrays: Mapping[str, np.ndarray], looked_at: Sequence[str]) -> None:
+        """Refuses a table beside another of these files than the one it was written with."""
         if _BESIDE not in arrays:
             return
         recorded = structured.parse_json(str(arrays[_BESIDE]), self.folder / _TABLE)
@@ -202,6 +214,8 @@ class FeatureCache:
             raise CacheError(f"{self.folder / _TABLE} must name files of the folder")
         for name, sha256 in recorded.items():
             path = self.folder / name
+            if name not in looked_at:
+                continue
             if not path.is_file() or files.sha256_of_file(path) != sha256:
                 raise CacheError(
                     f"{path} is not the file that {_TABLE} was written with: a run has ended in "
@@ -263,8 +277,7 @@ def load_cell_types(features_dir: str | pathlib.Path) -> CellTypes:
 
     Raises CacheError where the folder is unfinished, or its labels are those of other types.
     """
-    FeatureCache(features_dir).load_rows()
-    return CellTypes.load(pathlib.Path(features_dir) / _CELL_TYPES)
+    return FeatureCache(features_dir).load_cell_types()
 
 
 def load_fingerprint(features_dir: str | pathlib.Path) -> Fingerprint:

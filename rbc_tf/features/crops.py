@@ -38,21 +38,13 @@ from rbc_tf.features.backbone_spec import BackboneSpec
 if typing.TYPE_CHECKING:
     import tensorflow as tf
 else:
-
-    class _TensorFlow:
-        """Loads TensorFlow when it is first used: commands list modes and settings without it."""
-
-        def __getattr__(self, name):
-            import tensorflow
-
-            return getattr(tensorflow, name)
-
-    tf = _TensorFlow()
+    from rbc_tf.features.lazy_tensorflow import tf  # commands list modes and settings without it
 
 # Enters the fingerprint of the feature cache: raise it whenever the values of patches change.
 CROP_VERSION = 1
 
-# Beyond, a patch is cut from the part of the image around it.
+# Beyond, a patch is cut from the part of the image around it, and the colour of the background is
+# that of as many of its pixels.
 _LARGE_PIXELS = 40_000_000
 
 
@@ -203,7 +195,21 @@ def check_boxes(boxes: np.ndarray, height: int, width: int) -> np.ndarray:
     return boxes
 
 
-def cut_patches(image: tf.Tensor, boxes: tf.Tensor, config: CropConfig) -> tf.Tensor:
+def background_colour(image: np.ndarray | tf.Tensor, config: CropConfig) -> tf.Tensor | None:
+    """float32 [3] RGB of the background that patches are divided by; None where they are not.
+
+    Of an array of more than `_LARGE_PIXELS`, every so many rows of blocks are looked at.
+    """
+    if config.background is None:
+        return None
+    if isinstance(image, np.ndarray):
+        image = background.thinned(image, _LARGE_PIXELS)
+    return background.colour(image)
+
+
+def cut_patches(
+    image: tf.Tensor, boxes: tf.Tensor, config: CropConfig, colour: tf.Tensor | None = None
+) -> tf.Tensor:
     """One patch per box; the same eagerly, in `tf.data` and in an exported graph.
 
     Every finite box has a result, a box outside of the image one of fill alone, so that graphs
@@ -212,6 +218,8 @@ def cut_patches(image: tf.Tensor, boxes: tf.Tensor, config: CropConfig) -> tf.Te
     Args:
         image: uint8 or float [H, W, 3] RGB, 0 to 255.
         boxes: float32 [N, 4] (ymin, xmin, ymax, xmax) in pixels of the image.
+        colour: of `background_colour`, for who cuts several times from one image, or from a part
+            of it; None: that of this image.
 
     Returns:
         float32 [N, size, size, 3] RGB, 0 to 255, not rounded; [0, size, size, 3] for no boxes.
@@ -223,7 +231,8 @@ def cut_patches(image: tf.Tensor, boxes: tf.Tensor, config: CropConfig) -> tf.Te
     ys, xs = _sample_places(windows, config.size * config.supersample)
     samples = _bilinear(image, ys, xs)
     if config.background is not None:
-        gain = config.background / background.colour(image)
+        colour = background_colour(image, config) if colour is None else colour
+        gain = config.background / colour
         samples = tf.minimum(samples * gain, 255.0)
     keep = _inside(ys, 0.0, tf.shape(image)[0]), _inside(xs, 0.0, tf.shape(image)[1])
     if shown is not None:
@@ -237,7 +246,9 @@ def cut_patches(image: tf.Tensor, boxes: tf.Tensor, config: CropConfig) -> tf.Te
     return _mean_of_samples(patches, config)
 
 
-def cut_patches_of(image: np.ndarray, boxes: np.ndarray, config: CropConfig) -> tf.Tensor:
+def cut_patches_of(
+    image: np.ndarray, boxes: np.ndarray, config: CropConfig, colour: tf.Tensor | None = None
+) -> tf.Tensor:
     """As `cut_patches`, from an array, in memory that does not grow with the image.
 
     Of a large image each patch is cut from the part around its box: `cut_patches` needs four
@@ -245,12 +256,13 @@ def cut_patches_of(image: np.ndarray, boxes: np.ndarray, config: CropConfig) -> 
     their seventh digit.
     """
     if len(boxes) == 0 or image.shape[0] * image.shape[1] <= _LARGE_PIXELS:
-        return cut_patches(image, boxes, config)
+        return cut_patches(image, boxes, config, colour)
+    colour = background_colour(image, config) if colour is None else colour
     grown = _grow(tf.reshape(tf.cast(boxes, tf.float32), [-1, 4]), config.context)
     windows = MODES[config.mode].look(grown, config)[0].numpy()
     return tf.concat(
         [
-            _cut_from_part(image, window, np.asarray(box), config)
+            _cut_from_part(image, window, np.asarray(box), config, colour)
             for window, box in zip(windows, boxes, strict=True)
         ],
         axis=0,
@@ -258,14 +270,18 @@ def cut_patches_of(image: np.ndarray, boxes: np.ndarray, config: CropConfig) -> 
 
 
 def _cut_from_part(
-    image: np.ndarray, window: np.ndarray, box: np.ndarray, config: CropConfig
+    image: np.ndarray,
+    window: np.ndarray,
+    box: np.ndarray,
+    config: CropConfig,
+    colour: tf.Tensor | None,
 ) -> tf.Tensor:
     """float32 [1, size, size, 3]; two pixels around what is looked at are all that it touches."""
     sides = np.array(image.shape[:2])
     low = np.clip(np.floor(window[:2]) - 2, 0, sides - 1).astype(int)
     high = np.clip(np.ceil(window[2:]) + 2, low + 1, sides).astype(int)
     part = image[low[0] : high[0], low[1] : high[1]]
-    return cut_patches(part, (box - np.tile(low, 2))[None], config)
+    return cut_patches(part, (box - np.tile(low, 2))[None], config, colour)
 
 
 def cut_pictures(image: np.ndarray, boxes: np.ndarray, config: CropConfig) -> np.ndarray:

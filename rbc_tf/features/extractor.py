@@ -86,13 +86,10 @@ class FeatureExtractor:
         Patches are cut batch by batch: thousands of boxes take no more memory than one batch.
         """
         starts = range(0, max(len(boxes), 1), self.batch_size)
+        colour = crops.background_colour(image, crop)
+        batches = (boxes[start : start + self.batch_size] for start in starts)
         return np.concatenate(
-            [
-                self.extract(
-                    crops.cut_patches_of(image, boxes[start : start + self.batch_size], crop)
-                )
-                for start in starts
-            ]
+            [self.extract(crops.cut_patches_of(image, b, crop, colour)) for b in batches]
         )
 
 

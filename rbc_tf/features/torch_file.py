@@ -7,6 +7,7 @@ call anything; here it can rebuild mappings and float tensors and nothing else.
 """
 
 import collections
+import math
 import pathlib
 import pickle
 from typing import IO
@@ -19,6 +20,12 @@ _PROTOCOL = 1001
 # Of the storages that weights have; the counts of steps, int64, are in every file.
 _DTYPES = {"FloatStorage": "<f4", "LongStorage": "<i8"}
 
+# What reading a pickle that holds something else comes to.
+_DAMAGED = (
+    *(pickle.UnpicklingError, EOFError, AttributeError, IndexError, KeyError, TypeError),
+    *(OverflowError, MemoryError),
+)
+
 
 def read(path: pathlib.Path) -> dict[str, np.ndarray]:
     """The tensors of a state dictionary by name.
@@ -29,14 +36,14 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
     """
     try:
         with path.open("rb") as file:
-            if [pickle.Unpickler(file).load() for _ in range(2)] != [_MAGIC, _PROTOCOL]:
+            if [_Restricted(file).load() for _ in range(2)] != [_MAGIC, _PROTOCOL]:
                 raise ValueError("it is no weights file that torch.save wrote in its old form")
             _Restricted(file).load()
             tensors = _Restricted(file).load()
             arrays = _read_storages(file, _Restricted(file).load(), tensors)
-    except (pickle.UnpicklingError, EOFError, AttributeError, IndexError, TypeError) as error:
+        return {name: tensor.array(arrays) for name, tensor in tensors.items()}
+    except _DAMAGED as error:
         raise ValueError(f"it is no weights file that torch.save wrote: {error}") from error
-    return {name: tensor.array(arrays) for name, tensor in tensors.items()}
 
 
 class _Tensor:
@@ -52,6 +59,8 @@ class _Tensor:
             raise ValueError("a tensor is empty, or runs backwards")
         if last >= len(stored):
             raise ValueError("a tensor reaches beyond what is stored")
+        if math.prod(self.shape) > len(stored):
+            raise ValueError("a tensor has more numbers than are stored")
         strides = [stride * stored.itemsize for stride in self.strides]
         view = np.lib.stride_tricks.as_strided(stored[self.offset :], self.shape, strides)
         return view.copy()

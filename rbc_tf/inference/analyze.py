@@ -69,9 +69,8 @@ def analyze(
     images = {name: path for name, path in found.paths.items() if shard.holds(name)}
     unreadable = {n: reason for n, reason in found.unreadable.items() if shard.holds(n)}
     precision = frozen.resolve(precision)
-    intensity = run_record.choose_intensity(folder, intensity, found.paths.values(), overwrite)
-    run_record.prepare(
-        folder, bundle, tiling_config, precision, found.paths.keys(), intensity, overwrite
+    intensity = run_record.prepare(
+        folder, bundle, tiling_config, precision, found.paths, intensity, overwrite
     )
     done = set() if overwrite else {name for name in images if _is_done(folder, name, images[name])}
     failed = {} if retry_failed else sharding.earlier_failures(folder)
@@ -122,9 +121,8 @@ def merge(
         raise ValueError(f"{folder}: holds no results to merge (it has no {RUN})")
     found = find_images(pathlib.Path(input_path), pathlib.Path(output_dir))
     images = found.paths
-    intensity = run_record.choose_intensity(folder, intensity, images.values())
-    run_record.prepare(
-        folder, bundle, tiling_config, frozen.resolve(precision), images.keys(), intensity
+    intensity = run_record.prepare(
+        folder, bundle, tiling_config, frozen.resolve(precision), images, intensity
     )
     known = sharding.earlier_failures(folder)
     failed = dict(found.unreadable)

@@ -25,7 +25,6 @@ _NEEDED = {
     *("num_abnormal_regions", "abnormal_region_share", "abnormal_region_share_95", "regions"),
 }
 
-
 _LONGEST_REASON = 500
 
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterator, Mapping
 
 from rbc_tf.core import config, files, folder_intensity, image_io, names
 from rbc_tf.core.fingerprint import Fingerprint, StaleError
@@ -15,28 +15,6 @@ from rbc_tf.inference.results_folder import RUN, DamagedError, ResultsFolder
 # What decides a result; the rest of run.json is for people.
 _COMPARED = ("bundle_sha256", "thresholds", "at_least_one", "tiles", "precision", "intensity")
 
-
-def choose_intensity(
-    folder: ResultsFolder,
-    given: IntensityRange | None,
-    images: Iterable[folder_intensity.Path],
-    overwrite: bool = False,
-    open_image: folder_intensity.Open = image_io.open_image,
-) -> IntensityRange | None:
-    """The range of values of more than 8 bits: as given, of the earlier run, else of the images.
-
-    None where no image leaves its range open. Raises OSError as `prepare`.
-    """
-    if given is not None:
-        return given
-    with _written_to(folder):
-        folder.sweep()
-        earlier = None if overwrite else _read(folder)
-    if earlier is not None and earlier.get("intensity"):
-        return IntensityRange.from_json(earlier["intensity"])
-    return folder_intensity.of_folder(images, open_image)
-
-
 _REPLACE = "Give --overwrite to replace them, or name another folder."
 
 
@@ -45,10 +23,11 @@ def prepare(
     bundle: Bundle,
     tiling_config: TilingConfig,
     precision: str,
-    images: Collection[str],
+    images: Mapping[str, folder_intensity.Path],
     intensity: IntensityRange | None = None,
     overwrite: bool = False,
-) -> None:
+    open_image: folder_intensity.Open = image_io.open_image,
+) -> IntensityRange | None:
     """Writes run.json, or holds it against this run's bundle and settings.
 
     With `overwrite`, results that are there are deleted.
@@ -56,9 +35,14 @@ def prepare(
     Args:
         folder: of the results.
         bundle, tiling_config, precision: what is to make the results.
-        images: names of all images of the input.
-        intensity: of `choose_intensity`.
+        images: all images of the input by their names.
+        intensity: the range of values of more than 8 bits that was given, if any.
         overwrite: begin anew.
+        open_image: opens an image's file; raises ImageError.
+
+    Returns:
+        The range of values of more than 8 bits: as given, of the earlier run, else of the images;
+        None where no image leaves it open.
 
     Raises:
         StaleError: the folder holds results of another bundle, at other thresholds, with other
@@ -69,21 +53,36 @@ def prepare(
     with _written_to(folder):
         folder.sweep()
         earlier = None if overwrite else _read(folder)
-        record = _record(bundle, tiling_config, precision, intensity)
-        if earlier is not None:
-            needed_none = earlier.get("intensity", "") is None
-            if needed_none:
-                earlier["intensity"] = record["intensity"]
-            _check(folder, earlier, record)
-            _check_images(folder, images)
-            if needed_none and intensity is not None:
-                folder.write_json(RUN, earlier)
-            return
-        if folder.read(RUN) is not None:
-            # All of them first: a run that is killed must leave none among its own.
-            folder.delete_tables()
-            folder.keep_only(())
-        folder.write_json(RUN, record)
+    if intensity is None and earlier is not None and earlier.get("intensity"):
+        intensity = IntensityRange.from_json(earlier["intensity"])
+    if intensity is None:
+        intensity = folder_intensity.of_folder(images.values(), open_image)
+    record = _record(bundle, tiling_config, precision, intensity)
+    with _written_to(folder):
+        if earlier is None:
+            _begin(folder, record)
+        else:
+            _go_on(folder, earlier, record, images)
+    return intensity
+
+
+def _begin(folder: ResultsFolder, record: dict) -> None:
+    if folder.read(RUN) is not None:
+        # All of them first: a run that is killed must leave none among its own.
+        folder.delete_tables()
+        folder.keep_only(())
+    folder.write_json(RUN, record)
+
+
+def _go_on(folder: ResultsFolder, earlier: dict, record: dict, images: Mapping) -> None:
+    # The first images of more than 8 bits decide for the folder.
+    needed_none = earlier.get("intensity", "") is None
+    if needed_none:
+        earlier["intensity"] = record["intensity"]
+    _check(folder, earlier, record)
+    _check_images(folder, images)
+    if needed_none and record["intensity"] is not None:
+        folder.write_json(RUN, earlier)
 
 
 @contextlib.contextmanager
@@ -102,7 +101,7 @@ def _read(folder: ResultsFolder) -> dict | None:
         raise StaleError(text) from error
 
 
-def _check_images(folder: ResultsFolder, images: Collection[str]) -> None:
+def _check_images(folder: ResultsFolder, images: Mapping) -> None:
     """Refuses a folder that holds results of other images alone: they would be deleted as gone."""
     done = folder.done()
     if done and images and done.isdisjoint(images):

@@ -67,17 +67,13 @@ def exact_match_plain(regions: ClassifiedRegions) -> np.ndarray | None:
 
     On the outputs before calibration where there are any; temperatures leave 0.5 where it is.
     """
-    values = regions.probabilities if regions.outputs is None else regions.outputs
-    return None if values is None else exactly_right(values > PLAIN_THRESHOLD, regions.truth)
+    return _exact_match_at_half(regions, at_least_one=False)
 
 
 @region_score
 def exact_match_at_least_one(regions: ClassifiedRegions) -> np.ndarray | None:
     """As `exact_match_plain`, but where no type is above 0.5 that of highest probability is."""
-    values = regions.probabilities if regions.outputs is None else regions.outputs
-    if values is None:
-        return None
-    return exactly_right(decide(values, PLAIN_THRESHOLD, at_least_one=True), regions.truth)
+    return _exact_match_at_half(regions, at_least_one=True)
 
 
 @region_score
@@ -299,6 +295,13 @@ def _macro(name: str, values: np.ndarray, support: int) -> Score:
 
 def _score(name: str, of: dict[str, str], values: np.ndarray, support: int) -> Score:
     return Score(name, values[0], interval(values[1:]), of, support)
+
+
+def _exact_match_at_half(regions: ClassifiedRegions, at_least_one: bool) -> np.ndarray | None:
+    values = regions.probabilities if regions.outputs is None else regions.outputs
+    if values is None:
+        return None
+    return exactly_right(decide(values, PLAIN_THRESHOLD, at_least_one), regions.truth)
 
 
 def _share(values: np.ndarray, units: np.ndarray, counted: np.ndarray | None = None) -> Statistic:

@@ -131,23 +131,13 @@ def test_an_error_of_the_system_names_the_file(tmp_path):
 
 
 _KILLED = """
-import os, pathlib, signal, sys
+import pathlib, sys
+from benchmarks import kill_at
 from rbc_tf.core import files, temporaries
 target, number = pathlib.Path(sys.argv[1]), int(sys.argv[2])
 if sys.argv[3] == "move":
     temporaries._renameat2 = lambda: None
-calls = 0
-def counted(function):
-    def call(*arguments, **named):
-        global calls
-        calls += 1
-        if calls == number:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return function(*arguments, **named)
-    return call
-for name in ("replace", "rename", "unlink", "rmdir", "fsync", "mkdir"):
-    setattr(os, name, counted(getattr(os, name)))
-temporaries._exchange = counted(temporaries._exchange)
+kill_at.arm(number)
 with files.atomic_folder(target, marker="marker") as folder:
     for name in ("marker", "a", "b"):
         (folder / name).write_text("new")

@@ -288,6 +288,29 @@ def test_background_is_brought_to_the_same_brightness_under_any_lamp():
     assert cut(image, box, size=32, background=255.0).max() <= 255
 
 
+@pytest.mark.parametrize("most_pixels", [crops._LARGE_PIXELS, 10_000])
+def test_background_is_that_of_the_whole_image_however_large(monkeypatch, most_pixels):
+    monkeypatch.setattr(crops, "_LARGE_PIXELS", most_pixels)
+    image = np.full((160, 120, 3), 200, np.uint8)
+    image[120:] = 100  # a part of it looks darker: it is all that is around the box
+    config = CropConfig("stretch", 32, background=190.0)
+    box = np.float32([[130, 40, 150, 60]])
+    patch = crops.cut_patches_of(image, box, config).numpy()
+    np.testing.assert_allclose(patch, 95, atol=0.1)
+
+
+def test_the_background_is_looked_for_once_in_an_image(monkeypatch):
+    looked, colour = [], crops.background.colour
+    monkeypatch.setattr(crops.background, "colour", lambda i: looked.append(1) or colour(i))
+    image = np.full((64, 64, 3), 200, np.uint8)
+    config = CropConfig("stretch", 32, background=190.0)
+    known = crops.background_colour(image, config)
+    for _ in range(3):
+        crops.cut_patches_of(image, np.float32([[10, 10, 30, 30]]), config, known)
+    assert looked == [1]
+    assert crops.background_colour(image, CropConfig()) is None
+
+
 def test_a_mode_is_one_function(monkeypatch):
     monkeypatch.setattr(crops, "MODES", dict(crops.MODES))
 

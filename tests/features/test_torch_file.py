@@ -91,13 +91,30 @@ def test_arrays_come_back_whatever_their_order_in_the_file(write):
     np.testing.assert_array_equal(found["a.bias"], kernel[0, 0])
 
 
-def test_a_file_that_would_call_something_is_refused(write):
-    class Call:
-        def __reduce__(self):
-            return print, ("called",)
+class _Calls:
+    def __reduce__(self):
+        return print, ("called",)
 
+
+def test_a_file_that_would_call_something_is_refused(write):
     with pytest.raises(ValueError, match=r"builtin.*print"):
-        torch_file.read(write({"a": _Stored(np.zeros(3, np.float32))}, extra=Call()))
+        torch_file.read(write({"a": _Stored(np.zeros(3, np.float32))}, extra=_Calls()))
+
+
+@pytest.mark.parametrize("before", [(), (0x1950A86A20F9469CFC6C,)])
+def test_nothing_is_called_before_the_file_is_known_either(tmp_path, before, capsys):
+    content = b"".join(pickle.dumps(value, protocol=2) for value in (*before, _Calls()))
+    (tmp_path / "w.pth").write_bytes(content)
+    with pytest.raises(ValueError, match=r"builtin.*print"):
+        torch_file.read(tmp_path / "w.pth")
+    assert "called" not in capsys.readouterr().out
+
+
+def test_a_tensor_of_more_numbers_than_are_stored_is_refused(write):
+    repeated = _Stored(np.zeros((2, 3), np.float32))
+    repeated.strides, repeated.flat = (0, 1), repeated.flat[:3]
+    with pytest.raises(ValueError, match="more numbers than are stored"):
+        torch_file.read(write({"a": repeated}))
 
 
 def test_a_file_that_ends_early_is_refused(write):

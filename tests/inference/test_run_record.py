@@ -26,7 +26,9 @@ def prepare(tmp_path, monkeypatch):
         folder = ResultsFolder(tmp_path / "out")
         folder.write_json(RUN, earlier)
         monkeypatch.setattr(run_record, "_record", lambda *args: {**_RUN, **changed})
-        run_record.prepare(folder, None, None, "float32", {"a.png"}, overwrite=overwrite)
+        run_record.prepare(
+            folder, None, None, "float32", {"a.png": tmp_path / "a.png"}, overwrite=overwrite
+        )
         return folder.read_json(RUN)
 
     return prepare

@@ -2,9 +2,8 @@
 
 import collections
 import pathlib
-import unicodedata
 
-from rbc_tf.core import image_io, walk
+from rbc_tf.core import image_io, names, walk
 
 
 class ImageFinder:
@@ -43,8 +42,8 @@ class ImageFinder:
             for found, key in zip(self._by_key, (spelling, spelling, bare, bare), strict=True):
                 paths = found.get(_normal(key), [])
                 if len(paths) > 1:
-                    names = ", ".join(self.relative(path) for path in paths)
-                    raise ValueError(f"image '{name}' may be any of {names}; name its folder")
+                    several = ", ".join(self.relative(path) for path in paths)
+                    raise ValueError(f"image '{name}' may be any of {several}; name its folder")
                 if paths:
                     return paths[0]
         raise ValueError(f"there is no image '{name}' in {self._folder}")
@@ -58,5 +57,4 @@ def _keys(relative: str, suffix: str) -> tuple[str, ...]:
 
 
 def _normal(name: str) -> str:
-    # File systems differ in how they store letters with marks.
-    return unicodedata.normalize("NFC", name.removeprefix("./"))
+    return names.composed(name.removeprefix("./"))

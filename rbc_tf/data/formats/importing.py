@@ -131,7 +131,10 @@ def import_annotations(
     images = _resolve(marked, finder, names, options, problems, doubts)
     problems += names.problems()
     if not problems:
-        problems += _problems_of_units(file_format, marked, finder)
+        sizes = {image.path: image.size for image in images}
+        problems += _problems_of_units(
+            file_format, marked, [sizes[finder.find(image.name)] for image in marked]
+        )
     if not images and not problems:
         problems.append("no image is annotated")
     if problems:
@@ -157,13 +160,13 @@ def import_annotations(
 
 
 def _problems_of_units(
-    file_format: str, marked: list[MarkedImage], finder: ImageFinder
+    file_format: str, marked: list[MarkedImage], sizes_of_images: list[tuple[int, int]]
 ) -> list[str]:
-    """What is wrong with all boxes, or all points, together: they are given in other units."""
+    """What is wrong with all boxes together: they are given in other units."""
     boxes, sizes = [], []
-    for image in marked:
+    for image, size in zip(marked, sizes_of_images, strict=True):
         boxes += [region.box for region in image.regions]
-        sizes += [image_io.image_size(finder.find(image.name))] * len(image.regions)
+        sizes += [size] * len(image.regions)
     if plausibility.relative_boxes(np.array(boxes)):
         return ["all boxes lie between 0 and 1: pixels are required, not shares of the sides"]
     if file_format == "coco" and plausibility.corners_for_sizes(np.array(boxes), np.array(sizes)):

@@ -117,7 +117,7 @@ def check(path: str, earlier: Sequence[str] = ()) -> None:
         go_on = f" to go on from {earlier[-1]}," if earlier else ""
         raise CheckpointError(
             f"{path}: the checkpoint is damaged or not whole ({_first_line(error)}). Delete its "
-            f"files{go_on or ''} or give --overwrite to train anew"
+            f"files{go_on} or give --overwrite to train anew"
         ) from error
 
 

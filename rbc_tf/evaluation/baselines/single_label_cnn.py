@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rbc_tf.core import archives
+from rbc_tf.core import network_files
 from rbc_tf.core.keras_settings import keras
 
 # Patches per run of the network when predicting; bounds memory only.
@@ -117,10 +117,9 @@ class SingleLabelCNN:
         Raises ValueError, naming the file, where it holds no such network.
         """
         try:
-            archives.check(path)
-            network = cls(keras.saving.load_model(path, compile=False, safe_mode=True))
+            network = cls(network_files.load(path))
             expected = (None, len(network.names))
-        except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:
+        except network_files.ERRORS as error:
             raise ValueError(f"{path} holds no single-label network: {error}") from error
         if len(network.model.input_shape) != 4 or network.model.output_shape != expected:
             raise ValueError(

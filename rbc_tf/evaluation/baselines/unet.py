@@ -10,7 +10,7 @@ import pathlib
 
 import numpy as np
 
-from rbc_tf.core import archives
+from rbc_tf.core import network_files
 from rbc_tf.core.keras_settings import keras
 
 _CHANNELS = 3
@@ -104,10 +104,9 @@ class UNet:
         Raises ValueError, naming the file, where it holds no such network.
         """
         try:
-            archives.check(path)
-            model = keras.saving.load_model(path, compile=False, safe_mode=True)
+            model = network_files.load(path)
             shapes = model.input_shape, model.output_shape
-        except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:
+        except network_files.ERRORS as error:
             raise ValueError(f"{path} holds no U-Net: {error}") from error
         if shapes != ((None, None, None, _CHANNELS), (None, None, None, 1)):
             raise ValueError(

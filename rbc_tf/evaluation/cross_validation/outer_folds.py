@@ -141,10 +141,9 @@ def rows_for(
     """
     if model == MODEL_A:
         return part.train, part.stopping
-    single_cell = table.num_cells == 1
-    wanted = single_cell if model != MODEL_A_REAL else np.ones(len(table), bool)
-    if model == MODEL_A_REAL and composed is not None:
-        wanted = ~composed
+    wanted = table.num_cells == 1
+    if model == MODEL_A_REAL:
+        wanted = np.ones(len(table), bool) if composed is None else ~composed
     train, stopping = (rows[wanted[rows]] for rows in (part.train, part.stopping))
     if not len(train):
         kind = "real" if model == MODEL_A_REAL else "single-cell"

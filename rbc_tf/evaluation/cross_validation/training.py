@@ -128,6 +128,8 @@ def given_features(
 ) -> GivenFeatures:
     """The features of a cache, once it is known that their backbone has seen nothing to be scored.
 
+    They are of the rows of the splits that are scored, followed by those that only teach.
+
     Raises:
         ValueError: the backbone of the features was fine-tuned on what is to be scored, or on
             multi-cell regions, which would give Model B part of Model A's advantage; a split is
@@ -137,10 +139,13 @@ def given_features(
     of_features = cache.load_fingerprint(features_dir)
     provenance.check_single_cell(features_dir)
     features = cache.load_features(features_dir)
-    provenance.check_unseen(features_dir, _rows_in(features, config.splits))
+    rows = _rows_in(features, config.splits)
+    provenance.check_unseen(features_dir, rows)
+    if config.teaching_splits:
+        rows = rows.followed_by(_rows_in(features, config.teaching_splits))
     fingerprint = {"sha256": of_features.sha256, "settings": of_features.settings}
     cell_types = cache.load_cell_types(features_dir)
-    return GivenFeatures(features, cell_types, of_features.weights, fingerprint)
+    return GivenFeatures(rows, cell_types, of_features.weights, fingerprint)
 
 
 def cross_validate(
@@ -179,8 +184,9 @@ def _row_numbers(
 ) -> tuple[np.ndarray, np.ndarray]:
     """int [n] each: rows that are dealt into folds, and rows that are only trained on."""
     scored = _in_splits(rows, config.splits)
-    further = _in_splits(rows, config.teaching_splits) if config.teaching_splits else ~scored
-    return np.flatnonzero(scored), np.flatnonzero(further & bool(config.teaching_splits))
+    if not config.teaching_splits:
+        return np.flatnonzero(scored), np.zeros(0, int)
+    return np.flatnonzero(scored), np.flatnonzero(_in_splits(rows, config.teaching_splits))
 
 
 def _tested(features: FoldFeatures, folds: np.ndarray, config: CrossValidationConfig) -> np.ndarray:

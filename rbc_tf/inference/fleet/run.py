@@ -70,11 +70,15 @@ def analyze(
         folder = remote.results_folder(output_dir)
         images, unreadable = remote.find_images(input_path, output_dir)
         precision = frozen.resolve(precision)
-        intensity = run_record.choose_intensity(
-            folder, intensity, images.values(), overwrite, remote.open_image
-        )
-        run_record.prepare(
-            folder, bundle, tiling_config, precision, images.keys(), intensity, overwrite
+        intensity = run_record.prepare(
+            folder,
+            bundle,
+            tiling_config,
+            precision,
+            images,
+            intensity,
+            overwrite,
+            remote.open_image,
         )
         given_up = {} if retry_failed else sharding.earlier_failures(folder)
         # Should this run be killed: those of an earlier one speak of other results.

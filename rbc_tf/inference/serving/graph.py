@@ -175,9 +175,11 @@ class ServedChain(tf.Module):
             element_shape=[None, self._backbone.feature_dim],
         )
 
+        colour = crops.background_colour(image, self._manifest.crop)
+
         def add(number, parts):
             batch = boxes[number * BATCH_SIZE : (number + 1) * BATCH_SIZE]
-            patches = crops.cut_patches(image, batch, self._manifest.crop)
+            patches = crops.cut_patches(image, batch, self._manifest.crop, colour)
             features = self._backbone.model(patches, training=False)
             return number + 1, parts.write(number, features)
 

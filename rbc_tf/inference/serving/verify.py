@@ -1,7 +1,6 @@
 """Holds an exported SavedModel, run by TensorFlow alone, against the chain step by step."""
 
 import dataclasses
-import json
 import pathlib
 import tempfile
 from collections.abc import Iterator
@@ -9,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import tqdm
 
-from rbc_tf.core import image_io
+from rbc_tf.core import image_io, structured
 from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.detection import tiling
 from rbc_tf.inference.bundle import Bundle
@@ -123,7 +122,7 @@ def _check_origin(model_dir: pathlib.Path, bundle: Bundle) -> IntensityRange | N
     path = model_dir / "assets" / export.DESCRIPTION
     if not path.is_file():
         raise ValueError(f"{model_dir}: holds no exported chain (it has no assets/{path.name})")
-    found = json.loads(path.read_text(encoding="utf-8"))
+    found = structured.load_mapping(path)
     if found["bundle_sha256"] != bundle.sha256:
         raise ValueError(f"{model_dir}: was exported from another bundle than {bundle.path}")
     calibration = bundle.manifest.calibration

@@ -232,6 +232,18 @@ def test_every_model_is_trained_on_teaching_splits_which_are_not_scored(
     assert values["run"]["config"]["teaching_splits"] == ["test"]
 
 
+def test_rows_that_only_teach_follow_those_that_are_scored(tmp_path):
+    table = make_table()
+    # Every third group teaches, in between those that are scored; the others take no part.
+    group = np.arange(len(table)) // 10
+    table = dataclasses.replace(table, splits=np.array(["val", "train", "test"])[group % 3])
+    config = dataclasses.replace(CONFIG, splits=("test",), teaching_splits=("val",))
+    rows = given(write_cache(tmp_path, table), config).rows
+    expected = [*np.flatnonzero(group % 3 == 2), *np.flatnonzero(group % 3 == 0)]
+    np.testing.assert_array_equal(rows.boxes, table.boxes[expected])
+    np.testing.assert_array_equal(rows.features, table.features[expected])
+
+
 @pytest.mark.parametrize(("splits", "teaching_splits"), [((), ("test",)), (("test",), ("test",))])
 def test_teaching_splits_are_not_scored(splits, teaching_splits):
     with pytest.raises(ValueError, match="must be given, and be others"):
