@@ -12,6 +12,9 @@ _SCALE_ROW = 2
 # The graph scales an image until it fits its input. The short side of a longer strip could
 # round to no pixel at all.
 _MAX_ASPECT = 64
+# Of an image that is taken at once: the graph computes with 4-byte numbers before it scales, and
+# holds several copies of them. Larger images are cut into tiles.
+MOST_PIXELS = 40_000_000
 
 
 def limit_aspect(images: tf.Tensor) -> tf.Tensor:

@@ -124,5 +124,10 @@ def _check_images(images: np.ndarray) -> None:
             "Images must be uint8 [H, W, 3], or [N, H, W, 3] in a batch. "
             f"Received: {images.dtype} {list(images.shape[1:])}"
         )
+    if images.shape[1] * images.shape[2] > graph.MOST_PIXELS:
+        raise ValueError(
+            f"Images that are taken whole must have at most {graph.MOST_PIXELS:,} pixels; larger "
+            f"ones must be cut into tiles (--tile_size). Received: {list(images.shape[1:])}"
+        )
     if 0 in images.shape[1:3]:
         raise ValueError(f"Images must have pixels. Received: {list(images.shape[1:])}")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from rbc_tf.detection import graph
 from rbc_tf.detection.predictor import DetectorPredictor
 
 # In pixels of the image as the fake model scales it: height times 2, width times 0.5.
@@ -98,6 +99,13 @@ def test_batch_answers_each_image(export_dir, count):
 )
 def test_other_images_are_refused(export_dir, image):
     with pytest.raises(ValueError, match="must"):
+        DetectorPredictor(export_dir).predict(image)
+
+
+def test_an_image_that_would_fill_the_memory_is_refused(export_dir):
+    sides = 5_000, graph.MOST_PIXELS // 5_000 + 1
+    image = np.broadcast_to(np.uint8(0), (*sides, 3))  # takes no memory itself
+    with pytest.raises(ValueError, match=r"40,000,000 pixels.*--tile_size"):
         DetectorPredictor(export_dir).predict(image)
 
 

@@ -44,8 +44,7 @@ def decode(
     Args:
         content: the bytes.
         intensity: of images of 16 bits, which are refused without.
-        place: of the image in its batch, a scalar; errors name it, but those that TensorFlow's
-            decoders raise themselves where data are damaged.
+        place: of the image in its batch, a scalar; errors name it.
 
     Raises (when it runs):
         InvalidArgumentError: another format, a variety that is not read, damaged or too large. Its
@@ -86,10 +85,16 @@ def _reader(reader: Callable, content: tf.Tensor, header: tf.Tensor) -> Callable
 
 
 def _decode_jpeg(where: list, content: tf.Tensor, header: tf.Tensor) -> tf.Tensor:
-    size = tf.io.extract_jpeg_shape(content, tf.int64)
+    shape = functools.partial(tf.io.extract_jpeg_shape, output_type=tf.int64)
+    size = _whole(shape, content, "JPEG", where)
     with tf.control_dependencies([_check_pixels(size[0], size[1], where)]):
         # The faster transform, TensorFlow's own choice, differs from other decoders by up to 12.
-        return tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE")
+        return _whole(
+            functools.partial(tf.io.decode_jpeg, channels=3, dct_method="INTEGER_ACCURATE"),
+            content,
+            "JPEG",
+            where,
+        )
 
 
 def _decode_png(
@@ -104,7 +109,7 @@ def _decode_png(
         return tf.cond(
             bits == 16,
             lambda: _decode_deep_png(content, intensity, where),
-            lambda: tf.io.decode_png(content, channels=3),
+            lambda: _whole(functools.partial(tf.io.decode_png, channels=3), content, "PNG", where),
         )
 
 
@@ -119,7 +124,8 @@ def _decode_deep_png(
             tf.constant(16),
             where,
         )
-    values = tf.io.decode_png(content, channels=3, dtype=tf.uint16)
+    decode_png = functools.partial(tf.io.decode_png, channels=3, dtype=tf.uint16)
+    values = _whole(decode_png, content, "PNG", where)
     table = tf.constant(intensity.to_bytes(np.arange(2**16, dtype=np.uint16)))
     return tf.gather(table, tf.cast(values, tf.int32))
 
@@ -131,8 +137,8 @@ def _decode_bmp(where: list, content: tf.Tensor, header: tf.Tensor) -> tf.Tensor
     with tf.control_dependencies(checks):
         return tf.cond(
             bits == 8,
-            lambda: _with_palette(content, header),
-            lambda: tf.io.decode_bmp(content, channels=3),
+            lambda: _with_palette(content, header, where),
+            lambda: _whole(functools.partial(tf.io.decode_bmp, channels=3), content, "BMP", where),
         )
 
 
@@ -153,7 +159,7 @@ def _check_bmp(header: tf.Tensor, bits: tf.Tensor, where: list) -> tf.Operation:
     return tf.debugging.Assert(readable, [message, bits, compression, *where])
 
 
-def _with_palette(content: tf.Tensor, header: tf.Tensor) -> tf.Tensor:
+def _with_palette(content: tf.Tensor, header: tf.Tensor, where: list) -> tf.Tensor:
     """TensorFlow returns the places in the palette, whose colours are blue, green, red, nothing."""
     start = _BMP_FILE_HEADER + turning.number(header, 14, 4)
     count = turning.number(header, 46, 4)
@@ -161,7 +167,23 @@ def _with_palette(content: tf.Tensor, header: tf.Tensor) -> tf.Tensor:
     stored = tf.strings.substr(content, start, 4 * count)
     colours = tf.reshape(tf.io.decode_raw(stored, tf.uint8), [-1, 4])[:, 2::-1]
     colours = tf.concat([colours, tf.zeros([256 - count, 3], tf.uint8)], axis=0)
-    return tf.gather(colours, tf.cast(tf.io.decode_bmp(content)[..., 0], tf.int32))
+    places = _whole(tf.io.decode_bmp, content, "BMP", where)
+    return tf.gather(colours, tf.cast(places[..., 0], tf.int32))
+
+
+def _whole(decoder: Callable, content: tf.Tensor, kind: str, where: list) -> tf.Tensor:
+    """What a decoder of TensorFlow makes of a file, or an error that names its place.
+
+    An operation cannot catch the error of another one, but a dataset can leave it out.
+    """
+    decoded = tf.data.Dataset.from_tensors(content).map(lambda data: (decoder(data), True))
+    spec = decoded.element_spec[0]
+    nothing = tf.zeros([side or 0 for side in spec.shape], spec.dtype), False
+    either = decoded.ignore_errors().concatenate(tf.data.Dataset.from_tensors(nothing))
+    value, is_whole = either.take(1).get_single_element()
+    message = f"a {kind} image whose data are whole is required. Received: damaged data"
+    with tf.control_dependencies([tf.debugging.Assert(is_whole, [message, *where])]):
+        return tf.identity(value)
 
 
 def _signed(value: tf.Tensor) -> tf.Tensor:

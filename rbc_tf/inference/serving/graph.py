@@ -141,7 +141,17 @@ class ServedChain(tf.Module):
     def _checks(self, height: tf.Tensor, width: tf.Tensor, place: tf.Tensor) -> list[tf.Operation]:
         where = [decoding.AT_PLACE, place]
         has_pixels = (height > 0) & (width > 0)
-        checks = [tf.debugging.Assert(has_pixels, ["an image must have pixels", *where])]
+        # As in the predictor. In 8 bytes: the sides may be large.
+        pixels = tf.cast(height, tf.int64) * tf.cast(width, tf.int64)
+        most = (
+            f"an image of at most {detection_graph.MOST_PIXELS:,} pixels is required; cut it into "
+            "tiles. Received: height, width:"
+        )
+        is_small = pixels <= detection_graph.MOST_PIXELS
+        checks = [
+            tf.debugging.Assert(has_pixels, ["an image must have pixels", *where]),
+            tf.debugging.Assert(is_small, [most, height, width, *where]),
+        ]
         if self.largest_image is not None:
             most_high, most_wide = self.largest_image
             message = (

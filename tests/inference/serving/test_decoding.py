@@ -158,8 +158,22 @@ def test_errors_are_utf8_whatever_came_and_name_the_place(content):
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.95])
 def test_truncated_files_are_refused(pixels, kind, share):
     content = _encoded(Image.fromarray(pixels).convert("RGB"), kind)
-    with pytest.raises(tf.errors.InvalidArgumentError):
-        _decode(content[: int(len(content) * share)])
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"counted from 0:\] \[7\]"):
+        _decode_at(content[: int(len(content) * share)], 7)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "PNG of 16 bits"])
+def test_damaged_data_are_refused_with_their_place(pixels, kind):
+    image = Image.fromarray(pixels).convert("RGB") if kind == "PNG" else None
+    content = bytearray(
+        _encoded(image, "PNG")
+        if image
+        else cv2.imencode(".png", pixels[..., :3].astype(np.uint16) * 257)[1].tobytes()
+    )
+    content[len(content) // 2] ^= 0xFF
+    decode = tf.function(lambda data, place: decoding.decode(data, IntensityRange(0, 65535), place))
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"whole is required.*\[3\]"):
+        decode(bytes(content), 3)
 
 
 def test_bmp_that_tensorflow_would_read_wrongly_is_refused(pixels):

@@ -114,6 +114,8 @@ def test_large_images_are_refused_where_the_chain_would_cut_them(model, chain, b
     folder = export.export(bundle, tmp_path, export.ExportConfig(large_images="whole"))
     whole = tf.saved_model.load(str(folder))
     assert _ask(whole, "image_tensor", tiny_bundle.image(2, 61, 81)[None])["num_detections"] == [2]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="at most 40,000,000 pixels"):
+        _ask(whole, "image_tensor", np.zeros((1, 20_000, 2_001, 3), np.uint8))
 
 
 def test_an_image_without_pixels_is_refused(model):
