@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from rbc_tf.classification.heads import HeadsConfig
+from rbc_tf.core import divergence
 from rbc_tf.core.types import PRESENT, UNKNOWN
 from rbc_tf.metrics.multilabel import known_cross_entropy
 
@@ -121,7 +122,7 @@ class TrainedHead:
 
     Attributes:
         weights: of that epoch.
-        epoch: its number, from 1; 0 where no loss was ever finite: the initial weights.
+        epoch: its number, from 1.
         validation_loss: cross-entropy there; NaN where nothing is known.
         validation_logits: float32 [M] there.
     """
@@ -153,6 +154,8 @@ def train_head(
             head is trained for `max_epochs` and its last weights are kept.
         config: settings.
         on_epoch: called after each epoch; training ends with what it raises.
+
+    Raises DivergedError where the loss is no number from the first epoch on.
     """
     state = HeadState(weights)
     present, known = (
@@ -167,6 +170,8 @@ def train_head(
         )
         logits = state.logits(validation_features)
         loss = known_cross_entropy(validation_labels, logits)
+        if validated and not best.epoch:
+            divergence.check_loss(loss, f"epoch {number} of a head")
         if loss < best.validation_loss or not validated:
             best = TrainedHead(state.weights(), number, loss, logits)
         on_epoch(Epoch(number, rows, train_logits, logits))

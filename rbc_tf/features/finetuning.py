@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 from absl import logging
 
-from rbc_tf.core import files, structured, unseen
+from rbc_tf.core import divergence, files, structured, unseen
 from rbc_tf.core.fingerprint import Fingerprint
 from rbc_tf.core.keras_settings import keras
 from rbc_tf.features import backbone_spec
@@ -174,6 +174,7 @@ def finetune(
 
     Raises:
         ValueError: the archives do not belong together, or `work_dir` holds another training.
+        DivergedError: the loss is no number any more.
     """
     spec = backbone_spec.find(backbone)
     _check_archives(train, validation, spec)
@@ -261,6 +262,7 @@ class _Validation(keras.callbacks.Callback):
         self._averaged = averaged
 
     def on_epoch_end(self, epoch, logs=None):
+        divergence.check_loss(float(logs["loss"]), f"epoch {epoch + 1}")
         if not self._averaged:
             self._validate(epoch, logs)
             return

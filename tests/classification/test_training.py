@@ -10,6 +10,7 @@ from rbc_tf.classification import head_training, training
 from rbc_tf.classification import heads as heads_lib
 from rbc_tf.classification.heads import HeadsConfig, build_heads, load_heads, predict
 from rbc_tf.classification.training import train_heads
+from rbc_tf.core.divergence import DivergedError
 from rbc_tf.metrics.multilabel import known_cross_entropy
 from tests import builders
 
@@ -156,6 +157,13 @@ def test_an_error_in_one_network_ends_the_training(monkeypatch):
     with pytest.raises(OSError, match="disk full"):
         train_heads(noisy_table(60, 0), noisy_table(30, 1), NAMES, config)
     assert max(epochs) == 1
+
+
+def test_training_that_diverges_from_the_start_is_an_error():
+    train, validation = noisy_table(60, 0), noisy_table(30, 1)
+    train.features[0] = np.inf
+    with pytest.raises(DivergedError, match=r"in epoch 1 of a head"):
+        train_heads(train, validation, NAMES, CONFIG)
 
 
 def test_heads_learn():

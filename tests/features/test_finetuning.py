@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from rbc_tf.core import config as config_lib
+from rbc_tf.core.divergence import DivergedError
 from rbc_tf.core.fingerprint import StaleError
 from rbc_tf.features import finetuning
 from rbc_tf.features.backbone import Backbone, hash_of_weights, load_backbone
@@ -262,3 +263,9 @@ def test_what_it_began_with_had_seen_it_has_seen(train, validation):
 def test_impossible_settings_are_refused(bad):
     with pytest.raises(ValueError, match=f"`{next(iter(bad))}` must be"):
         FinetuningConfig(**bad)
+
+
+def test_a_training_that_diverges_ends_with_its_epoch(train, validation, tmp_path):
+    config = dataclasses.replace(CONFIG, learning_rate=1e30)
+    with pytest.raises(DivergedError, match=r"epoch 1: the training has diverged"):
+        finetune(train, validation, config, None, tmp_path)

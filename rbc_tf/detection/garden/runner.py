@@ -4,11 +4,20 @@ import numpy as np
 import tensorflow as tf
 from official.core import base_trainer, train_lib
 
+from rbc_tf.core import divergence
 from rbc_tf.detection.garden import checkpoints, workers
 
 
 class Trainer(base_trainer.Trainer):
-    """Evaluates the weights that a checkpoint of them would hold."""
+    """Evaluates the weights that a checkpoint of them would hold, and ends where it diverges."""
+
+    def train_loop_end(self) -> dict:
+        # Before a checkpoint is written: the last one is from before.
+        logs = super().train_loop_end()
+        for name in ("training_loss", "total_loss"):
+            if name in logs:
+                divergence.check_loss(float(logs[name]), f"step {int(self.global_step.numpy())}")
+        return logs
 
     def eval_begin(self) -> None:
         if self.strategy.num_replicas_in_sync > 1:

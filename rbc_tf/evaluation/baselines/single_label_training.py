@@ -9,7 +9,7 @@ import numpy as np
 from absl import logging
 from tqdm import tqdm
 
-from rbc_tf.core import files
+from rbc_tf.core import divergence, files
 from rbc_tf.core.keras_settings import keras
 from rbc_tf.evaluation.baselines.augmentation import turn
 from rbc_tf.evaluation.baselines.single_label_cnn import (
@@ -74,6 +74,7 @@ def train_single_label_cnn(
 
     Raises:
         ValueError: nothing to train on or to stop by.
+        DivergedError: the loss is no number any more.
     """
     if not len(train) or not len(validation):
         raise ValueError(
@@ -91,6 +92,7 @@ def train_single_label_cnn(
     losses, validated, accuracies, best = [], [], [], None
     for epoch in tqdm(range(config.max_epochs), desc="Training single-label CNN", unit="epoch"):
         losses.append(_run_epoch(network, train, weights, config, epoch))
+        divergence.check_loss(losses[-1], f"epoch {epoch + 1}")
         loss, accuracy = _validate(network, validation)
         logging.info("Epoch %d: loss %.4f, validation %.4f.", epoch + 1, losses[-1], loss)
         if best is None or loss < min(validated):

@@ -9,7 +9,7 @@ import numpy as np
 from absl import logging
 from tqdm import tqdm
 
-from rbc_tf.core import files, image_io
+from rbc_tf.core import divergence, files, image_io
 from rbc_tf.core.keras_settings import keras
 from rbc_tf.core.types import Sample
 from rbc_tf.evaluation.baselines.augmentation import turn, vary_light
@@ -54,6 +54,7 @@ def train_unet(
     Raises:
         ValueError: no image to train or to validate on, or one of them has no mask.
         ImageError: an image or a mask cannot be read.
+        DivergedError: the loss is no number any more.
     """
     _check_samples("samples", samples)
     _check_samples("validation", validation)
@@ -66,6 +67,7 @@ def train_unet(
     for epoch in tqdm(range(config.epochs), desc="Training U-Net", unit="epoch"):
         began = time.monotonic()
         losses.append(_run_epoch(unet, samples, config, epoch))
+        divergence.check_loss(losses[-1], f"epoch {epoch + 1}")
         learning += time.monotonic() - began
         ious.append(pixel_iou(unet, stopping))
         logging.info("Epoch %d: loss %.4f, IoU %.4f.", epoch + 1, losses[-1], ious[-1])
