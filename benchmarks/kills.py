@@ -56,7 +56,7 @@ def _commands(folder: pathlib.Path, demo: pathlib.Path | None) -> dict[str, tupl
         "make-synthetic-smears": (
             [
                 *("make-synthetic-smears", "--output_dir={out}", "--num_processes=1"),
-                *("--num_images=16", "--height=270", "--width=480", "--num_cells=10"),
+                *("--num_images=28", "--height=270", "--width=480", "--num_cells=8"),
             ],
             "",
         ),

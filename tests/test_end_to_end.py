@@ -335,3 +335,24 @@ def test_precisions_are_held_against_float32(run_dir, tmp_path):
     for other in others:  # none where the machine has float32 alone
         assert 0 < value("feature_difference", other) < 0.05
         assert value("num_patches", other) == value("num_patches", "float32") > 0
+
+
+def test_packing_shows_what_it_costs_and_the_file_is_used_as_a_bundle(run_dir, smears, tmp_path):
+    packed = tmp_path / "small.rbc"
+    printed = _run(
+        "pack_bundle.py",
+        f"--bundle_dir={run_dir / 'bundle'}",
+        f"--output_file={packed}",
+        f"--dataset_dir={run_dir / 'smears'}",
+        f"--scores_file={tmp_path / 'packing.json'}",
+    )
+    whole = sum(path.stat().st_size for path in (run_dir / "bundle").rglob("*") if path.is_file())
+    assert packed.stat().st_size < 0.35 * whole
+    assert re.search(r"AP50.* [-+]0\.\d{4}$", printed, re.MULTILINE)
+    scores = from_json(json.loads((tmp_path / "packing.json").read_text())["scores"])
+    moved = [one for one in select(scores, "exact_match") if one.of["weights"] == "difference"]
+    assert moved
+    assert all(abs(one.value) < 0.2 for one in moved)
+    out = tmp_path / "results"
+    _run("analyze.py", f"--bundle={packed}", f"--input={smears}", f"--output_dir={out}")
+    assert json.loads((out / "summary.json").read_text())["bundle"] == str(packed)

@@ -65,12 +65,10 @@ class Classifier:
         with artifacts.atomic_path(folder / HEADS_FILE) as temporary:
             self.heads.save(temporary)
         self.abnormality.save(folder / ABNORMALITY_FILE)
-        files = (HEADS_FILE, ABNORMALITY_FILE)
-        hashes = {name: artifacts.sha256_of_file(folder / name) for name in files}
         own = {
             "cell_types": self.cell_types.to_list(),
             **dataclasses.asdict(self.calibration),
-            "files": hashes,
+            "files": _hashes(folder),
         }
         artifacts.write_json(
             folder / RECORD_FILE, {"format_version": FORMAT_VERSION, **self.record, **own}
@@ -103,6 +101,21 @@ class Classifier:
         except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:
             raise ClassifierError(f"{folder} holds no finished classifier: {error}") from error
         return cls(cell_types, heads, calibration, abnormality, record)
+
+
+def note_files(folder: str | pathlib.Path) -> None:
+    """Has the record of a finished classifier name its files as they are now.
+
+    For whoever rewrites them; raises ClassifierError as `load_record`.
+    """
+    record = load_record(folder) | {"files": _hashes(pathlib.Path(folder))}
+    artifacts.write_json(pathlib.Path(folder) / RECORD_FILE, record)
+
+
+def _hashes(folder: pathlib.Path) -> dict[str, str]:
+    return {
+        name: artifacts.sha256_of_file(folder / name) for name in (HEADS_FILE, ABNORMALITY_FILE)
+    }
 
 
 def load_record(folder: str | pathlib.Path) -> dict:

@@ -1,7 +1,9 @@
 """Analyses an image, or all images in a folder, with a bundle.
 
+rbc_tf analyze --input=smears --output_dir=results
 rbc_tf analyze --bundle_dir=bundle --input=smears --output_dir=results
 
+Without a bundle of your own, the one that comes with rbc_tf for stained smears is taken.
 On several machines, each with its own number, and then once for all:
 
 rbc_tf analyze --bundle_dir=bundle --input=smears --output_dir=results \\
@@ -24,10 +26,10 @@ _MERGE = flags.DEFINE_bool(
 
 
 def main() -> int:
-    from rbc_tf.inference import analyze, bundle, sharding
+    from rbc_tf.inference import analyze, pretrained, sharding
 
     given = shared_flags.analysis()
-    loaded = bundle.load_bundle(given.bundle_dir)
+    loaded = pretrained.find(given.bundle_path)
     if given.plain_thresholds:
         loaded = loaded.with_plain_thresholds()
     paths = (given.input_path, given.output_dir)

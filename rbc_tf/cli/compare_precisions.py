@@ -10,7 +10,9 @@ from rbc_tf.data import dataset
 
 REQUIRED = ("bundle_dir", "dataset_dir")
 
-_BUNDLE_DIR = flags.DEFINE_string("bundle_dir", None, "The bundle.")
+_BUNDLE_DIR = flags.DEFINE_string(
+    "bundle_dir", None, "The bundle: a folder, a packed file or a name."
+)
 _DATASET_DIR = flags.DEFINE_string("dataset_dir", None, "The dataset folder, with splits.")
 _SPLIT = flags.DEFINE_enum("split", "test", dataset.SPLITS, "Which images.")
 _NUM_IMAGES = flags.DEFINE_integer(
@@ -27,12 +29,12 @@ _OUTPUT_FILE = flags.DEFINE_string(
 def main() -> None:
     from rbc_tf.core import text_table
     from rbc_tf.evaluation.precision import run, tables
-    from rbc_tf.inference import bundle
+    from rbc_tf.inference import pretrained
 
     samples = dataset.load_dataset(_DATASET_DIR.value).in_split(_SPLIT.value)
     if _NUM_IMAGES.value:
         samples = samples[:: max(1, len(samples) // _NUM_IMAGES.value)][: _NUM_IMAGES.value]
-    compared = bundle.load_bundle(_BUNDLE_DIR.value)
+    compared = pretrained.find(_BUNDLE_DIR.value)
     scores = run.compare(compared, samples, _PRECISIONS.value)
     if _OUTPUT_FILE.value:
         about = {"dataset": _DATASET_DIR.value, "split": _SPLIT.value}

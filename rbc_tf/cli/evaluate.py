@@ -11,7 +11,9 @@ from rbc_tf.data import dataset
 
 REQUIRED = ("bundle_dir", "dataset_dir")
 
-_BUNDLE_DIR = flags.DEFINE_string("bundle_dir", None, "The bundle.")
+_BUNDLE_DIR = flags.DEFINE_string(
+    "bundle_dir", None, "The bundle: a folder, a packed file or a name."
+)
 _DATASET_DIR = flags.DEFINE_string("dataset_dir", None, "The dataset folder, with splits.")
 _SPLIT = flags.DEFINE_enum("split", "test", dataset.SPLITS, "What is scored.")
 _OUTPUT_FILE = flags.DEFINE_string(
@@ -34,13 +36,14 @@ def main() -> None:
     from rbc_tf.evaluation.bundle import record as held_out
     from rbc_tf.evaluation.bundle import run as evaluate
     from rbc_tf.evaluation.bundle import seen, tables
-    from rbc_tf.inference import bundle, chain
+    from rbc_tf.inference import bundle, chain, pretrained
 
     loaded = dataset.load_dataset(_DATASET_DIR.value)
-    scored = bundle.load_bundle(_BUNDLE_DIR.value)
+    scored = pretrained.find(_BUNDLE_DIR.value)
     # Before minutes of work.
     notes = seen.notes(scored, loaded, _SPLIT.value)
     if _RECORD.value:
+        scored.check_own()
         seen.check_held_out(scored, loaded, _SPLIT.value)
     parts = chain.Chain(scored, precision=flags.FLAGS.precision)
     scores = evaluate.evaluate(

@@ -14,7 +14,9 @@ from rbc_tf.cli import shared_flags
 
 REQUIRED = ("bundle_dir", "output_dir")
 
-_BUNDLE_DIR = flags.DEFINE_string("bundle_dir", None, "The bundle.")
+_BUNDLE_DIR = flags.DEFINE_string(
+    "bundle_dir", None, "The bundle: a folder, a packed file or a name."
+)
 _OUTPUT_DIR = flags.DEFINE_string(
     "output_dir", None, "Folder of the versions; the model goes into a numbered folder below it."
 )
@@ -47,10 +49,10 @@ shared_flags.define_intensity()
 
 
 def main() -> int:
-    from rbc_tf.inference import analyze, bundle
+    from rbc_tf.inference import analyze, pretrained
     from rbc_tf.inference.serving import export, verify
 
-    loaded = bundle.load_bundle(_BUNDLE_DIR.value)
+    loaded = pretrained.find(_BUNDLE_DIR.value)
     if _THRESHOLDS.value == "plain":
         loaded = loaded.with_plain_thresholds()
     settings = export.ExportConfig(

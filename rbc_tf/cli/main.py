@@ -11,7 +11,7 @@ from rbc_tf.cli import environment
 
 # Commands by what one wants, in the order in which one meets them.
 GROUPS = {
-    "Analyse smears": ("analyze", "analyze-beam", "export-annotations"),
+    "Analyse smears": ("analyze", "analyze-beam", "bundles", "export-annotations"),
     "Make a dataset": (
         "import-annotations",
         "import-chula",
@@ -42,7 +42,7 @@ GROUPS = {
         "compare-precisions",
         "make-figures",
     ),
-    "Share": ("export-saved-model",),
+    "Share": ("pack-bundle", "export-saved-model"),
 }
 COMMANDS = tuple(name for names in GROUPS.values() for name in names)
 

@@ -14,10 +14,13 @@ if typing.TYPE_CHECKING:
 AUTO, FLOAT32 = "auto", "float32"
 PRECISIONS = (AUTO, FLOAT32, "bfloat16", "float16")
 
+# As inference.pretrained has it.
+DEFAULT_BUNDLE = "chula12"
+
 # Of every command.
 _VERBOSE = flags.DEFINE_bool("verbose", False, "Log more, and show the traceback of an error.")
 
-ANALYSIS_REQUIRED = ("bundle_dir", "input", "output_dir")
+ANALYSIS_REQUIRED = ("input", "output_dir")
 
 
 def is_verbose() -> bool:
@@ -29,7 +32,7 @@ def is_verbose() -> bool:
 class AnalysisFlags:
     """Values of the flags of `define_analysis`, as the library takes them."""
 
-    bundle_dir: str
+    bundle_path: str
     input_path: str
     output_dir: str
     plain_thresholds: bool
@@ -66,7 +69,13 @@ def intensity() -> "IntensityRange | None":
 
 def define_analysis() -> None:
     """Those of `analyze` and `analyze-beam`."""
-    flags.DEFINE_string("bundle_dir", None, "The bundle.")
+    flags.DEFINE_string(
+        "bundle",
+        None,
+        "Name of a bundle that comes with rbc_tf ('rbc_tf bundles' lists them), or the file of a "
+        f"packed one; {DEFAULT_BUNDLE} by default.",
+    )
+    flags.DEFINE_string("bundle_dir", None, "The folder of a bundle, instead of --bundle.")
     flags.DEFINE_string("input", None, "An image, or a folder with images in it and below.")
     flags.DEFINE_string("output_dir", None, "Folder for the results.")
     flags.DEFINE_enum(
@@ -107,7 +116,7 @@ def analysis() -> AnalysisFlags:
 
     given = flags.FLAGS
     return AnalysisFlags(
-        bundle_dir=given.bundle_dir,
+        bundle_path=_bundle(given.bundle, given.bundle_dir),
         input_path=given.input,
         output_dir=given.output_dir,
         plain_thresholds=given.thresholds == "plain",
@@ -118,6 +127,16 @@ def analysis() -> AnalysisFlags:
         precision=given.precision,
         intensity=intensity(),
     )
+
+
+def _bundle(name: str | None, folder: str | None) -> str:
+    if name is not None and folder is not None:
+        raise ValueError(
+            f"Give --bundle or --bundle_dir, not both. Received: {name!r} and {folder!r}"
+        )
+    if name is None and folder is None:
+        print(f"bundle: {DEFAULT_BUNDLE}, for stained smears; --bundle names others")
+    return folder or name or DEFAULT_BUNDLE
 
 
 def define_precision(default: str, note: str = "") -> None:

@@ -19,7 +19,8 @@ from rbc_tf.evaluation.cross_validation.run import PREDICTIONS_FILE
 from rbc_tf.features import crops
 from rbc_tf.figures import choice
 from rbc_tf.figures.drawing.captions import Caption, Source, Thresholds
-from rbc_tf.inference.bundle import Bundle, load_bundle
+from rbc_tf.inference import pretrained
+from rbc_tf.inference.bundle import Bundle
 from rbc_tf.inference.chain import Chain
 
 Drawn = tuple[Figure, Caption]
@@ -154,7 +155,7 @@ class FigureSources:
         """The bundle; raises CannotMake where there is none."""
         if self.settings.bundle_dir is None:
             raise CannotMake("it needs a bundle (--bundle_dir)")
-        bundle = load_bundle(self.settings.bundle_dir)
+        bundle = pretrained.find(self.settings.bundle_dir)
         self._check_types(self.settings.bundle_dir, bundle.manifest.cell_types.names)
         return bundle
 

@@ -20,9 +20,9 @@ from rbc_tf.core.cell_types import CellTypes
 from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.detection.tiling import AUTO, TilingConfig
 from rbc_tf.graphs import frozen
-from rbc_tf.inference import image_analysis, overlap
+from rbc_tf.inference import image_analysis, overlap, pretrained
 from rbc_tf.inference.analysis import Analysis
-from rbc_tf.inference.bundle import Bundle, load_bundle
+from rbc_tf.inference.bundle import Bundle
 from rbc_tf.inference.chain import Chain
 from rbc_tf.inference.image_analysis import SourceImage
 
@@ -31,7 +31,7 @@ Image = str | os.PathLike | np.ndarray
 
 
 def load(
-    path: str | os.PathLike,
+    bundle: str | os.PathLike = pretrained.DEFAULT,
     *,
     plain_thresholds: bool = False,
     precision: str = frozen.AUTO,
@@ -43,7 +43,8 @@ def load(
     """Loads a bundle; what is left out is as in the command `analyze`.
 
     Args:
-        path: the folder of the bundle.
+        bundle: the name of one that comes with rbc_tf (`rbc_tf bundles` lists them), the folder
+            of one, or the file of a packed one.
         plain_thresholds: take 0.5 for every type, as in the paper, instead of the bundle's own.
         precision: numbers that the networks compute with: 'float32', 'bfloat16', 'float16', or
             'auto': float16 on a GPU, bfloat16 on processors that have it, else float32.
@@ -57,8 +58,8 @@ def load(
         intensity_range: (black, white), the same as values.
 
     Raises:
-        ValueError: the folder holds no bundle, or one that is damaged or of another format
-            (BundleError); the machine does not have the precision; tiles or intensities make no
+        ValueError: there is no such bundle, or it is damaged or of another format (BundleError);
+            the machine does not have the precision; tiles or intensities make no
             sense.
     """
     if bit_depth is not None and intensity_range is not None:
@@ -68,10 +69,10 @@ def load(
         intensity = IntensityRange.of_bits(bit_depth)
     elif intensity_range is not None:
         intensity = IntensityRange(*intensity_range)
-    bundle = load_bundle(pathlib.Path(path))
+    found = pretrained.find(bundle)
     if plain_thresholds:
-        bundle = bundle.with_plain_thresholds()
-    return Analyzer(bundle, TilingConfig(tile_size, tile_overlap), precision, intensity)
+        found = found.with_plain_thresholds()
+    return Analyzer(found, TilingConfig(tile_size, tile_overlap), precision, intensity)
 
 
 class Analyzer:

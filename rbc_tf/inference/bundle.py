@@ -11,6 +11,7 @@ It may be a stranger's: nothing in it is a pickle, its networks may only compute
 code of its maker. docs/reliability.md says what it can do all the same.
 """
 
+import contextlib
 import dataclasses
 import datetime
 import os
@@ -52,7 +53,7 @@ class Bundle:
         path: of the folder.
         manifest: its content.
         sha256: hash of the file of the manifest, and so of everything.
-        source: the URL that it was copied from, where `path` is a copy.
+        source: the URL or the packed file that it was copied from, where `path` is a copy.
         files: {path in the folder: sha256} of all files but the manifest.
         states: {path in the folder: what changes when its content does}, as they were checked.
     """
@@ -73,6 +74,13 @@ class Bundle:
         # Some file systems give a file another number each time: then its content decides.
         if _states(self.path) != self.states and load_bundle(self.path).sha256 != self.sha256:
             raise BundleError(f"{self.path}: the bundle has been exchanged while it was loaded")
+
+    def check_own(self) -> None:
+        """Raises BundleError where this is a copy, in which nothing can be kept."""
+        if self.source is not None:
+            raise BundleError(
+                f"{self.source}: nothing can be written into it; a bundle in a folder is required"
+            )
 
     def with_plain_thresholds(self) -> "Bundle":
         """The same with the paper's threshold of 0.5 for every type, in memory only."""
@@ -110,7 +118,7 @@ def write_bundle(output_dir: str | pathlib.Path, parts: Parts, manifest: Manifes
             else:
                 shutil.copyfile(source, folder / name)
         created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        _finish(folder, dataclasses.replace(manifest, created=created))
+        finish(folder, dataclasses.replace(manifest, created=created))
     return load_bundle(output_dir)
 
 
@@ -118,15 +126,25 @@ def replace_manifest(bundle: Bundle, manifest: Manifest) -> Bundle:
     """Gives a bundle another manifest and the card that follows from it; its parts stay.
 
     The folder is replaced as a whole: a reader sees the old bundle or the new one.
+
+    Raises BundleError where it is a copy.
     """
-    with artifacts.atomic_folder(bundle.path, marker=MANIFEST) as folder:
-        shutil.copytree(bundle.path, folder, dirs_exist_ok=True)
-        _check_files(folder, bundle.files)
-        _finish(folder, manifest)
+    bundle.check_own()
+    with rewriting(bundle, bundle.path) as folder:
+        finish(folder, manifest)
     return load_bundle(bundle.path)
 
 
-def _finish(folder: pathlib.Path, manifest: Manifest) -> None:
+@contextlib.contextmanager
+def rewriting(bundle: Bundle, output_dir: str | pathlib.Path) -> Iterator[pathlib.Path]:
+    """Gives a copy of a bundle that becomes `output_dir` at the end; `finish` is to be called."""
+    with artifacts.atomic_folder(output_dir, marker=MANIFEST) as folder:
+        shutil.copytree(bundle.path, folder, dirs_exist_ok=True)
+        _check_files(folder, bundle.files)
+        yield folder
+
+
+def finish(folder: pathlib.Path, manifest: Manifest) -> None:
     """Writes the card, and the manifest with the hashes of all that is there."""
     (folder / MODEL_CARD).write_text(model_card.render(manifest), encoding="utf-8")
     content = {**manifests.to_json(manifest), "files": _hash_files(folder)}
@@ -139,7 +157,7 @@ def load_bundle(path: str | pathlib.Path, source: str | None = None) -> Bundle:
 
     Args:
         path: of the folder.
-        source: the URL that it was copied from, if it was.
+        source: the URL or the packed file that it was copied from, if it was.
 
     Raises:
         BundleError: no bundle, another format, or a file that is missing, added or changed.
@@ -184,7 +202,7 @@ def parse_manifest(content: bytes, path: str | os.PathLike) -> dict:
     files = found.get("files")
     if not isinstance(files, dict) or not all(map(isinstance, files.values(), [str] * len(files))):
         raise BundleError(f"{path}: lists no files")
-    outside = [name for name in files if not _is_inside(name)]
+    outside = [name for name in files if not is_inside(name)]
     if outside or len(files) > _MOST_FILES:
         raise BundleError(
             f"{path}: may name at most {_MOST_FILES:,} files, all of them inside of the bundle. "
@@ -215,7 +233,7 @@ def _check_own_hash(content: dict, path: str | os.PathLike) -> None:
         raise BundleError(f"{path}: is damaged (its {_OWN_HASH} is not that of what stands in it)")
 
 
-def _is_inside(name: str) -> bool:
+def is_inside(name: str) -> bool:
     """Whether a name is that of a file below a folder, on every system."""
     parts = name.split("/")
     return name.isprintable() and not set(parts) & {"", ".", ".."} and not set(name) & set("\\:")

@@ -30,6 +30,7 @@ class Manifest:
         abnormal_threshold: abnormal probability above which a region is predicted abnormal.
         backbone: where the backbone's weights come from ('random' says so here).
         network: which network makes the features.
+        weight_bits: of the numbers that the weights are; 8 where they have been packed.
         metrics: scores at the time of training, by part, and those on held-out images.
         provenance: config, seeds and input hashes of each part, and what data they come from.
         versions: of the packages that made it.
@@ -44,6 +45,7 @@ class Manifest:
     abnormal_threshold: float = 0.5
     backbone: str = ""
     network: Network = dataclasses.field(default_factory=Network)
+    weight_bits: int = 32
     metrics: Metrics = dataclasses.field(default_factory=Metrics)
     provenance: Provenance = dataclasses.field(default_factory=Provenance)
     versions: dict = dataclasses.field(default_factory=files.versions)
@@ -94,6 +96,7 @@ def to_json(manifest: Manifest) -> dict:
         "abnormal_threshold": manifest.abnormal_threshold,
         "backbone": manifest.backbone,
         "network": config.to_dict(manifest.network),
+        "weight_bits": manifest.weight_bits,
         "metrics": _metrics_to_json(manifest.metrics),
         "provenance": {
             **config.to_dict(manifest.provenance),
@@ -130,6 +133,7 @@ def from_json(content: Mapping) -> Manifest:
         abnormal_threshold=content["abnormal_threshold"],
         backbone=content["backbone"],
         network=config.from_dict(Network, content.get("network", {}), ignore_unknown=True),
+        weight_bits=content.get("weight_bits", 32),
         metrics=_metrics_from_json(content["metrics"]),
         provenance=config.from_dict(Provenance, content["provenance"], ignore_unknown=True),
         versions=content["versions"],

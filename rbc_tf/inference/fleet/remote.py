@@ -15,7 +15,7 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from rbc_tf.core import files, image_io, walk
-from rbc_tf.inference import analyze
+from rbc_tf.inference import analyze, pretrained
 from rbc_tf.inference import bundle as bundles
 from rbc_tf.inference.bundle import Bundle, load_bundle
 from rbc_tf.inference.results_folder import ResultsFolder
@@ -148,7 +148,7 @@ def open_bundle(path: str) -> Iterator[Bundle]:
     Raises BundleError, as `load_bundle`.
     """
     if not is_remote(path):
-        yield load_bundle(path)
+        yield pretrained.find(path)
         return
     with files.scratch_folder() as folder:
         yield _download_bundle(path.rstrip("/"), folder)

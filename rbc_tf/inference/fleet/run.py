@@ -27,7 +27,7 @@ DEAD_LETTERS = "failed.jsonl"
 
 
 def analyze(
-    bundle_dir: str,
+    bundle_path: str,
     input_path: str,
     output_dir: str,
     options: PipelineOptions,
@@ -42,7 +42,8 @@ def analyze(
     """Analyses one image, or every image in a folder and its subfolders, with Beam.
 
     Args:
-        bundle_dir: path or URL of the bundle; workers read it too.
+        bundle_path: path or URL of the bundle, or the name of one that comes with rbc_tf; workers
+            read it too.
         input_path: path or URL of an image or a folder.
         output_dir: path or URL where the results go.
         options: Beam's, with the runner.
@@ -64,7 +65,7 @@ def analyze(
         RuntimeError: a worker failed (its own error, where it is this process); what is done so
             far stays, and another run goes on from there.
     """
-    with remote.open_bundle(bundle_dir) as bundle:
+    with remote.open_bundle(bundle_path) as bundle:
         if plain_thresholds:
             bundle = bundle.with_plain_thresholds()
         folder = remote.results_folder(output_dir)
@@ -84,7 +85,7 @@ def analyze(
         # Should this run be killed: those of an earlier one speak of other results.
         folder.delete_tables()
         handler = ChainHandler(
-            bundle_dir, bundle.sha256, tiling_config, plain_thresholds, precision
+            bundle_path, bundle.sha256, tiling_config, plain_thresholds, precision
         )
         steps = transforms.AnalyzeImages(handler, folder, intensity)
         skipped = _run(steps, input_path, folder, frozenset(given_up), options)

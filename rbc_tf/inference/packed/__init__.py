@@ -1,0 +1,1 @@
+"""Bundles in one small file, with weights of 8 bits."""

@@ -1,0 +1,107 @@
+"""Bundles by what a user has of them: the name of one that comes with rbc_tf, a file, or a folder.
+
+    rbc_tf/pretrained/NAME.rbc    packed bundles, installed with rbc_tf
+    rbc_tf/pretrained/NOTICE      what they were learnt from, and under which terms
+
+Packed ones are unpacked once, into the user's cache folder, under the hash of their file.
+"""
+
+import atexit
+import contextlib
+import functools
+import os
+import pathlib
+import shutil
+import tempfile
+
+from absl import logging
+
+from rbc_tf.core import files, structured
+from rbc_tf.inference import bundle as bundles
+from rbc_tf.inference.bundle import Bundle, BundleError
+from rbc_tf.inference.packed import archive
+from rbc_tf.manifest import manifest as manifests
+
+# Stained smears, which most laboratories have.
+DEFAULT = "chula12"
+
+_FOLDER = pathlib.Path(__file__).parents[1] / "pretrained"
+_IN_CACHE = "bundles"
+
+
+def names() -> tuple[str, ...]:
+    """The bundles that came with this installation; whose file is deleted, is not there."""
+    return tuple(sorted(path.stem for path in _FOLDER.glob(f"*{archive.SUFFIX}")))
+
+
+def path_of(name: str) -> pathlib.Path:
+    """The file of a bundle that came with rbc_tf."""
+    return _FOLDER / f"{name}{archive.SUFFIX}"
+
+
+def card(name: str) -> str:
+    """The model card, Markdown, of a bundle that came with rbc_tf."""
+    return archive.read(path_of(name), bundles.MODEL_CARD).decode("utf-8")
+
+
+def summary(name: str) -> str:
+    """In one line, its types and what its card says of the smears that it learnt from."""
+    content = structured.parse_json(archive.read(path_of(name), bundles.MANIFEST), name)
+    manifest = manifests.from_json(content)
+    about = manifest.provenance.data.description if manifest.provenance.data else ""
+    types = f"{len(manifest.cell_types)} types: {', '.join(manifest.cell_types.names)}"
+    return f"{types}. {about}" if about else types
+
+
+def find(given: str | os.PathLike) -> Bundle:
+    """Opens a bundle.
+
+    Args:
+        given: the name of one of `names`, the file of a packed one, or the folder of one.
+
+    Raises:
+        BundleError: there is none, or it is damaged; a name that is also that of a folder with a
+            bundle, as which of both is meant cannot be known.
+    """
+    path = pathlib.Path(given)
+    is_name = isinstance(given, str) and given in names()
+    if is_name and (path / bundles.MANIFEST).is_file():
+        raise BundleError(
+            f"'{given}' is both a bundle that comes with rbc_tf and a folder here. Write "
+            f"{os.path.join('.', given)} for the folder, or {path_of(given)} for the other"
+        )
+    if is_name:
+        return _unpacked(path_of(given))
+    if path.is_file():
+        return _unpacked(path)
+    if path.is_dir():
+        return bundles.load_bundle(path)
+    known = ", ".join(names()) or "none in this installation"
+    raise BundleError(
+        f"A bundle must be a folder, a packed file, or a name ({known}). Received: {given}"
+    )
+
+
+def _unpacked(path: pathlib.Path) -> Bundle:
+    """From the cache, or unpacked into it; into a folder for this process where there is none."""
+    sha256 = files.sha256_of_file(path)
+    cache = files.cache_dir()
+    if cache is not None:
+        folder = cache / _IN_CACHE / sha256
+        with contextlib.suppress(BundleError):  # not there, or damaged: made anew
+            return bundles.load_bundle(folder, source=str(path))
+        try:
+            archive.unpack(path, folder)
+            return bundles.load_bundle(folder, source=str(path))
+        except OSError as error:
+            logging.warning("%s is unpacked anew at each start: %s", path, error)
+    archive.unpack(path, _of_this_process(sha256))
+    return bundles.load_bundle(_of_this_process(sha256), source=str(path))
+
+
+@functools.cache
+def _of_this_process(sha256: str) -> pathlib.Path:
+    """A folder that is deleted when the process ends."""
+    above = tempfile.mkdtemp(prefix="rbc_tf_bundle_")
+    atexit.register(shutil.rmtree, above, ignore_errors=True)
+    return pathlib.Path(above) / sha256

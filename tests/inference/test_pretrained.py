@@ -1,0 +1,86 @@
+"""Bundles by name, file and folder."""
+
+import os
+import shutil
+
+import pytest
+
+import rbc_tf
+from rbc_tf.core import files
+from rbc_tf.inference import pretrained
+from rbc_tf.inference.bundle import BundleError, replace_manifest
+from rbc_tf.inference.packed import packing
+from tests import tiny_bundle
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    return tiny_bundle.write(tmp_path_factory.mktemp("bundle"))
+
+
+@pytest.fixture
+def shipped(bundle, tmp_path, monkeypatch):
+    """An installation that came with the bundle 'tiny'."""
+    folder = tmp_path / "pretrained"
+    folder.mkdir()
+    packing.pack(bundle, folder / "tiny.rbc")
+    monkeypatch.setattr(pretrained, "_FOLDER", folder)
+    monkeypatch.setenv(files.CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    return folder / "tiny.rbc"
+
+
+def test_by_name(shipped):
+    assert pretrained.names() == ("tiny",)
+    found = pretrained.find("tiny")
+    assert found.manifest.weight_bits == 8
+    assert found.source == str(shipped)
+    assert "# Model card" in pretrained.card("tiny")
+    assert pretrained.summary("tiny").startswith("6 types: Oval, ")
+    assert rbc_tf.load("tiny").cell_types.names[0] == "Oval"
+
+
+def test_by_file_and_by_folder(shipped, bundle, tmp_path):
+    elsewhere = shutil.copy(shipped, tmp_path / "mine.rbc")
+    assert pretrained.find(elsewhere).sha256 == pretrained.find("tiny").sha256
+    assert pretrained.find(bundle.path).sha256 == bundle.sha256
+
+
+def test_it_is_unpacked_once(shipped, tmp_path):
+    first = pretrained.find("tiny")
+    written = (first.path / "manifest.json").stat().st_mtime_ns
+    assert first.path.is_relative_to(tmp_path / "cache")
+    assert (pretrained.find("tiny").path / "manifest.json").stat().st_mtime_ns == written
+
+
+def test_a_damaged_copy_in_the_cache_is_made_anew(shipped):
+    first = pretrained.find("tiny")
+    (first.path / "backbone.keras").write_bytes(b"damaged")
+    assert pretrained.find("tiny").sha256 == first.sha256
+
+
+@pytest.mark.parametrize("where", ["", "file/below"])
+def test_without_a_cache_it_is_unpacked_for_the_process(shipped, monkeypatch, tmp_path, where):
+    (tmp_path / "file").write_text("no folder can be here")
+    monkeypatch.setenv(files.CACHE_VARIABLE, where and str(tmp_path / where))
+    found = pretrained.find("tiny")
+    assert found.manifest.weight_bits == 8
+    assert not found.path.is_relative_to(tmp_path)
+
+
+def test_a_name_that_is_also_a_folder_is_refused(shipped, bundle, tmp_path):
+    shutil.copytree(bundle.path, tmp_path / "tiny")
+    with pytest.raises(BundleError, match=f"both.*{os.path.join('.', 'tiny')}"):
+        pretrained.find("tiny")
+    assert pretrained.find("./tiny").sha256 == bundle.sha256
+
+
+def test_unknown_names_are_answered_with_those_there_are(shipped):
+    with pytest.raises(BundleError, match=r"a name \(tiny\)\. Received: tini"):
+        pretrained.find("tini")
+
+
+def test_nothing_is_written_into_what_was_packed(shipped):
+    found = pretrained.find("tiny")
+    with pytest.raises(BundleError, match=r"tiny\.rbc: nothing can be written"):
+        replace_manifest(found, found.manifest)
