@@ -354,5 +354,5 @@ def test_packing_shows_what_it_costs_and_the_file_is_used_as_a_bundle(run_dir, s
     assert moved
     assert all(abs(one.value) < 0.2 for one in moved)
     out = tmp_path / "results"
-    _run("analyze.py", f"--bundle={packed}", f"--input={smears}", f"--output_dir={out}")
-    assert json.loads((out / "summary.json").read_text())["bundle"] == str(packed)
+    _run("analyze.py", f"--bundle={packed}", f"--input={smears}", f"--output_dir={out}", status=1)
+    assert json.loads((out / "run.json").read_text())["bundle"] == str(packed)

@@ -1,4 +1,4 @@
-"""What is written of a whole run, from the JSON of each image: table, summary, report."""
+"""What is written of a whole run, from the JSON of each image: tables, summary, report."""
 
 import collections
 import dataclasses
@@ -15,9 +15,11 @@ from rbc_tf.core.names import printable
 from rbc_tf.graphs import frozen
 from rbc_tf.inference import analysis, image_analysis
 from rbc_tf.inference.bundle import Bundle
+from rbc_tf.inference.folder_shares import FolderShares
 from rbc_tf.inference.report import page
 from rbc_tf.inference.report.overview import Run
 from rbc_tf.inference.results_folder import (
+    FOLDERS,
     REGIONS,
     REPORT,
     RUN,
@@ -73,7 +75,7 @@ def finish(
     read: Callable[[ImagePath], bytes] = image_io.read_bytes,
     sha256_of: Callable[[ImagePath], str | None] | None = None,
 ) -> RunSummary:
-    """Writes regions.csv, summary.json and report.html of all images; deletes results of others.
+    """Writes regions.csv, folders.csv, summary.json and report.html; deletes results of others.
 
     An image that has been changed or taken away since it was analysed counts as failed: its
     regions would stand beside another picture.
@@ -142,14 +144,14 @@ def write_tables(
     folder: ResultsFolder,
     shard: Shard = Shard(),
 ) -> ImagePath:
-    """Writes regions.csv and summary.json from the JSON files, one image in memory at a time.
+    """Writes regions.csv, folders.csv and summary.json, one image's JSON in memory at a time.
 
     Returns the path of the summary.
     """
     manifest = bundle.manifest
     cell_types = manifest.cell_types
     totals, by_type = collections.Counter(), collections.Counter()
-    exposures = {}
+    exposures, shares = {}, FolderShares(cell_types)
     with (
         folder.writing(shard.file_name(REGIONS)) as temporary,
         temporary.open("w", newline="", encoding="utf-8") as file,
@@ -161,6 +163,10 @@ def write_tables(
             totals["abnormal"] += result["num_abnormal_regions"]
             by_type.update(result["num_regions_by_type"])
             exposures[result["image"]] = result.get("exposure")
+            shares.add(result)
+    with folder.writing(shard.file_name(FOLDERS)) as temporary:
+        lines = csv_text.lines(shares.header(), shares.rows())
+        temporary.write_text("".join(lines), encoding="utf-8", newline="")
     run = folder.read_json(RUN) or {}
     warning = exposure.warning(exposures, len(names))
     summary_name = shard.file_name(SUMMARY)
@@ -173,6 +179,7 @@ def write_tables(
             "num_regions_by_type": {name: by_type[name] for name in cell_types.names},
             "num_abnormal_regions": totals["abnormal"],
             **analysis.abnormal_share(totals["abnormal"], totals["regions"]),
+            **shares.to_json(),
             "thresholds": dict(zip(cell_types.names, manifest.thresholds, strict=True)),
             "threshold_objective": manifest.threshold_objective,
             "backbone": manifest.backbone,

@@ -2,11 +2,14 @@
 
 import math
 
-_Z_95 = 1.959963984540054
+Z_95 = 1.959963984540054
 
 
-def wilson(successes: int, total: int) -> tuple[float, float]:
+def wilson(successes: float, total: float) -> tuple[float, float]:
     """95 % interval of a share (Wilson's score interval); (0, 1) where nothing was counted.
+
+    Args:
+        successes, total: counts, or what is as good as them where they are not independent.
 
     Raises:
         ValueError: `successes` is not between 0 and `total`.
@@ -17,7 +20,7 @@ def wilson(successes: int, total: int) -> tuple[float, float]:
         )
     if total == 0:
         return 0.0, 1.0
-    share, spread = successes / total, _Z_95**2 / total
+    share, spread = successes / total, Z_95**2 / total
     centre = (share + spread / 2) / (1 + spread)
-    half = _Z_95 * math.sqrt(share * (1 - share) / total + spread / (4 * total)) / (1 + spread)
+    half = Z_95 * math.sqrt(share * (1 - share) / total + spread / (4 * total)) / (1 + spread)
     return max(0.0, centre - half), min(1.0, centre + half)

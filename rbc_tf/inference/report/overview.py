@@ -8,8 +8,9 @@ import html
 from collections.abc import Iterable, Mapping
 
 from rbc_tf.core.cell_types import CellTypes
-from rbc_tf.metrics import intervals
+from rbc_tf.inference.folder_shares import ABNORMAL
 
+_MOST_FOLDERS = 200
 _RANDOM = "random"
 
 
@@ -52,17 +53,22 @@ def fragments(run: Run) -> dict[str, str]:
         "headline": _headline(run),
         "warning": _warning(run),
         "type_rows": "\n".join(_type_rows(run)),
+        "folders": _folders(summary["folders"]),
         "bundle_rows": "\n".join(_bundle_rows(run)),
         "failed": _failed(summary["failed"]),
     }
 
 
-def share_text(count: int, total: int) -> str:
-    """'37.5 % (13.7 to 69.4)', with the 95 % interval (Wilson); a dash without regions."""
-    if not total:
+def share_text(found: Mapping[str, float | None]) -> str:
+    """'37.5 % (13.7 to 69.4)', with the interval where there is one; a dash without regions."""
+    if found["share"] is None:
         return "–"
-    low, high = intervals.wilson(count, total)
-    return f"{100 * count / total:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
+    interval = f" ({_interval(found)})" if found["low"] is not None else ""
+    return f"{100 * found['share']:.1f} %{interval}"
+
+
+def _interval(found: Mapping[str, float | None]) -> str:
+    return f"{100 * found['low']:.1f} to {100 * found['high']:.1f}"
 
 
 def _headline(run: Run) -> str:
@@ -71,10 +77,11 @@ def _headline(run: Run) -> str:
     failed = summary["num_failed"]
     share = "–"
     note = "no region was found"
+    found = summary["shares"][ABNORMAL]
     if total:
-        low, high = intervals.wilson(abnormal, total)
-        share = f"{100 * abnormal / total:.1f} %"
-        note = f"95 % interval {100 * low:.1f} to {100 * high:.1f} %"
+        share = f"{100 * found['share']:.1f} %"
+        is_one = found["low"] is None
+        note = "no interval: one image" if is_one else f"95 % interval {_interval(found)} %"
     figures = (
         (f"{summary['num_images']:,}", "images analysed", ""),
         (f"{failed:,}", "images failed", "listed below" if failed else "none"),
@@ -103,6 +110,7 @@ def _type_rows(run: Run) -> Iterable[str]:
     for cell_type, threshold in zip(run.cell_types, run.thresholds, strict=True):
         count = run.summary["num_regions_by_type"][cell_type.name]
         kind = "abnormal" if cell_type.abnormal else "normal"
+        found = run.summary["shares"][cell_type.name]
         width = 100 * count / total if total else 0
         bar = (
             '<svg class="bar" width="120" height="10" viewBox="0 0 100 10" '
@@ -114,8 +122,30 @@ def _type_rows(run: Run) -> Iterable[str]:
             f"<td>{_text(cell_type.display_name)}</td>"
             f'<td><span class="mark {kind}">{kind}</span></td>'
             f'<td class="n">{threshold:.3f}</td><td class="n">{count:,}</td>'
-            f'<td class="n">{_text(share_text(count, total))}</td><td>{bar}</td></tr>'
+            f'<td class="n">{_text(share_text(found))}</td><td>{bar}</td></tr>'
         )
+
+
+def _folders(folders: Mapping[str, Mapping]) -> str:
+    """A table where there are several; the longest ones stay in folders.csv."""
+    if len(folders) < 2:
+        return ""
+    rows = "\n".join(
+        f'<tr><th scope="row">{_text(name)}</th><td class="n">{found["num_images"]:,}</td>'
+        f'<td class="n">{found["num_regions"]:,}</td>'
+        f'<td class="n">{_text(share_text(found))}</td></tr>'
+        for name, found in list(folders.items())[:_MOST_FOLDERS]
+    )
+    more = len(folders) - _MOST_FOLDERS
+    note = f"<p>{more:,} more are in folders.csv.</p>" if more > 0 else ""
+    return (
+        '<h3>Folders</h3><table class="plain"><thead><tr><th scope="col">Folder</th>'
+        '<th scope="col" class="n">Images</th><th scope="col" class="n">Regions</th>'
+        '<th scope="col" class="n">Abnormal regions (95 % interval)</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table>{note}"
+        '<p class="note">With the images of one patient in one folder, a row is a patient\'s; '
+        "folders.csv has the types as well.</p>"
+    )
 
 
 def _bundle_rows(run: Run) -> Iterable[str]:

@@ -15,6 +15,7 @@ from rbc_tf.core import image_io
 from rbc_tf.core.cell_types import CellType, CellTypes
 from rbc_tf.core.types import AnalyzedRegions
 from rbc_tf.inference import analysis
+from rbc_tf.inference.folder_shares import FolderShares
 from rbc_tf.inference.report import overview, page
 
 _selenium = pytest.importorskip("selenium", reason="selenium is not installed (pip install .[dev])")
@@ -80,6 +81,13 @@ def loaded():
     return [_result(name, probabilities) for name, probabilities in _IMAGES.items()]
 
 
+def _shares(loaded):
+    shares = FolderShares(_TYPES)
+    for result in loaded:
+        shares.add(result)
+    return shares.to_json()
+
+
 @pytest.fixture(scope="module")
 def report(tmp_path_factory, loaded):
     folder = tmp_path_factory.mktemp("report")
@@ -94,6 +102,7 @@ def report(tmp_path_factory, loaded):
         "num_regions": sum(result["num_regions"] for result in loaded),
         "num_regions_by_type": {t: sum(c[t] for c in counts) for t in _TYPES.names},
         "num_abnormal_regions": sum(result["num_abnormal_regions"] for result in loaded),
+        **_shares(loaded),
         "failed": {_EVIL_NAME: f"{_EVIL_NAME}: the file is empty"},
     }
     run = overview.Run(_TYPES, _THRESHOLDS, "exact_match", 0.5, 0.5, summary)

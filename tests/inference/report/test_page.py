@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 from rbc_tf.core import files, image_io
 from rbc_tf.core.cell_types import PAPER, CellType, CellTypes
 from rbc_tf.core.types import AnalyzedRegions
 from rbc_tf.inference import analyze, bundle
 from rbc_tf.inference.analysis import Analysis
+from rbc_tf.inference.folder_shares import FolderShares
 from rbc_tf.inference.report import embedding, overview, page
 from rbc_tf.inference.report.image_data import image_data, nearest_threshold
 from tests import builders
@@ -53,8 +53,16 @@ def _run(loaded, failed=(), cell_types=PAPER, thresholds=_THRESHOLDS, **others):
         },
         "num_abnormal_regions": sum(result["num_abnormal_regions"] for result in loaded),
         "failed": dict(failed),
+        **_shares(loaded, cell_types),
     }
     return overview.Run(cell_types, thresholds, "exact_match", 0.5, 0.5, summary, **others)
+
+
+def _shares(loaded, cell_types):
+    shares = FolderShares(cell_types)
+    for result in loaded:
+        shares.add(result)
+    return shares.to_json()
 
 
 class _Elements(html.parser.HTMLParser):
@@ -155,17 +163,26 @@ def test_pictures_are_of_limited_size(shape, long_side, expected):
     np.testing.assert_allclose(decoded[0, 0], [0, 0, 200], atol=4)  # blue, green, red
 
 
-@pytest.mark.parametrize(("count", "total"), [(0, 8), (3, 8), (8, 8), (2950, 3358)])
-def test_intervals_are_wilsons(count, total):
-    # SciPy's is another implementation of the same interval.
-    low, high = stats.binomtest(count, total).proportion_ci(method="wilson")
-    assert overview.share_text(count, total) == (
-        f"{100 * count / total:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
-    )
+def test_shares_are_shown_with_their_interval_where_there_is_one():
+    found = {"share": 0.375, "low": 0.1368, "high": 0.694}
+    assert overview.share_text(found) == "37.5 % (13.7 to 69.4)"
+    assert overview.share_text(found | {"low": None, "high": None}) == "37.5 %"
+    assert overview.share_text(dict.fromkeys(found)) == "–"
+
+
+def test_folders_have_a_table_where_there_are_several(tmp_path):
+    loaded = [
+        _result("p1/a.png", [[0.9, 0, 0, 0, 0, 0]] * 2, [0.9, 0.2]),
+        _result("p<2>/b.png", [[0, 0, 0, 0, 0, 0.9]], [0.8]),
+    ]
+    seen = " ".join(_Elements(_write(tmp_path, loaded)).text.split())
+    assert "p1 1 2 50.0 % p<2> 1 1 100.0 %" in seen
+    assert "Folders" not in _Elements(_write(tmp_path, loaded[:1])).text
 
 
 def test_the_summary_can_be_read_without_scripts(tmp_path):
-    # 3 regions, 2 of them abnormal: Wilson's 95 % interval is 20.8 to 93.9 %. Oval in 2 of 3.
+    # 3 regions, 2 of them abnormal; Oval in 2 of 3. Two images say next to nothing of how much
+    # images differ (Student's quantile is 12.7): as much as 0.07 and 0.03 regions would.
     loaded = [
         _result("a.png", [[0.9, 0, 0, 0, 0, 0]] * 2, [0.9, 0.2]),
         _result("b.png", [[0, 0, 0, 0, 0, 0.9]], [0.8]),
@@ -175,9 +192,9 @@ def test_the_summary_can_be_read_without_scripts(tmp_path):
     seen = " ".join(_Elements(text).text.split())
     assert "Report: 2 images" in seen
     assert "abnormal regions 2" in seen
-    assert "66.7 % 95 % interval 20.8 to 93.9 %" in seen
-    assert "Oval Oval + Disc normal 0.500 2 66.7 % (20.8 to 93.9)" in seen
-    assert "Elon Elongated + Sickle abnormal 0.250 0 0.0 % (0.0 to 56.1)" in seen
+    assert "66.7 % 95 % interval 0.8 to 99.8 %" in seen
+    assert "Oval Oval + Disc normal 0.500 2 66.7 % (0.3 to 99.9)" in seen
+    assert "Elon Elongated + Sickle abnormal 0.250 0 0.0 % (0.0 to 98.8)" in seen
     assert "c.png c.png: the file is empty" in seen
     assert "a bundle" in seen
     assert "rbc_tf 7.8" in seen
