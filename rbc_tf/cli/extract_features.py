@@ -2,6 +2,8 @@
 
 rbc_tf extract-features --dataset_dir=chula --features_dir=features --weights=imagenet
 
+rbc_tf extract-features --dataset_dir=chula --features_dir=features --bundle=chula12
+
 The file of a fine-tuned backbone has how patches are cut: give no crop flags with it.
 
 Run it again after an interruption, or after labels or splits have changed: features that are
@@ -13,7 +15,7 @@ from absl import flags
 from rbc_tf.cli import shared_flags
 from rbc_tf.data.regions import RegionConfig
 
-REQUIRED = ("dataset_dir", "features_dir", "weights")
+REQUIRED = ("dataset_dir", "features_dir")
 
 _REGIONS = RegionConfig()
 
@@ -24,6 +26,12 @@ _WEIGHTS = flags.DEFINE_string(
     None,
     "'imagenet' (downloaded once), the path of a .keras backbone or of a weights file of the "
     "network (of resnet50: a .h5 file without top), or 'random' (to try the software).",
+)
+_BUNDLE = flags.DEFINE_string(
+    "bundle",
+    None,
+    "Take the backbone of this bundle, a folder, a packed file or the name of one that comes with "
+    "rbc_tf, instead of --weights.",
 )
 shared_flags.define_crop(None)
 _CONNECTIVITY = flags.DEFINE_integer(
@@ -42,11 +50,21 @@ _OVERWRITE = flags.DEFINE_bool(
 )
 
 
+def _weights() -> str:
+    if (_WEIGHTS.value is None) == (_BUNDLE.value is None):
+        raise ValueError("Exactly one of --weights and --bundle must be given")
+    if _WEIGHTS.value is not None:
+        return _WEIGHTS.value
+    from rbc_tf.inference import bundle, pretrained
+
+    return str(pretrained.find(_BUNDLE.value).path / bundle.BACKBONE)
+
+
 def main() -> None:
     from rbc_tf.features import extract
 
     config = extract.ExtractionConfig(
-        weights=_WEIGHTS.value,
+        weights=_weights(),
         backbone=flags.FLAGS.backbone,
         crop=shared_flags.crop() if shared_flags.crop_is_given() else None,
         regions=RegionConfig(connectivity=_CONNECTIVITY.value, min_area=_MIN_AREA.value),

@@ -124,6 +124,16 @@ def check_files(detector_dir: str | pathlib.Path, record: DetectorRecord) -> Non
         )
 
 
+def note_files(detector_dir: str | pathlib.Path) -> None:
+    """Has the record of an exported detector name its files as they are now, where it does.
+
+    For whoever rewrites them.
+    """
+    found = load(detector_dir)
+    if found.files:
+        save(detector_dir, dataclasses.replace(found, files=hash_files(detector_dir)))
+
+
 def save(detector_dir: str | pathlib.Path, record: DetectorRecord) -> None:
     files.write_json(pathlib.Path(detector_dir) / FILE, record.to_json())
 

@@ -56,6 +56,7 @@ class Analysis:
         regions: what was found; may be empty.
         cell_types: the T types, in the order of all probabilities.
         exposure: 'nearly black' or 'nearly white' where nothing can be seen in it; else None.
+        unlike: {in what it is unlike the images that the bundle learnt from: the values}.
     """
 
     image: str
@@ -65,6 +66,7 @@ class Analysis:
     regions: tuple[PredictedRegion, ...]
     cell_types: CellTypes
     exposure: str | None = None
+    unlike: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def from_arrays(
@@ -129,6 +131,7 @@ class Analysis:
             "height": self.height,
             "width": self.width,
             **({"exposure": self.exposure} if self.exposure else {}),
+            **({"unlike": dict(self.unlike)} if self.unlike else {}),
             "num_regions": len(self.regions),
             "num_regions_by_type": self.num_regions_by_type,
             "num_abnormal_regions": self.num_abnormal_regions,

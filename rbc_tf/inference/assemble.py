@@ -2,21 +2,25 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+import tqdm
 
 from rbc_tf.classification.calibration import PLAIN
 from rbc_tf.classification.classifier import Classifier
-from rbc_tf.core import config
+from rbc_tf.core import boxes, config, image_io
 from rbc_tf.core.cell_types import CellTypes
 from rbc_tf.core.types import PRESENT, FeatureTable
 from rbc_tf.core.unseen import SEEN_SPLITS
+from rbc_tf.data import regions
+from rbc_tf.data.dataset import Dataset
 from rbc_tf.detection import record
 from rbc_tf.detection.record import DetectorRecord
 from rbc_tf.features import backbone_spec, cache
 from rbc_tf.features.backbone import read_record
 from rbc_tf.features.crops import CropConfig
+from rbc_tf.inference import appearance
 from rbc_tf.inference import bundle as bundles
 from rbc_tf.manifest.manifest import Manifest
 from rbc_tf.manifest.records import (
@@ -43,6 +47,7 @@ def export_bundle(
     score_threshold: float = 0.5,
     thresholds: str = TUNED,
     data_description: str = "",
+    datasets: Sequence[Dataset] = (),
 ) -> bundles.Bundle:
     """Puts a detector, the backbone of a feature cache and a classifier into one folder.
 
@@ -55,6 +60,8 @@ def export_bundle(
         thresholds: 'tuned', those that training chose on validation, or 'plain', 0.5 for every
             type, as in the paper. The temperatures of training are in the bundle either way.
         data_description: of the smears, for the model card: source, stain, consent.
+        datasets: what the parts learnt from, to record how these images look: analysis warns of
+            those that look otherwise. Without any, it does not.
 
     Raises:
         ValueError: `thresholds` is neither, a part is missing or damaged, or the classifier was
@@ -86,6 +93,7 @@ def export_bundle(
             backbone_spec.find(fingerprint.backbone).title,
             fingerprint.settings["feature_dim"],
         ),
+        appearance=appearance.ranges(_measured(datasets)),
         metrics=_metrics(detector_record, classifier.record),
         provenance=Provenance(
             detector=detector_record,
@@ -101,6 +109,16 @@ def export_bundle(
         detector_dir, features_dir / cache.BACKBONE_FILE, pathlib.Path(classifier_dir)
     )
     return bundles.write_bundle(output_dir, parts, manifest)
+
+
+def _measured(datasets: Sequence[Dataset]) -> Iterator[dict[str, float]]:
+    """How the training images look, with their true regions."""
+    for dataset in datasets:
+        for sample in tqdm.tqdm(dataset.in_split("train"), desc="appearance", unit="image"):
+            found = boxes.as_boxes([region.box for region in regions.find_regions(sample)])
+            yield appearance.measure(
+                image_io.read_image(sample.image_path, sample.intensity), found
+            )
 
 
 def _data(features_dir: pathlib.Path, classifier: Classifier, description: str) -> DataRecord:

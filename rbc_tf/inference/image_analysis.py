@@ -9,6 +9,7 @@ from absl import logging
 
 from rbc_tf.core import exposure, files, image_io, names
 from rbc_tf.core.intensity import IntensityRange
+from rbc_tf.inference import appearance
 from rbc_tf.inference.analysis import Analysis
 from rbc_tf.inference.chain import Chain
 from rbc_tf.inference.report import overlay
@@ -63,7 +64,13 @@ def analyze(chain: Chain, image: SourceImage) -> Analysis:
         chain.manifest.cell_types,
         chain.manifest.abnormal_threshold,
     )
-    return dataclasses.replace(analysis, exposure=exposure.of(image.pixels))
+    seen = chain.manifest.appearance
+    looks = appearance.measure(image.pixels, found.boxes) if seen else {}
+    return dataclasses.replace(
+        analysis,
+        exposure=exposure.of(image.pixels),
+        unlike=appearance.unlike(looks, seen),
+    )
 
 
 def write(folder: ResultsFolder, image: SourceImage, analysis: Analysis) -> None:

@@ -13,7 +13,7 @@ from rbc_tf.core import csv_text, exposure, image_io
 from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.core.names import printable
 from rbc_tf.graphs import frozen
-from rbc_tf.inference import analysis, image_analysis
+from rbc_tf.inference import analysis, appearance, image_analysis
 from rbc_tf.inference.bundle import Bundle
 from rbc_tf.inference.folder_shares import FolderShares
 from rbc_tf.inference.report import page
@@ -151,7 +151,7 @@ def write_tables(
     manifest = bundle.manifest
     cell_types = manifest.cell_types
     totals, by_type = collections.Counter(), collections.Counter()
-    exposures, shares = {}, FolderShares(cell_types)
+    exposures, unlike, shares = {}, {}, FolderShares(cell_types)
     with (
         folder.writing(shard.file_name(REGIONS)) as temporary,
         temporary.open("w", newline="", encoding="utf-8") as file,
@@ -163,12 +163,17 @@ def write_tables(
             totals["abnormal"] += result["num_abnormal_regions"]
             by_type.update(result["num_regions_by_type"])
             exposures[result["image"]] = result.get("exposure")
+            if "unlike" in result:
+                unlike[result["image"]] = result["unlike"]
             shares.add(result)
     with folder.writing(shard.file_name(FOLDERS)) as temporary:
         lines = csv_text.lines(shares.header(), shares.rows())
         temporary.write_text("".join(lines), encoding="utf-8", newline="")
     run = folder.read_json(RUN) or {}
-    warning = exposure.warning(exposures, len(names))
+    warnings = (
+        exposure.warning(exposures, len(names)),
+        appearance.warning(unlike, len(names)),
+    )
     summary_name = shard.file_name(SUMMARY)
     folder.write_json(
         summary_name,
@@ -185,7 +190,7 @@ def write_tables(
             "backbone": manifest.backbone,
             "precision": run.get("precision", frozen.FLOAT32),
             "intensity": _intensity(run),
-            "warnings": [warning] if warning else [],
+            "warnings": [warning for warning in warnings if warning],
             "failed": failed,
         },
     )

@@ -31,6 +31,8 @@ class Manifest:
         backbone: where the backbone's weights come from ('random' says so here).
         network: which network makes the features.
         weight_bits: of the numbers that the weights are; 8 where they have been packed.
+        appearance: {aspect: (low, high)} of the images that it learnt from, as
+            `inference.appearance` measures them; {} where that is not recorded.
         metrics: scores at the time of training, by part, and those on held-out images.
         provenance: config, seeds and input hashes of each part, and what data they come from.
         versions: of the packages that made it.
@@ -46,6 +48,7 @@ class Manifest:
     backbone: str = ""
     network: Network = dataclasses.field(default_factory=Network)
     weight_bits: int = 32
+    appearance: dict[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
     metrics: Metrics = dataclasses.field(default_factory=Metrics)
     provenance: Provenance = dataclasses.field(default_factory=Provenance)
     versions: dict = dataclasses.field(default_factory=files.versions)
@@ -97,6 +100,7 @@ def to_json(manifest: Manifest) -> dict:
         "backbone": manifest.backbone,
         "network": config.to_dict(manifest.network),
         "weight_bits": manifest.weight_bits,
+        "appearance": {name: list(seen) for name, seen in manifest.appearance.items()},
         "metrics": _metrics_to_json(manifest.metrics),
         "provenance": {
             **config.to_dict(manifest.provenance),
@@ -134,6 +138,10 @@ def from_json(content: Mapping) -> Manifest:
         backbone=content["backbone"],
         network=config.from_dict(Network, content.get("network", {}), ignore_unknown=True),
         weight_bits=content.get("weight_bits", 32),
+        appearance={
+            name: (float(low), float(high))
+            for name, (low, high) in content.get("appearance", {}).items()
+        },
         metrics=_metrics_from_json(content["metrics"]),
         provenance=config.from_dict(Provenance, content["provenance"], ignore_unknown=True),
         versions=content["versions"],

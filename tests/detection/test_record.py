@@ -86,3 +86,15 @@ def test_files_of_an_exported_detector_are_those_that_were_exported(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(ValueError, match=r"added or changed: notes\.txt, variables/data"):
         record.check_files(tmp_path, record.load(tmp_path))
+
+
+def test_who_rewrites_files_has_the_record_name_them(tmp_path):
+    (tmp_path / "saved_model.pb").write_text("graph")
+    record.save(tmp_path, record.DetectorRecord(step=3, files=record.hash_files(tmp_path)))
+    (tmp_path / "saved_model.pb").write_text("another")
+    record.note_files(tmp_path)
+    record.check_files(tmp_path, record.load(tmp_path))
+    assert record.load(tmp_path).step == 3
+    record.save(tmp_path, record.DetectorRecord())
+    record.note_files(tmp_path)
+    assert record.load(tmp_path).files == {}  # as earlier versions recorded it

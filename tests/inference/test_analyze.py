@@ -1,5 +1,7 @@
 """Analysis of folders: results, failures and resuming, with a chain that finds what we say."""
 
+import csv
+import dataclasses
 import errno
 import json
 import os
@@ -544,3 +546,32 @@ def test_images_in_which_nothing_is_seen_are_warned_of(loaded, images, tmp_path)
     again = analyze.analyze(loaded, images, out)
     assert again.skipped == 6
     assert again.warnings
+
+
+def test_images_unlike_those_that_were_learnt_from_are_warned_of(loaded, images, tmp_path):
+    """Images of grey 200 beside a bundle of brighter ones."""
+    manifest = dataclasses.replace(loaded.manifest, appearance={"brightness": (225.0, 240.0)})
+    out = tmp_path / "out"
+    summary = analyze.analyze(dataclasses.replace(loaded, manifest=manifest), images, out)
+    assert "warning: 4 of 4 images are unlike those that the bundle learnt from" in summary.text()
+    assert "darker: 4 (a.png, b c é.png, sub/a.png, ...)" in summary.text()
+    result = builders.read_json(out / "images" / "a.png.json")
+    assert list(result["unlike"]) == ["darker"]
+    assert "learnt from 225 to 240" in result["unlike"]["darker"]
+
+
+def test_each_folder_of_images_has_its_shares(loaded, images, tmp_path):
+    out = tmp_path / "out"
+    analyze.analyze(loaded, images, out)
+    with (out / "folders.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["folder"], row["num_images"], row["num_regions"]) for row in rows] == [
+        (".", "3", "4"),
+        ("sub", "1", "2"),
+    ]
+    assert [row["abnormal_share"] for row in rows] == ["0.500000", "0.500000"]
+    assert rows[0]["Oval_share"] == "1.000000"
+    assert rows[1]["Oval_low"] == ""  # a single image
+    summary = builders.read_json(out / "summary.json")
+    assert summary["shares"]["Stom"]["share"] == 1.0
+    assert summary["folders"]["sub"]["num_regions"] == 2

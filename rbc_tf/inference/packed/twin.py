@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from rbc_tf.classification import classifier
+from rbc_tf.detection import record
 from rbc_tf.inference import bundle as bundles
 from rbc_tf.inference.bundle import Bundle
 from rbc_tf.inference.packed import quantisation
@@ -45,6 +46,7 @@ def write(bundle: Bundle, output_dir: pathlib.Path) -> tuple[Bundle, dict[str, l
             if name.endswith(".keras"):
                 arrays[name] = _rewrite_keras(folder / name)
         classifier.note_files(folder / bundles.CLASSIFIER)
+        record.note_files(folder / bundles.DETECTOR)
         manifest = dataclasses.replace(bundle.manifest, weight_bits=WEIGHT_BITS)
         bundles.finish(folder, manifest)
     return bundles.load_bundle(output_dir), arrays
