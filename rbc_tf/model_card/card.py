@@ -79,12 +79,22 @@ def _details(manifest: Manifest) -> str:
         f"**Features:** {_features(manifest)}",
         "**Types:** one binary head per type on the features, calibrated by one temperature each. "
         "**Abnormal or not:** gradient boosting on the outputs of these heads.",
+        *_weights(manifest),
         "**Method:** Qiu et al., 'Multi-label Detection and Classification of Red Blood Cells in "
         "Microscopic Images', as rbc_tf implements it.",
         f"**Everything else:** settings, seeds and hashes are in `manifest.json` (bundle format "
         f"{FORMAT_VERSION}).",
     ]
     return bullets(lines)
+
+
+def _weights(manifest: Manifest) -> list[str]:
+    if manifest.weight_bits == 32:
+        return []
+    return [
+        f"**Weights:** packed into {manifest.weight_bits} bits, with a scale for each output of a "
+        "layer. Scores recorded before that are of the weights as they were trained."
+    ]
 
 
 def _type_name(cell_type: CellType) -> str:

@@ -32,6 +32,13 @@ def limits(manifest: Manifest) -> Iterator[str]:
             "The detector started from random weights, not from ImageNet's as in the paper, and "
             "knows nothing beyond its training images."
         )
+    if manifest.appearance:
+        size = manifest.appearance.get("cell_size")
+        of_size = f"; regions measured {size[0]:.0f} to {size[1]:.0f} pixels" if size else ""
+        yield (
+            "Analysis warns of images whose light, stain, focus, size of cells or crowd lie beyond "
+            f"those of the training images{of_size}. What it does not measure it cannot warn of."
+        )
     yield (
         "Probabilities mean what they say on images like the validation images only; where types "
         "are rarer or more frequent than there, they are off."

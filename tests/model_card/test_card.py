@@ -321,3 +321,13 @@ def test_limits_follow_from_the_figures():
     assert "predicted the same for every region" in found
     assert "validation AUC 0.500" in _limits(abnormality={"validation_auc": 0.5})
     assert "started from random weights" in _limits(start="random weights")
+
+
+def test_packed_weights_and_what_analysis_warns_of_are_told():
+    text = _render(_full())
+    assert "packed into" not in text
+    assert "Analysis warns" not in text
+    seen = {"cell_size": [31.2, 58.9], "brightness": [180, 220]}
+    text = _render(_full() | {"weight_bits": 8, "appearance": seen})
+    assert "packed into 8 bits" in _sections(text)["Model details"]
+    assert "regions measured 31 to 59 pixels" in _sections(text)["Limitations"]
