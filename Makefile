@@ -5,8 +5,9 @@ PYTHON3 ?= python3.11
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 DEMO_DIR ?= demo_run
+TRAINING_DEMO_DIR ?= demo_training_run
 
-.PHONY: setup demo test lint clean
+.PHONY: setup demo demo-training test lint clean
 
 setup: $(VENV)/.ready
 
@@ -20,6 +21,10 @@ $(VENV)/.ready: pyproject.toml setup.py constraints.txt
 demo: setup
 	PYTHON=$(PYTHON) bash tools/demo.sh $(DEMO_DIR)
 
+# The same with a detector of its own, which takes longer.
+demo-training: setup
+	PYTHON=$(PYTHON) bash tools/demo_training.sh $(TRAINING_DEMO_DIR)
+
 test: setup
 	$(PYTHON) -m pytest --numprocesses=2
 
@@ -29,4 +34,4 @@ lint: setup
 	$(PYTHON) -m mypy
 
 clean:
-	rm -rf $(VENV) $(DEMO_DIR) build *.egg-info
+	rm -rf $(VENV) $(DEMO_DIR) $(TRAINING_DEMO_DIR) build *.egg-info

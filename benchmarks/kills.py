@@ -1,6 +1,6 @@
 """Kills commands that write folders, with SIGKILL, and runs them again: nothing may be lost.
 
-python -m benchmarks.kills --work_dir=kills --demo_dir=demo_run --count=50 --seed=0
+python -m benchmarks.kills --work_dir=kills --demo_dir=demo_training_run --count=50 --seed=0
 
 A kill comes before a system call that changes names or has them outlast a power cut (rename,
 exchange, unlink, rmdir, mkdir, fsync): the last calls of a command, and others drawn by the
@@ -47,7 +47,7 @@ _KEPT = {
 def _commands(folder: pathlib.Path, demo: pathlib.Path | None) -> dict[str, tuple[list[str], str]]:
     """{what: (the command, what lies at its output before)}, each after those that it needs.
 
-    Those that need a trained chain take it from the folder of `make demo`.
+    Those that need a trained chain take it from the folder of `make demo-training`.
     """
     smears, features = folder / "smears", folder / "features"
     of_smears = f"--dataset_dir={smears}"
@@ -214,7 +214,9 @@ def kill(folder: pathlib.Path, commands: dict, count: int, seed: int) -> list[st
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--work_dir", required=True)
-    parser.add_argument("--demo_dir", help="folder of `make demo`, for commands that need a chain")
+    parser.add_argument(
+        "--demo_dir", help="folder of `make demo-training`, for commands that need a chain"
+    )
     parser.add_argument("--count", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--commands", default="", help="some of them, by comma")

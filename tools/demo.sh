@@ -1,69 +1,42 @@
 #!/usr/bin/env bash
-# The whole chain on synthetic smears: every command here is one a user gives for real smears.
+# What rbc_tf does with what comes with it, on synthetic smears: every command here is one a user
+# gives for real smears. tools/demo_training.sh trains a detector as well.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-
-PYTHON="${PYTHON:-python}"
 run="${1:-demo_run}"
-config=object_detection_configs/demo_r18_fpn.yaml
-
-step() {
-  printf '\n== %s\n' "$1"
-  shift
-  printf '$ %s\n' "$*"
-  "$@"
-}
+bundle=chula12
+source tools/demo_steps.sh
 
 step "Synthetic smears with masks and labelled cells" \
-  "$PYTHON" tools/make_synthetic_smears.py --output_dir="$run/smears" --num_images=48 \
-  --height=720 --width=1280 --num_cells=60
+  "$PYTHON" tools/make_synthetic_smears.py --output_dir="$run/smears" --num_images=160 \
+  --height=480 --width=640 --num_cells=32 --cell_diameter=42
 step "Train, validation and test, by slide" \
-  "$PYTHON" tools/split_dataset.py --dataset_dir="$run/smears" --validation=0.15 --test=0.25
+  "$PYTHON" tools/split_dataset.py --dataset_dir="$run/smears" --validation=0.15 --test=0.15
 step "All of the folder checked, regions counted" \
   "$PYTHON" tools/check_dataset.py --dataset_dir="$run/smears"
-step "Records for the detector" \
-  "$PYTHON" tools/create_detection_records.py --dataset_dir="$run/smears" \
-  --output_dir="$run/records" --num_shards=4
-step "Detector: Faster R-CNN, demo profile" \
-  "$PYTHON" tools/train_detector.py --experiment=rbc_fasterrcnn_resnet_fpn \
-  --config_file="$config" --records_dir="$run/records" --model_dir="$run/detector" \
-  --mode=train_and_eval --seed=0
-step "Detector as a SavedModel" \
-  "$PYTHON" tools/export_detector.py --model_dir="$run/detector" \
-  --export_dir="$run/detector/export"
-step "Features: ResNet-50 with random weights, since the demo downloads none" \
+step "Features of the labelled regions, by the network that comes with rbc_tf" \
   "$PYTHON" tools/extract_features.py --dataset_dir="$run/smears" \
-  --features_dir="$run/features" --weights=random --crop_mode=letterbox --patch_size=112
+  --features_dir="$run/features" --bundle="$bundle"
 step "One head per cell type, and gradient boosting for abnormality" \
   "$PYTHON" tools/train_classifier.py --features_dir="$run/features" \
   --output_dir="$run/classifier" --config_file=classifier_configs/demo_heads.yaml
-step "The bundle" \
-  "$PYTHON" tools/export_bundle.py --detector_dir="$run/detector/export" \
-  --features_dir="$run/features" --classifier_dir="$run/classifier" --output_dir="$run/bundle"
+step "A bundle of the detector that comes with rbc_tf, its network and these heads" \
+  "$PYTHON" tools/export_bundle.py --bundle="$bundle" --features_dir="$run/features" \
+  --classifier_dir="$run/classifier" --output_dir="$run/bundle"
 step "Scores on held-out smears" \
   "$PYTHON" tools/evaluate.py --bundle_dir="$run/bundle" --dataset_dir="$run/smears" \
   --split=test --output_file="$run/scores.json" --record
-mkdir -p "$run/held_out"
-awk -F, '$3 == "test" { print $1 }' "$run/smears/images.csv" | while read -r name; do
-  cp "$run/smears/images/$name.png" "$run/held_out/"
-done
+held_out
 step "Analysis of held-out smears" \
   "$PYTHON" tools/analyze.py --bundle_dir="$run/bundle" --input="$run/held_out" \
   --output_dir="$run/results" --overwrite
 
 cat <<END
 
-What this shows: the chain runs, and the detector finds regions it has never seen. What it cannot
-show: how well cell types are recognised on real smears. The smears are synthetic, the detector is
-small and was trained for minutes, and the features come from a ResNet-50 with random weights. For
-that take your own smears, object_detection_configs/chula_r101_fpn_cpu.yaml, and --weights=imagenet
-or a backbone of tools/finetune_backbone.py.
+What this shows: heads for types of one's own, trained in a minute on features that come with
+rbc_tf, and how well they do on smears held out. What it cannot show: how well that is on real
+smears, as these are synthetic. For real stained smears nothing needs to be trained:
 
-report:    $run/results/report.html (open it in a browser)
-scores:    $run/scores.json
-overlays:  $run/results/overlays/
-table:     $run/results/regions.csv
-summary:   $run/results/summary.json
-bundle:    $run/bundle/ (MODEL_CARD.md describes it)
-curves:    tensorboard --logdir=$run
+    $PYTHON tools/analyze.py --input=YOUR_SMEARS --output_dir=RESULTS
 END
+where
