@@ -19,7 +19,7 @@ step "Features of the labelled regions, by the network that comes with rbc_tf" \
   --features_dir="$run/features" --bundle="$bundle"
 step "One head per cell type, and gradient boosting for abnormality" \
   "$PYTHON" tools/train_classifier.py --features_dir="$run/features" \
-  --output_dir="$run/classifier" --config_file=classifier_configs/demo_heads.yaml
+  --output_dir="$run/classifier" --config_file=classifier_configs/own_types_heads.yaml
 step "A bundle of the detector that comes with rbc_tf, its network and these heads" \
   "$PYTHON" tools/export_bundle.py --bundle="$bundle" --features_dir="$run/features" \
   --classifier_dir="$run/classifier" --output_dir="$run/bundle"
