@@ -308,6 +308,7 @@ def bundle_subjects(folder: pathlib.Path, bundle_dir: pathlib.Path) -> list[Subj
     import shutil
 
     from rbc_tf.inference import bundle as bundles
+    from rbc_tf.manifest import manifest as manifests
 
     copy = folder / "bundle"
     shutil.copytree(bundle_dir, copy)
@@ -318,7 +319,9 @@ def bundle_subjects(folder: pathlib.Path, bundle_dir: pathlib.Path) -> list[Subj
         def read(path):
             (copy / name).write_bytes(path.read_bytes())
             try:
-                return bundles.load_bundle(copy).sha256
+                loaded = bundles.load_bundle(copy)
+                # Not the hash of the manifest's file: a line more in JSON changes no content.
+                return [manifests.to_json(loaded.manifest), dict(loaded.files)]
             finally:
                 (copy / name).write_bytes(whole)
 
