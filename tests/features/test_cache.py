@@ -49,7 +49,9 @@ def test_a_cache_comes_back(folder):
 def test_another_file_beside_the_table_is_refused(folder, name):
     path = folder / name
     path.write_bytes(path.read_bytes() + b"\n")
-    for load in (cache.load_features, cache.load_cell_types):
+    # Who needs the types alone is not made to hash a network.
+    is_types = name == "cell_types.yaml"
+    for load in (cache.load_features, *([cache.load_cell_types] if is_types else ())):
         with pytest.raises(cache.CacheError, match=rf"{name} is not the file that table\.npz was"):
             load(folder)
     path.unlink()

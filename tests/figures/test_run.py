@@ -85,7 +85,7 @@ class _UNet:
 def settings(monkeypatch, tmp_path):
     manifest = builders.manifest(crop=CropConfig(size=32), backbone="/x/random.h5")
     bundle = bundles.Bundle(tmp_path / "bundle", manifest, "sha")
-    monkeypatch.setattr(figure_sources, "load_bundle", lambda path: bundle)
+    monkeypatch.setattr(figure_sources.pretrained, "find", lambda path: bundle)
     monkeypatch.setattr(figure_sources, "Chain", _Chain)
     monkeypatch.setattr(figure_sources.UNet, "load", classmethod(lambda cls, path: _UNet()))
     monkeypatch.setattr(style, "_FORMATS", {"svg": 30})
