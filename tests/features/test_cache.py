@@ -56,7 +56,7 @@ def test_another_file_beside_the_table_is_refused(folder, name):
             load(folder)
     path.unlink()
     with pytest.raises(cache.CacheError, match=f"{name} is not the file"):
-        cache.load_cell_types(folder)
+        cache.load_features(folder)
 
 
 def test_killed_between_types_and_table_the_folder_is_unfinished(folder, monkeypatch):
