@@ -7,29 +7,23 @@ run="${1:-demo_run}"
 bundle=chula12
 source tools/demo_steps.sh
 
-step "Synthetic smears with masks and labelled cells" \
+titled "Synthetic smears with masks and labelled cells" \
   "$PYTHON" tools/make_synthetic_smears.py --output_dir="$run/smears" --num_images=160 \
   --height=480 --width=640 --num_cells=32 --cell_diameter=42
-step "Train, validation and test, by slide" \
+titled "Train, validation and test, by slide" \
   "$PYTHON" tools/split_dataset.py --dataset_dir="$run/smears" --validation=0.15 --test=0.15
-step "All of the folder checked, regions counted" \
+titled "All of the folder checked, regions counted" \
   "$PYTHON" tools/check_dataset.py --dataset_dir="$run/smears"
-step "Features of the labelled regions, by the network that comes with rbc_tf" \
+titled "Features of the labelled regions, by the network that comes with rbc_tf" \
   "$PYTHON" tools/extract_features.py --dataset_dir="$run/smears" \
   --features_dir="$run/features" --bundle="$bundle"
-step "One head per cell type, and gradient boosting for abnormality" \
+titled "One head per cell type, and gradient boosting for abnormality" \
   "$PYTHON" tools/train_classifier.py --features_dir="$run/features" \
   --output_dir="$run/classifier" --config_file=classifier_configs/own_types_heads.yaml
-step "A bundle of the detector that comes with rbc_tf, its network and these heads" \
+titled "A bundle of the detector that comes with rbc_tf, its network and these heads" \
   "$PYTHON" tools/export_bundle.py --bundle="$bundle" --features_dir="$run/features" \
   --classifier_dir="$run/classifier" --output_dir="$run/bundle"
-step "Scores on held-out smears" \
-  "$PYTHON" tools/evaluate.py --bundle_dir="$run/bundle" --dataset_dir="$run/smears" \
-  --split=test --output_file="$run/scores.json" --record
-held_out
-step "Analysis of held-out smears" \
-  "$PYTHON" tools/analyze.py --bundle_dir="$run/bundle" --input="$run/held_out" \
-  --output_dir="$run/results" --overwrite
+score_and_analyze
 
 cat <<END
 

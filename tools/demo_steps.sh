@@ -1,12 +1,11 @@
 # Sourced by the demos, after run=FOLDER.
-PYTHON="${PYTHON:-python}"
+source tools/steps.sh
 
 # What is done, the command, and what it says.
-step() {
-  printf '\n== %s\n' "$1"
+titled() {
+  printf '\n== %s' "$1"
   shift
-  printf '$ %s\n' "$*"
-  "$@"
+  step "$@"
 }
 
 # The images of the test split, in a folder of their own.
@@ -15,6 +14,17 @@ held_out() {
   awk -F, '$3 == "test" { print $1 }' "$run/smears/images.csv" | while read -r name; do
     cp "$run/smears/images/$name.png" "$run/held_out/"
   done
+}
+
+# The bundle on smears that it has not seen: scored, then analysed as images without labels.
+score_and_analyze() {
+  titled "Scores on held-out smears" \
+    "$PYTHON" tools/evaluate.py --bundle_dir="$run/bundle" --dataset_dir="$run/smears" \
+    --split=test --output_file="$run/scores.json" --record
+  held_out
+  titled "Analysis of held-out smears" \
+    "$PYTHON" tools/analyze.py --bundle_dir="$run/bundle" --input="$run/held_out" \
+    --output_dir="$run/results" --overwrite
 }
 
 # Where everything is.

@@ -8,39 +8,33 @@ run="${1:-demo_training_run}"
 config=object_detection_configs/demo_r18_fpn.yaml
 source tools/demo_steps.sh
 
-step "Synthetic smears with masks and labelled cells" \
+titled "Synthetic smears with masks and labelled cells" \
   "$PYTHON" tools/make_synthetic_smears.py --output_dir="$run/smears" --num_images=48 \
   --height=720 --width=1280 --num_cells=60
-step "Train, validation and test, by slide" \
+titled "Train, validation and test, by slide" \
   "$PYTHON" tools/split_dataset.py --dataset_dir="$run/smears" --validation=0.15 --test=0.25
-step "All of the folder checked, regions counted" \
+titled "All of the folder checked, regions counted" \
   "$PYTHON" tools/check_dataset.py --dataset_dir="$run/smears"
-step "Records for the detector" \
+titled "Records for the detector" \
   "$PYTHON" tools/create_detection_records.py --dataset_dir="$run/smears" \
   --output_dir="$run/records" --num_shards=4
-step "Detector: Faster R-CNN, demo profile" \
+titled "Detector: Faster R-CNN, demo profile" \
   "$PYTHON" tools/train_detector.py --experiment=rbc_fasterrcnn_resnet_fpn \
   --config_file="$config" --records_dir="$run/records" --model_dir="$run/detector" \
   --mode=train_and_eval --seed=0
-step "Detector as a SavedModel" \
+titled "Detector as a SavedModel" \
   "$PYTHON" tools/export_detector.py --model_dir="$run/detector" \
   --export_dir="$run/detector/export"
-step "Features: ResNet-50 with random weights, since the demo downloads none" \
+titled "Features: ResNet-50 with random weights, since the demo downloads none" \
   "$PYTHON" tools/extract_features.py --dataset_dir="$run/smears" \
   --features_dir="$run/features" --weights=random --crop_mode=letterbox --patch_size=112
-step "One head per cell type, and gradient boosting for abnormality" \
+titled "One head per cell type, and gradient boosting for abnormality" \
   "$PYTHON" tools/train_classifier.py --features_dir="$run/features" \
   --output_dir="$run/classifier" --config_file=classifier_configs/demo_heads.yaml
-step "The bundle" \
+titled "The bundle" \
   "$PYTHON" tools/export_bundle.py --detector_dir="$run/detector/export" \
   --features_dir="$run/features" --classifier_dir="$run/classifier" --output_dir="$run/bundle"
-step "Scores on held-out smears" \
-  "$PYTHON" tools/evaluate.py --bundle_dir="$run/bundle" --dataset_dir="$run/smears" \
-  --split=test --output_file="$run/scores.json" --record
-held_out
-step "Analysis of held-out smears" \
-  "$PYTHON" tools/analyze.py --bundle_dir="$run/bundle" --input="$run/held_out" \
-  --output_dir="$run/results" --overwrite
+score_and_analyze
 
 cat <<END
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The bundle chula12 and its figures in docs/RESULTS.md, from what chula_transfer.sh leaves and a
-# clone of the data of Xu et al. 2017; some three hours on two cores after that script.
+# clone of the data of Xu et al. 2017; hours on two cores.
 #
 # bash tools/shipped_bundle.sh chula_run Sickle-RBC-data
 set -euo pipefail

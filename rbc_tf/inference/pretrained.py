@@ -91,12 +91,10 @@ def _unpacked(path: pathlib.Path) -> Bundle:
         with contextlib.suppress(BundleError):  # not there, or damaged: made anew
             return bundles.load_bundle(folder, source=str(path))
         try:
-            archive.unpack(path, folder)
-            return bundles.load_bundle(folder, source=str(path))
+            return archive.unpack(path, folder)
         except OSError as error:
             logging.warning("%s is unpacked anew at each start: %s", path, error)
-    archive.unpack(path, _of_this_process(sha256))
-    return bundles.load_bundle(_of_this_process(sha256), source=str(path))
+    return archive.unpack(path, _of_this_process(sha256))
 
 
 @functools.cache

@@ -111,7 +111,7 @@ def unpack(path: str | pathlib.Path, output_dir: str | pathlib.Path) -> Bundle:
             bundles.load_bundle(folder)
         except BundleError as error:
             raise BundleError(f"{path}: the packed bundle is damaged: {error}") from error
-    return bundles.load_bundle(output_dir)
+    return bundles.load_bundle(output_dir, source=str(path))
 
 
 class _opened:
