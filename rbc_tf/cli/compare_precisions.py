@@ -31,9 +31,8 @@ def main() -> None:
     from rbc_tf.evaluation.precision import run, tables
     from rbc_tf.inference import pretrained
 
-    samples = dataset.load_dataset(_DATASET_DIR.value).in_split(_SPLIT.value)
-    if _NUM_IMAGES.value:
-        samples = samples[:: max(1, len(samples) // _NUM_IMAGES.value)][: _NUM_IMAGES.value]
+    loaded = dataset.load_dataset(_DATASET_DIR.value)
+    samples = dataset.evenly_spaced(loaded.in_split(_SPLIT.value), _NUM_IMAGES.value)
     compared = pretrained.find(_BUNDLE_DIR.value)
     scores = run.compare(compared, samples, _PRECISIONS.value)
     if _OUTPUT_FILE.value:

@@ -40,6 +40,8 @@ GROUPS = {
         "compare-features",
         "compare-baselines",
         "compare-precisions",
+        "compare-alterations",
+        "evaluate-cells",
         "make-figures",
     ),
     "Share": ("pack-bundle", "export-saved-model"),

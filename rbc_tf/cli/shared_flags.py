@@ -9,6 +9,7 @@ if typing.TYPE_CHECKING:
     from rbc_tf.core.intensity import IntensityRange
     from rbc_tf.detection import tiling
     from rbc_tf.features import crops
+    from rbc_tf.inference import cell_scale
 
 # As graphs.frozen has them, which loads TensorFlow: flags and --help do without.
 AUTO, FLOAT32 = "auto", "float32"
@@ -38,6 +39,7 @@ class AnalysisFlags:
     plain_thresholds: bool
     report_image_size: int | None
     tiling_config: "tiling.TilingConfig"
+    scale_config: "cell_scale.ScaleConfig"
     retry_failed: bool
     overwrite: bool
     precision: str
@@ -104,6 +106,7 @@ def define_analysis() -> None:
         "Size in pixels up to which a region is in one tile as a whole (larger ones are joined); "
         "by default that of the largest region of the training, at most a third of a tile.",
     )
+    define_scale()
     define_precision(AUTO)
     define_intensity()
     flags.DEFINE_bool("retry_failed", True, "Try again images that failed in an earlier run.")
@@ -111,8 +114,9 @@ def define_analysis() -> None:
 
 
 def analysis() -> AnalysisFlags:
-    """What was given. Raises ValueError where tiles or intensities make no sense."""
+    """What was given. Raises ValueError where tiles, scale or intensities make no sense."""
     from rbc_tf.detection import tiling
+    from rbc_tf.inference import cell_scale
 
     given = flags.FLAGS
     return AnalysisFlags(
@@ -122,6 +126,7 @@ def analysis() -> AnalysisFlags:
         plain_thresholds=given.thresholds == "plain",
         report_image_size=given.report_image_size if given.report else None,
         tiling_config=tiling.TilingConfig(given.tile_size, given.tile_overlap),
+        scale_config=cell_scale.ScaleConfig(given.scale),
         retry_failed=given.retry_failed,
         overwrite=given.overwrite,
         precision=given.precision,
@@ -137,6 +142,16 @@ def _bundle(name: str | None, folder: str | None) -> str:
     if name is None and folder is None:
         print(f"bundle: {DEFAULT_BUNDLE}, for stained smears; --bundle names others")
     return folder or name or DEFAULT_BUNDLE
+
+
+def define_scale() -> None:
+    flags.DEFINE_string(
+        "scale",
+        AUTO,
+        "Factor by which images are scaled for the analysis; auto: where their cells are larger or "
+        "smaller than those that the bundle learnt from, what makes them as large; none: not at "
+        "all. Results are in pixels of the images as they are.",
+    )
 
 
 def define_precision(default: str, note: str = "") -> None:

@@ -17,6 +17,26 @@ def write_json(path: str | pathlib.Path, scores: Sequence[Score], about: Mapping
     files.write_json(path, values)
 
 
+def write_all(
+    output_file: str | pathlib.Path,
+    scores: Sequence[Score],
+    about: Mapping,
+    tables: Sequence[Table],
+) -> None:
+    """Writes JSON, and beside it CSV and the tables as Markdown of the same name.
+
+    Args:
+        output_file: the JSON file.
+        scores: all of them.
+        about: what was scored: plain values.
+        tables: of the scores.
+    """
+    path = pathlib.Path(output_file)
+    write_json(path, scores, about)
+    write_csv(path.with_suffix(".csv"), scores)
+    write_markdown(path.with_suffix(".md"), tables)
+
+
 def write_csv(path: str | pathlib.Path, scores: Sequence[Score]) -> None:
     """One row a score, not rounded, empty where not defined; a column for each key of `of`."""
     keys = _keys(scores)

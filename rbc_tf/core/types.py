@@ -101,12 +101,14 @@ class AnalyzedRegions:
         scores: float32 [N], the detector's.
         probabilities: float32 [N, T], one per cell type, calibrated, not normalised.
         abnormal: float64 [N], probability that the region holds an abnormal type.
+        scale: factor by which the image was scaled for it; 1 for an image as it came.
     """
 
     boxes: np.ndarray
     scores: np.ndarray
     probabilities: np.ndarray
     abnormal: np.ndarray
+    scale: float = 1.0
 
     def __len__(self) -> int:
         return len(self.scores)

@@ -109,6 +109,13 @@ def write_images_table(root: str | pathlib.Path, samples: Iterable[Sample]) -> N
     files.write_csv(pathlib.Path(root) / "images.csv", (*IMAGES_HEADER, *optional), rows)
 
 
+def evenly_spaced(samples: Sequence[Sample], count: int | None) -> Sequence[Sample]:
+    """So many of the samples, spread over their order; all where None or there are no more."""
+    if count is None or count >= len(samples):
+        return samples
+    return [samples[i * len(samples) // count] for i in range(count)]
+
+
 def load_dataset(
     root: str | pathlib.Path,
     check_pixels: bool = False,

@@ -57,6 +57,7 @@ class Analysis:
         cell_types: the T types, in the order of all probabilities.
         exposure: 'nearly black' or 'nearly white' where nothing can be seen in it; else None.
         unlike: {in what it is unlike the images that the bundle learnt from: the values}.
+        scale: factor by which it was scaled to be analysed; see `cell_scale`.
     """
 
     image: str
@@ -67,6 +68,7 @@ class Analysis:
     cell_types: CellTypes
     exposure: str | None = None
     unlike: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    scale: float = 1.0
 
     @classmethod
     def from_arrays(
@@ -103,7 +105,9 @@ class Analysis:
             for row, box in enumerate(found.boxes.tolist())
         )
         height, width = map(int, image_shape[:2])
-        return cls(image, image_sha256, height, width, regions, cell_types)
+        return cls(
+            image, image_sha256, height, width, regions, cell_types, scale=float(found.scale)
+        )
 
     @property
     def num_abnormal_regions(self) -> int:
@@ -132,6 +136,7 @@ class Analysis:
             "width": self.width,
             **({"exposure": self.exposure} if self.exposure else {}),
             **({"unlike": dict(self.unlike)} if self.unlike else {}),
+            **({"scale": self.scale} if self.scale != 1 else {}),
             "num_regions": len(self.regions),
             "num_regions_by_type": self.num_regions_by_type,
             "num_abnormal_regions": self.num_abnormal_regions,

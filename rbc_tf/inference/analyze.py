@@ -18,6 +18,7 @@ from rbc_tf.detection.tiling import TilingConfig
 from rbc_tf.graphs import frozen
 from rbc_tf.inference import image_analysis, overlap, run_record, sharding, tables
 from rbc_tf.inference.bundle import Bundle
+from rbc_tf.inference.cell_scale import ScaleConfig
 from rbc_tf.inference.chain import Chain
 from rbc_tf.inference.report import page
 from rbc_tf.inference.results_folder import RUN, ResultsFolder, result_name
@@ -36,6 +37,7 @@ def analyze(
     retry_failed: bool = True,
     precision: str = frozen.AUTO,
     intensity: IntensityRange | None = None,
+    scale_config: ScaleConfig = ScaleConfig(),
 ) -> RunSummary:
     """Analyses one image, or every image in a folder and its subfolders.
 
@@ -55,11 +57,13 @@ def analyze(
         precision: one of `frozen.PRECISIONS`.
         intensity: range of values of more than 8 bits; None: that of the files, of an earlier run
             into the folder, or else estimated from all images, those of other shares as well.
+        scale_config: by what images are scaled for it.
 
     Raises:
         ValueError: there is no image, `output_dir` holds results of another bundle, at other
-            thresholds, with other tiles, in another precision or of another range of intensities,
-            the machine does not have the precision, or a share is to overwrite those of the others.
+            thresholds, with other tiles, at another scale, in another precision or of another range
+            of intensities, the machine does not have the precision, or a share is to overwrite
+            those of the others.
         OSError: `output_dir` cannot be written.
     """
     if overwrite and shard.count > 1:
@@ -70,7 +74,7 @@ def analyze(
     unreadable = {n: reason for n, reason in found.unreadable.items() if shard.holds(n)}
     precision = frozen.resolve(precision)
     intensity = run_record.prepare(
-        folder, bundle, tiling_config, precision, found.paths, intensity, overwrite
+        folder, bundle, tiling_config, precision, scale_config, found.paths, intensity, overwrite
     )
     done = set() if overwrite else {name for name in images if _is_done(folder, name, images[name])}
     failed = {} if retry_failed else sharding.earlier_failures(folder)
@@ -79,7 +83,9 @@ def analyze(
     if todo:
         # Should this run be killed: those of an earlier one speak of other results.
         folder.delete_tables()
-        failed |= _analyze_images(Chain(bundle, tiling_config, precision), todo, folder, intensity)
+        failed |= _analyze_images(
+            Chain(bundle, tiling_config, precision, scale_config), todo, folder, intensity
+        )
     analyzed = len(images) - len(done) - len(failed)
     failed |= unreadable
     if shard.count == 1:
@@ -106,6 +112,7 @@ def merge(
     tiling_config: TilingConfig = TilingConfig(),
     precision: str = frozen.AUTO,
     intensity: IntensityRange | None = None,
+    scale_config: ScaleConfig = ScaleConfig(),
 ) -> RunSummary:
     """Makes the tables and the report from the results of all shards, and analyses nothing.
 
@@ -113,7 +120,8 @@ def merge(
 
     Raises:
         ValueError: there is no image or no result, or those of another bundle, at other
-            thresholds, with other tiles, in another precision or of another range of intensities.
+            thresholds, with other tiles, at another scale, in another precision or of another range
+            of intensities.
         OSError: `output_dir` cannot be written.
     """
     folder = ResultsFolder(output_dir)
@@ -121,8 +129,9 @@ def merge(
         raise ValueError(f"{folder}: holds no results to merge (it has no {RUN})")
     found = find_images(pathlib.Path(input_path), pathlib.Path(output_dir))
     images = found.paths
+    precision = frozen.resolve(precision)
     intensity = run_record.prepare(
-        folder, bundle, tiling_config, frozen.resolve(precision), images, intensity
+        folder, bundle, tiling_config, precision, scale_config, images, intensity
     )
     known = sharding.earlier_failures(folder)
     failed = dict(found.unreadable)

@@ -20,9 +20,10 @@ from rbc_tf.core.cell_types import CellTypes
 from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.detection.tiling import AUTO, TilingConfig
 from rbc_tf.graphs import frozen
-from rbc_tf.inference import image_analysis, overlap, pretrained
+from rbc_tf.inference import cell_scale, image_analysis, overlap, pretrained
 from rbc_tf.inference.analysis import Analysis
 from rbc_tf.inference.bundle import Bundle
+from rbc_tf.inference.cell_scale import ScaleConfig
 from rbc_tf.inference.chain import Chain
 from rbc_tf.inference.image_analysis import SourceImage
 
@@ -37,6 +38,7 @@ def load(
     precision: str = frozen.AUTO,
     tile_size: str = AUTO,
     tile_overlap: int | None = None,
+    scale: str | float = cell_scale.AUTO,
     bit_depth: int | None = None,
     intensity_range: tuple[int, int] | None = None,
 ) -> "Analyzer":
@@ -52,6 +54,8 @@ def load(
             'auto': that of the detector's training images; 'none': every image whole.
         tile_overlap: size in pixels up to which a region is in one tile as a whole; by default
             that of the largest region of the training, at most a third of a tile.
+        scale: factor by which images are scaled for the analysis; 'auto': what makes their cells
+            as large as those that the bundle learnt from; 'none': not at all.
         bit_depth: bits that the camera fills of images of more than 8 bits. Without it and
             `intensity_range`, such images are refused if their files do not say it themselves:
             the command `analyze` estimates it for a folder, and one image says too little.
@@ -59,8 +63,7 @@ def load(
 
     Raises:
         ValueError: there is no such bundle, or it is damaged or of another format (BundleError);
-            the machine does not have the precision; tiles or intensities make no
-            sense.
+            the machine does not have the precision; tiles, scale or intensities make no sense.
     """
     if bit_depth is not None and intensity_range is not None:
         raise ValueError("Give `bit_depth` or `intensity_range`, not both")
@@ -72,7 +75,9 @@ def load(
     found = pretrained.find(bundle)
     if plain_thresholds:
         found = found.with_plain_thresholds()
-    return Analyzer(found, TilingConfig(tile_size, tile_overlap), precision, intensity)
+    scale_config = ScaleConfig(str(scale))
+    tiling_config = TilingConfig(tile_size, tile_overlap)
+    return Analyzer(found, tiling_config, precision, intensity, scale_config)
 
 
 class Analyzer:
@@ -84,13 +89,14 @@ class Analyzer:
         tiling_config: TilingConfig = TilingConfig(),
         precision: str = frozen.AUTO,
         intensity: IntensityRange | None = None,
+        scale_config: ScaleConfig = ScaleConfig(),
     ):
         """Loads the parts of a checked bundle.
 
         Raises BundleError where they do not belong together, ValueError where the machine does
         not have the precision.
         """
-        self._chain = Chain(bundle, tiling_config, precision)
+        self._chain = Chain(bundle, tiling_config, precision, scale_config)
         self._intensity = intensity
 
     @property

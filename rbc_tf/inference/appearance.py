@@ -62,14 +62,23 @@ def measure(pixels: np.ndarray, boxes: np.ndarray) -> dict[str, float]:
     background = float(np.percentile(grey, _BACKGROUND))
     found = {"brightness": background}
     boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
-    if len(boxes) < _FEWEST_REGIONS:
+    size = region_size(boxes)
+    if size is None:
         return found
-    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
-    areas = sides.prod(axis=1)
-    found["cell_size"] = float(np.median(np.sqrt(areas)))
+    areas = _areas(boxes)
+    found["cell_size"] = size
     found["crowding"] = float(areas.sum() / (pixels.shape[0] * pixels.shape[1]))
     chosen = boxes[:: -(-len(boxes) // _MOST_REGIONS)]
     return found | _of_regions(pixels, chosen, background)
+
+
+def region_size(boxes: np.ndarray) -> float | None:
+    """Median square root of the areas of boxes float [N, 4], in pixels; None of too few."""
+    return float(np.median(np.sqrt(_areas(boxes)))) if len(boxes) >= _FEWEST_REGIONS else None
+
+
+def _areas(boxes: np.ndarray) -> np.ndarray:
+    return np.maximum(boxes[:, 2:] - boxes[:, :2], 0).prod(axis=1)
 
 
 def _of_regions(pixels: np.ndarray, boxes: np.ndarray, background: float) -> dict[str, float]:
@@ -108,6 +117,13 @@ def ranges(measured: Iterable[Mapping[str, float]]) -> dict[str, Range]:
     }
 
 
+def is_beyond(value: float, seen: Sequence[float]) -> bool:
+    """Whether a value lies beyond the range (low, high) of what was seen, and a little around."""
+    low, high = seen
+    room = _BEYOND_RANGE * (high - low) + _BEYOND_VALUE * abs(high + low) / 2
+    return not low - room <= value <= high + room
+
+
 def unlike(measured: Mapping[str, float], seen: Mapping[str, Sequence[float]]) -> dict[str, str]:
     """{what the image is: the values}, of aspects that lie beyond what was seen.
 
@@ -120,9 +136,8 @@ def unlike(measured: Mapping[str, float], seen: Mapping[str, Sequence[float]]) -
         if aspect not in seen or aspect not in ASPECTS:
             continue
         low, high = seen[aspect]
-        room = _BEYOND_RANGE * (high - low) + _BEYOND_VALUE * abs(high + low) / 2
         words = ASPECTS[aspect]
-        if not low - room <= value <= high + room:
+        if is_beyond(value, (low, high)):
             what = words.low if value < low else words.high
             found[what] = f"{words.title} {value:.3g}, learnt from {low:.3g} to {high:.3g}"
     return found

@@ -15,6 +15,7 @@ from rbc_tf.features import backbone
 from rbc_tf.features.extractor import FeatureExtractor
 from rbc_tf.graphs import frozen
 from rbc_tf.inference import bundle as bundles
+from rbc_tf.inference import cell_scale
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -65,6 +66,7 @@ class Chain:
         bundle: bundles.Bundle,
         tiling_config: tiling.TilingConfig = tiling.TilingConfig(),
         precision: str = frozen.FLOAT32,
+        scale_config: cell_scale.ScaleConfig = cell_scale.ScaleConfig(),
     ):
         """Loads the parts; `precision` is one of `frozen.PRECISIONS`.
 
@@ -87,19 +89,38 @@ class Chain:
                 "The detector does not record how large its training images were: every image "
                 "is detected whole, however large. Export it again, or give the size of tiles"
             )
+        self._scale_config = scale_config
         self.backbone_record = backbone.read_record(path)
         bundle.check_unchanged()
 
     def analyze(self, image: np.ndarray) -> AnalyzedRegions:
         """Finds and classifies the regions of uint8 [H, W, 3] RGB above the score threshold."""
-        detections = self.detect(image)
-        kept = detections.scores >= self.manifest.score_threshold
-        detections = Detections(detections.boxes[kept], detections.scores[kept])
-        probabilities, abnormal = self.classify(image, detections.boxes)
-        return AnalyzedRegions(detections.boxes, detections.scores, probabilities, abnormal)
+        view = self.look(image)
+        kept = view.detections.scores >= self.manifest.score_threshold
+        boxes, scores = view.detections.boxes[kept], view.detections.scores[kept]
+        probabilities, abnormal = self.classify(view.pixels, boxes)
+        return AnalyzedRegions(view.to_source(boxes), scores, probabilities, abnormal, view.factor)
+
+    def look(self, image: np.ndarray) -> cell_scale.View:
+        """Every detection, also those below the score threshold, and the scale they were found at.
+
+        Features and types of its regions are those of the patches of `View.pixels`.
+        """
+        return cell_scale.look(
+            self._detect_as_it_is,
+            image,
+            self._scale_config,
+            self.manifest.appearance,
+            self._detector.record.training_image_size,
+            self.manifest.score_threshold,
+        )
 
     def detect(self, image: np.ndarray) -> Detections:
-        """Every detection, also those below the score threshold."""
+        """Every detection of `look`, in pixels of the image as it came."""
+        view = self.look(image)
+        return Detections(view.to_source(view.detections.boxes), view.detections.scores)
+
+    def _detect_as_it_is(self, image: np.ndarray) -> Detections:
         return tiling.detect(
             self._detector.predict_batch, image, self.tiles, self.manifest.score_threshold
         )

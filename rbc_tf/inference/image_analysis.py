@@ -9,7 +9,7 @@ from absl import logging
 
 from rbc_tf.core import exposure, files, image_io, names
 from rbc_tf.core.intensity import IntensityRange
-from rbc_tf.inference import appearance
+from rbc_tf.inference import appearance, cell_scale
 from rbc_tf.inference.analysis import Analysis
 from rbc_tf.inference.chain import Chain
 from rbc_tf.inference.report import overlay
@@ -65,7 +65,9 @@ def analyze(chain: Chain, image: SourceImage) -> Analysis:
         chain.manifest.abnormal_threshold,
     )
     seen = chain.manifest.appearance
-    looks = appearance.measure(image.pixels, found.boxes) if seen else {}
+    # As the networks saw it: of cells that were scaled there is nothing to be warned of.
+    pixels = cell_scale.scaled(image.pixels, found.scale) if seen else image.pixels
+    looks = appearance.measure(pixels, found.boxes * found.scale) if seen else {}
     return dataclasses.replace(
         analysis,
         exposure=exposure.of(image.pixels),

@@ -9,11 +9,15 @@ from rbc_tf.core.fingerprint import Fingerprint, StaleError
 from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.detection.tiling import TilingConfig
 from rbc_tf.graphs import frozen
+from rbc_tf.inference import cell_scale
 from rbc_tf.inference.bundle import Bundle
+from rbc_tf.inference.cell_scale import ScaleConfig
 from rbc_tf.inference.results_folder import RUN, DamagedError, ResultsFolder
 
 # What decides a result; the rest of run.json is for people.
-_COMPARED = ("bundle_sha256", "thresholds", "at_least_one", "tiles", "precision", "intensity")
+_COMPARED = (
+    *("bundle_sha256", "thresholds", "at_least_one", "tiles", "scale", "precision", "intensity"),
+)
 
 _REPLACE = "Give --overwrite to replace them, or name another folder."
 
@@ -23,6 +27,7 @@ def prepare(
     bundle: Bundle,
     tiling_config: TilingConfig,
     precision: str,
+    scale_config: ScaleConfig,
     images: Mapping[str, folder_intensity.Path],
     intensity: IntensityRange | None = None,
     overwrite: bool = False,
@@ -34,7 +39,7 @@ def prepare(
 
     Args:
         folder: of the results.
-        bundle, tiling_config, precision: what is to make the results.
+        bundle, tiling_config, precision, scale_config: what is to make the results.
         images: all images of the input by their names.
         intensity: the range of values of more than 8 bits that was given, if any.
         overwrite: begin anew.
@@ -46,8 +51,8 @@ def prepare(
 
     Raises:
         StaleError: the folder holds results of another bundle, at other thresholds, with other
-            tiles, in another precision, of another range of intensities, or of other images alone,
-            or run.json is damaged, and they are not to be overwritten.
+            tiles, at another scale, in another precision, of another range of intensities, or of
+            other images alone, or run.json is damaged, and they are not to be overwritten.
         OSError: the folder cannot be written.
     """
     with _written_to(folder):
@@ -57,7 +62,7 @@ def prepare(
         intensity = IntensityRange.from_json(earlier["intensity"])
     if intensity is None:
         intensity = folder_intensity.of_folder(images.values(), open_image)
-    record = _record(bundle, tiling_config, precision, intensity)
+    record = _record(bundle, tiling_config, precision, scale_config, intensity)
     with _written_to(folder):
         if earlier is None:
             _begin(folder, record)
@@ -115,6 +120,7 @@ def _record(
     bundle: Bundle,
     tiling_config: TilingConfig,
     precision: str,
+    scale_config: ScaleConfig,
     intensity: IntensityRange | None,
 ) -> dict:
     manifest = bundle.manifest
@@ -127,6 +133,7 @@ def _record(
         "threshold_objective": manifest.threshold_objective,
         "at_least_one": manifest.calibration.at_least_one,
         "tiles": None if tiles is None else config.to_dict(tiles),
+        "scale": scale_config.value,
         "precision": precision,
         "intensity": None if intensity is None else dataclasses.asdict(intensity),
         "versions": files.versions(),
@@ -134,14 +141,16 @@ def _record(
 
 
 def _check(folder: ResultsFolder, earlier: dict, run: dict) -> None:
-    # Before there was a choice, all was float32.
-    earlier = {"precision": frozen.FLOAT32, "at_least_one": False} | earlier
+    # As it was before there was a choice.
+    before = {"precision": frozen.FLOAT32, "at_least_one": False, "scale": cell_scale.NONE}
+    earlier = before | earlier
     there, asked = (
         Fingerprint({key: record.get(key) for key in _COMPARED}) for record in (earlier, run)
     )
     remedy = _REPLACE
-    if {**there.values, "precision": run["precision"]} == asked.values:
-        remedy = f"Give --precision={earlier['precision']}, or --overwrite, or name another folder."
+    for key in ("precision", "scale"):
+        if {**there.values, key: run[key]} == asked.values:
+            remedy = f"Give --{key}={earlier[key]}, or --overwrite, or name another folder."
     what = (
         f"the results in {folder}, of bundle {earlier.get('bundle')} "
         f"with thresholds '{earlier.get('threshold_objective')}'"

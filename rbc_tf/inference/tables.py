@@ -13,7 +13,7 @@ from rbc_tf.core import csv_text, exposure, image_io
 from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.core.names import printable
 from rbc_tf.graphs import frozen
-from rbc_tf.inference import analysis, appearance, image_analysis
+from rbc_tf.inference import analysis, appearance, cell_scale, image_analysis
 from rbc_tf.inference.bundle import Bundle
 from rbc_tf.inference.folder_shares import FolderShares
 from rbc_tf.inference.report import page
@@ -38,7 +38,8 @@ class RunSummary:
     """What became of a run; `failed` maps names of images to reasons.
 
     `report_path` is None where no report was asked for; `intensity` says the range of values of
-    more than 8 bits, '' where no image leaves it open.
+    more than 8 bits, '' where no image leaves it open; `scaled` which images were scaled, '' where
+    none was.
     """
 
     analyzed: int
@@ -48,6 +49,7 @@ class RunSummary:
     report_path: ImagePath | None = None
     report_bytes: int = 0
     intensity: str = ""
+    scaled: str = ""
     warnings: tuple[str, ...] = ()
 
     def text(self) -> str:
@@ -56,6 +58,7 @@ class RunSummary:
             f"analysed: {self.analyzed}, done before: {self.skipped}, failed: {len(self.failed)}",
             *(f"  {reason}" for reason in self.failed.values()),
             *([f"images of more than 8 bits: {self.intensity}"] if self.intensity else []),
+            *([self.scaled] if self.scaled else []),
             *(f"warning: {warning}" for warning in self.warnings),
             f"results: {posixpath.dirname(str(self.summary_path)) or '.'}",
         ]
@@ -117,6 +120,7 @@ def finish(
         report_path=None if report_image_size is None else folder.place(REPORT),
         report_bytes=size,
         intensity=summary["intensity"],
+        scaled=summary["scaled"],
         warnings=tuple(summary["warnings"]),
     )
 
@@ -151,7 +155,7 @@ def write_tables(
     manifest = bundle.manifest
     cell_types = manifest.cell_types
     totals, by_type = collections.Counter(), collections.Counter()
-    exposures, unlike, shares = {}, {}, FolderShares(cell_types)
+    exposures, unlike, scales, shares = {}, {}, {}, FolderShares(cell_types)
     with (
         folder.writing(shard.file_name(REGIONS)) as temporary,
         temporary.open("w", newline="", encoding="utf-8") as file,
@@ -165,6 +169,8 @@ def write_tables(
             exposures[result["image"]] = result.get("exposure")
             if "unlike" in result:
                 unlike[result["image"]] = result["unlike"]
+            if "scale" in result:
+                scales[result["image"]] = result["scale"]
             shares.add(result)
     with folder.writing(shard.file_name(FOLDERS)) as temporary:
         lines = csv_text.lines(shares.header(), shares.rows())
@@ -190,6 +196,7 @@ def write_tables(
             "backbone": manifest.backbone,
             "precision": run.get("precision", frozen.FLOAT32),
             "intensity": _intensity(run),
+            "scaled": cell_scale.note(scales, len(names)),
             "warnings": [warning for warning in warnings if warning],
             "failed": failed,
         },

@@ -13,6 +13,7 @@ _RUN = {
     "threshold_objective": "f1",
     "at_least_one": False,
     "tiles": None,
+    "scale": "none",
     "precision": "float32",
     "versions": {"rbc_tf": "0.1.0"},
 }
@@ -27,7 +28,7 @@ def prepare(tmp_path, monkeypatch):
         folder.write_json(RUN, earlier)
         monkeypatch.setattr(run_record, "_record", lambda *args: {**_RUN, **changed})
         run_record.prepare(
-            folder, None, None, "float32", {"a.png": tmp_path / "a.png"}, overwrite=overwrite
+            folder, None, None, "float32", None, {"a.png": tmp_path / "a.png"}, overwrite=overwrite
         )
         return folder.read_json(RUN)
 
@@ -38,11 +39,13 @@ def test_the_same_is_gone_on_with(prepare):
     assert prepare(bundle="moved/a", versions={"rbc_tf": "0.2.0"}) == _RUN
 
 
-def test_before_there_was_a_choice_all_was_float32(prepare):
-    old = {key: value for key, value in _RUN.items() if key not in ("precision", "tiles")}
+def test_before_there_was_a_choice_all_was_float32_and_not_scaled(prepare):
+    old = {k: value for k, value in _RUN.items() if k not in ("precision", "scale", "tiles")}
     assert prepare(old) == old
     with pytest.raises(StaleError, match=r"(?s)'float32', is now 'bfloat16'.*--precision=float32"):
         prepare(old, precision="bfloat16")
+    with pytest.raises(StaleError, match=r"(?s)'none', is now 'auto'.*--scale=none"):
+        prepare(old, scale="auto")
 
 
 @pytest.mark.parametrize(

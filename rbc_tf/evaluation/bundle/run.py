@@ -13,6 +13,7 @@ from rbc_tf.core.types import Detections, Region, Sample
 from rbc_tf.data import examples, regions
 from rbc_tf.evaluation import reliability
 from rbc_tf.evaluation.bundle.scores import EvaluatedImage, regions_of, score_chain
+from rbc_tf.inference.cell_scale import View
 from rbc_tf.inference.chain import Chain
 from rbc_tf.metrics.classified import ClassifiedRegions
 
@@ -57,12 +58,13 @@ def evaluate(
 
 def _run(chain: Chain, sample: Sample, truth: tuple[Region, ...]) -> EvaluatedImage:
     image = image_io.read_image(sample.image_path, sample.intensity)
-    detections = chain.detect(image)
+    view = chain.look(image)
+    found_boxes = view.to_source(view.detections.boxes)
     complete = [r for r in truth if examples.is_example(r) and r.complete]
     true_boxes = boxes.as_boxes([r.box for r in complete])
-    features = chain.features(image, true_boxes)
+    features = chain.features(view.pixels, view.from_source(true_boxes))
     probabilities, abnormal = chain.classifier.predict(features)
-    found, on_detections = _on_detections(chain, image, detections, true_boxes)
+    found, on_detections = _on_detections(chain, view, true_boxes)
     labels = [examples.label_vector(r, chain.manifest.cell_types) for r in complete]
     known = {
         "names": chain.manifest.cell_types.names,
@@ -74,7 +76,7 @@ def _run(chain: Chain, sample: Sample, truth: tuple[Region, ...]) -> EvaluatedIm
     }
     return EvaluatedImage(
         group=sample.group,
-        detections=detections,
+        detections=Detections(found_boxes, view.detections.scores),
         truth=truth,
         points=np.array([(cell.y, cell.x) for cell in sample.cells]).reshape(-1, 2),
         on_truth=ClassifiedRegions(
@@ -90,17 +92,17 @@ def _run(chain: Chain, sample: Sample, truth: tuple[Region, ...]) -> EvaluatedIm
 
 
 def _on_detections(
-    chain: Chain, image: np.ndarray, detections: Detections, true_boxes: np.ndarray
+    chain: Chain, view: View, true_boxes: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """bool [N], whether a detection covers each region; float32 [N, T], its types' probabilities.
 
     0 where there is no such detection.
     """
-    kept = detections.boxes[detections.scores >= chain.manifest.score_threshold]
-    ious = boxes.iou(true_boxes, kept)
+    kept = view.detections.boxes[view.detections.scores >= chain.manifest.score_threshold]
+    ious = boxes.iou(true_boxes, view.to_source(kept))
     found = np.zeros(len(true_boxes), dtype=bool)
     probabilities = np.zeros((len(true_boxes), len(chain.manifest.cell_types)), np.float32)
     if ious.size:
         found = ious.max(axis=1) >= _LEAST_IOU
-        probabilities[found], _ = chain.classify(image, kept[ious.argmax(axis=1)[found]])
+        probabilities[found], _ = chain.classify(view.pixels, kept[ious.argmax(axis=1)[found]])
     return found, probabilities

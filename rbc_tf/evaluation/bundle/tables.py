@@ -22,7 +22,4 @@ def write(output_file: str | pathlib.Path, scores: Sequence[Score], about: Mappi
         scores: of the bundle.
         about: what was scored: plain values.
     """
-    path = pathlib.Path(output_file)
-    score_files.write_json(path, scores, about)
-    score_files.write_csv(path.with_suffix(".csv"), scores)
-    score_files.write_markdown(path.with_suffix(".md"), tables(scores))
+    score_files.write_all(output_file, scores, about, tables(scores))

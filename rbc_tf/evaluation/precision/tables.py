@@ -29,7 +29,4 @@ def table(scores: Sequence[Score]) -> Table:
 
 def write(output_file: str | pathlib.Path, scores: Sequence[Score], about: Mapping) -> None:
     """Writes JSON, and beside it CSV and Markdown of the same name."""
-    path = pathlib.Path(output_file)
-    score_files.write_json(path, scores, about)
-    score_files.write_csv(path.with_suffix(".csv"), scores)
-    score_files.write_markdown(path.with_suffix(".md"), [table(scores)])
+    score_files.write_all(output_file, scores, about, [table(scores)])

@@ -159,6 +159,7 @@ def _bundle_rows(run: Run) -> Iterable[str]:
         ("Weights of the features", run.backbone),
         ("Networks computed in", run.summary.get("precision", "")),
         ("Values of images of more than 8 bits", run.summary.get("intensity", "")),
+        ("Scale", run.summary.get("scaled", "")),
         ("Thresholds of the types chosen for", run.threshold_objective.replace("_", " ")),
     ):
         if value:

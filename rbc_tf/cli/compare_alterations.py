@@ -1,0 +1,55 @@
+"""Scores a bundle on the same images altered: half and double size, light, colour, blur, JPEG.
+
+rbc_tf compare-alterations --bundle=chula12 --dataset_dir=chula --num_images=60 \\
+    --output_file=altered.json
+
+Once more with --scale=none, and one sees what the automatic scale does.
+"""
+
+from absl import flags
+
+from rbc_tf.cli import shared_flags
+from rbc_tf.data import dataset
+
+REQUIRED = ("dataset_dir",)
+
+_BUNDLE = flags.DEFINE_string(
+    "bundle",
+    shared_flags.DEFAULT_BUNDLE,
+    "Name of a bundle that comes with rbc_tf, a folder, or a packed file.",
+)
+_DATASET_DIR = flags.DEFINE_string("dataset_dir", None, "The dataset folder, with splits.")
+_SPLIT = flags.DEFINE_enum("split", "test", dataset.SPLITS, "Which images.")
+_NUM_IMAGES = flags.DEFINE_integer(
+    "num_images", None, "So many of them, evenly spaced; all by default.", lower_bound=1
+)
+_ALTERATIONS = flags.DEFINE_list("alterations", None, "Names of some; all by default.")
+_OUTPUT_FILE = flags.DEFINE_string(
+    "output_file", None, "JSON file for the scores; CSV and Markdown go beside it."
+)
+shared_flags.define_scale()
+shared_flags.define_precision(shared_flags.FLOAT32)
+
+
+def main() -> None:
+    from rbc_tf.core import score_files, text_table
+    from rbc_tf.evaluation.alterations import alterations, run, tables
+    from rbc_tf.evaluation.bundle import seen
+    from rbc_tf.inference import cell_scale, chain, pretrained
+
+    loaded = dataset.load_dataset(_DATASET_DIR.value)
+    samples = dataset.evenly_spaced(loaded.in_split(_SPLIT.value), _NUM_IMAGES.value)
+    scored = pretrained.find(_BUNDLE.value)
+    notes = seen.notes(scored, loaded, _SPLIT.value)
+    scale = cell_scale.ScaleConfig(flags.FLAGS.scale)
+    parts = chain.Chain(scored, precision=flags.FLAGS.precision, scale_config=scale)
+    names = _ALTERATIONS.value or tuple(alterations.ALTERATIONS)
+    scores = run.compare(parts, samples, loaded.cell_types, names)
+    table = tables.table(scores, f"{len(samples)} {_SPLIT.value} images, scale {scale.value}")
+    if _OUTPUT_FILE.value:
+        about = {"dataset": str(loaded.root), "split": _SPLIT.value, "scale": scale.value}
+        about |= {"bundle_sha256": scored.sha256, "notes": notes}
+        score_files.write_all(_OUTPUT_FILE.value, scores, about, [table])
+    print(text_table.console(table))
+    for note in notes:
+        print(f"note: {note}")

@@ -1,0 +1,53 @@
+"""Scores how many labelled cells lie in detected regions, on images with a box for each cell.
+
+rbc_tf evaluate-cells --images_dir=BCCD/JPEGImages --annotations=BCCD/Annotations \\
+    --output_file=scores.json
+
+For images from elsewhere, where neither regions nor types are known. Annotations are Pascal VOC
+files, or a CSV file with the columns image, ymin, xmin, ymax, xmax and label.
+"""
+
+from absl import flags
+
+from rbc_tf.cli import shared_flags
+
+REQUIRED = ("images_dir", "annotations")
+
+_BUNDLE = flags.DEFINE_string(
+    "bundle",
+    shared_flags.DEFAULT_BUNDLE,
+    "Name of a bundle that comes with rbc_tf, a folder, or a packed file.",
+)
+_IMAGES_DIR = flags.DEFINE_string("images_dir", None, "Folder with the images.")
+_ANNOTATIONS = flags.DEFINE_string(
+    "annotations", None, "Folder with Pascal VOC files, or a CSV file."
+)
+_UNITS = flags.DEFINE_enum(
+    "units", "pixels", ["pixels", "shares"], "Of edges in a CSV file; shares: of the image's sides."
+)
+_OUTPUT_FILE = flags.DEFINE_string(
+    "output_file", None, "JSON file for the scores; CSV and Markdown go beside it."
+)
+shared_flags.define_scale()
+shared_flags.define_precision(shared_flags.FLOAT32)
+
+
+def main() -> None:
+    from rbc_tf.core import score_files, text_table
+    from rbc_tf.evaluation.cells import annotations, run
+    from rbc_tf.inference import cell_scale, chain, pretrained
+
+    images = annotations.read(_ANNOTATIONS.value, _IMAGES_DIR.value, _UNITS.value)
+    scored = pretrained.find(_BUNDLE.value)
+    scale = cell_scale.ScaleConfig(flags.FLAGS.scale)
+    parts = chain.Chain(scored, precision=flags.FLAGS.precision, scale_config=scale)
+    scores = run.evaluate(parts, images)
+    table = run.table(scores, f"{_IMAGES_DIR.value}, scale {scale.value}")
+    if _OUTPUT_FILE.value:
+        about = {
+            "images_dir": _IMAGES_DIR.value,
+            "scale": scale.value,
+            "bundle_sha256": scored.sha256,
+        }
+        score_files.write_all(_OUTPUT_FILE.value, scores, about, [table])
+    print(text_table.console(table))

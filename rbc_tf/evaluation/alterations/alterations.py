@@ -1,0 +1,42 @@
+"""Ways in which another microscope, camera or program would have made an image different."""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+Alteration = Callable[[np.ndarray], np.ndarray]
+
+
+def _sized(factor: float) -> Alteration:
+    interpolation = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    return lambda image: cv2.resize(image, None, fx=factor, fy=factor, interpolation=interpolation)
+
+
+def _lit(*gains: float) -> Alteration:
+    """Each of red, green and blue times its gain, cut off at white."""
+    return lambda image: np.clip(np.rint(image * np.float32(gains)), 0, 255).astype(np.uint8)
+
+
+def _compressed(image: np.ndarray) -> np.ndarray:
+    _, content = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 30])
+    return np.ascontiguousarray(cv2.imdecode(content, cv2.IMREAD_COLOR)[..., ::-1])
+
+
+def _grey(image: np.ndarray) -> np.ndarray:
+    return np.repeat(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+
+
+# uint8 [H, W, 3] RGB to another; sides may change.
+ALTERATIONS: dict[str, Alteration] = {
+    "as they are": lambda image: image,
+    "half the size": _sized(0.5),
+    "twice the size": _sized(2.0),
+    "brighter by 20 %": _lit(1.2, 1.2, 1.2),
+    "darker by 30 %": _lit(0.7, 0.7, 0.7),
+    "warmer": _lit(1.1, 1.0, 0.85),
+    "colder": _lit(0.85, 1.0, 1.1),
+    "blurred (sigma 2)": lambda image: cv2.GaussianBlur(image, (0, 0), 2.0),
+    "JPEG of quality 30": _compressed,
+    "grey": _grey,
+}

@@ -1,0 +1,69 @@
+"""Scores of a bundle on the same images, altered in one way after the other."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from rbc_tf.core.cell_types import CellTypes
+from rbc_tf.core.score import Score
+from rbc_tf.core.types import Sample
+from rbc_tf.evaluation.alterations.alterations import ALTERATIONS, Alteration
+from rbc_tf.evaluation.bundle import run as bundle_run
+from rbc_tf.inference import appearance
+from rbc_tf.inference.cell_scale import View
+from rbc_tf.inference.chain import Chain
+
+
+class AlteredChain:
+    """A chain that alters what it is given; what it finds is in pixels of what it was given.
+
+    For `evaluation.bundle.run`, which it serves as a `Chain`.
+
+    Attributes:
+        num_scaled: of the images so far, those whose scale was changed.
+        num_unlike: those that are unlike the images that the bundle learnt from.
+    """
+
+    def __init__(self, chain: Chain, alter: Alteration):
+        self.manifest = chain.manifest
+        self.classifier = chain.classifier
+        self.classify, self.features = chain.classify, chain.features
+        self.num_scaled = self.num_unlike = 0
+        self._chain, self._alter = chain, alter
+
+    def look(self, image: np.ndarray) -> View:
+        """As `Chain.look`."""
+        view = self._chain.look(self._alter(image))
+        kept = view.detections.scores >= self.manifest.score_threshold
+        measured = appearance.measure(view.pixels, view.detections.boxes[kept])
+        self.num_scaled += view.factor != 1
+        self.num_unlike += bool(appearance.unlike(measured, self.manifest.appearance))
+        return View(view.pixels, view.factor, image.shape[:2], view.detections)
+
+
+def compare(
+    chain: Chain,
+    samples: Sequence[Sample],
+    cell_types: CellTypes,
+    names: Iterable[str] = tuple(ALTERATIONS),
+) -> list[Score]:
+    """All scores of `evaluation.bundle.run.evaluate` for each alteration, by 'altered'.
+
+    Besides, 'num_scaled' and 'num_unlike': how many images were scaled and warned of.
+
+    Raises:
+        ValueError: the bundle knows other types than the samples, or there is no such alteration.
+        ImageError: an image or a mask cannot be read.
+    """
+    scores: list[Score] = []
+    for name in names:
+        if name not in ALTERATIONS:
+            raise ValueError(f"One of {', '.join(ALTERATIONS)} is required. Received: {name}")
+        altered = AlteredChain(chain, ALTERATIONS[name])
+        found = bundle_run.evaluate(altered, samples, cell_types)
+        counts = [
+            Score("num_scaled", int(altered.num_scaled)),
+            Score("num_unlike", int(altered.num_unlike)),
+        ]
+        scores += [score.at(altered=name) for score in [*found, *counts]]
+    return scores

@@ -1,0 +1,213 @@
+"""Images whose cells are larger or smaller than those learnt from, looked at in the size learnt.
+
+A detector also finds cells of half and of twice the size that it learnt from, though not as well,
+and so says how large those of an image are. Where that is beyond what the bundle learnt from, the
+image is scaled so that its cells are alike, and looked at again. What is found is given in pixels
+of the image as it came.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+
+import cv2
+import numpy as np
+
+from rbc_tf.core.types import Detections
+from rbc_tf.features import background
+from rbc_tf.inference import appearance
+
+AUTO, NONE = "auto", "none"
+
+_SMALLEST, _LARGEST = 0.05, 8.0
+# The second time, what was found at about the right size corrects the first.
+_ROUNDS = 2
+# Nothing is enlarged beyond, so that memory stays bounded however small the cells are.
+_MOST_ENLARGED_PIXELS = 40_000_000
+# A detector scales what is smaller than its training images up to their size, and cells with it.
+# From this factor on an empty margin is put around instead.
+_BLOWN_UP_FROM = 1.25
+
+Detect = Callable[[np.ndarray], Detections]
+
+
+@dataclasses.dataclass(frozen=True)
+class ScaleConfig:
+    """What is asked for.
+
+    Attributes:
+        value: 'auto': as large as needed for cells to be as large as those that the bundle learnt
+            from, where it records their size; 'none': every image as it is; or the factor by which
+            every image is scaled, such as '0.5'.
+
+    Raises:
+        ValueError: it is none of these, or the factor is out of bounds.
+    """
+
+    value: str = AUTO
+
+    def __post_init__(self):
+        if self.value in (AUTO, NONE):
+            return
+        try:
+            factor = float(self.value)
+        except ValueError:
+            factor = float("nan")
+        if not _SMALLEST <= factor <= _LARGEST:
+            raise ValueError(
+                f"The scale must be {AUTO}, {NONE} or a factor of {_SMALLEST:g} to {_LARGEST:g}. "
+                f"Received: {self.value!r}"
+            )
+
+    @property
+    def factor(self) -> float | None:
+        """The factor that was given, if one was."""
+        return None if self.value in (AUTO, NONE) else float(self.value)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class View:
+    """An image in the size in which it is looked at.
+
+    Attributes:
+        pixels: uint8 [H, W, 3] RGB, scaled.
+        factor: by which it was scaled; 1 for an image as it came.
+        source_size: (height, width) of the image as it came.
+        detections: every one, in pixels of the scaled image.
+    """
+
+    pixels: np.ndarray
+    factor: float
+    source_size: tuple[int, int]
+    detections: Detections
+
+    def to_source(self, boxes: np.ndarray) -> np.ndarray:
+        """Boxes [N, 4] of the scaled image in pixels of the image as it came."""
+        return boxes if self._is_source else (boxes / self._ratios()).astype(np.float32)
+
+    def from_source(self, boxes: np.ndarray) -> np.ndarray:
+        """Boxes [N, 4] of the image as it came in pixels of the scaled one."""
+        return boxes if self._is_source else (boxes * self._ratios()).astype(np.float32)
+
+    def region_size(self, score_threshold: float) -> float | None:
+        """In pixels of the scaled image; None where there are too few regions to say it."""
+        found = self.detections
+        return appearance.region_size(found.boxes[found.scores >= score_threshold])
+
+    @property
+    def _is_source(self) -> bool:
+        return self.pixels.shape[:2] == self.source_size
+
+    def _ratios(self) -> np.ndarray:
+        # Sides are rounded to whole pixels, each on its own.
+        return np.tile(np.divide(self.pixels.shape[:2], self.source_size), 2)
+
+
+def look(
+    detect: Detect,
+    image: np.ndarray,
+    config: ScaleConfig,
+    seen: Mapping[str, appearance.Range],
+    training_size: tuple[int, int] | None,
+    score_threshold: float,
+) -> View:
+    """Detects in an image, scaled as `config` says.
+
+    Args:
+        detect: gives every detection in an image uint8 [H, W, 3] RGB.
+        image: such an image.
+        config: what is asked for.
+        seen: of the bundle, see `appearance.ranges`; without a size of cells no scale is found.
+        training_size: (height, width) of the detector's training images, if it is known.
+        score_threshold: detections below say nothing of the size of cells.
+
+    Returns:
+        The view. An image stays as it is where too few regions are found to tell the size of its
+        cells, or where cells would come out no more like those that were learnt from.
+    """
+    if config.value == NONE or (config.value == AUTO and "cell_size" not in seen):
+        return View(image, 1.0, image.shape[:2], detect(image))
+    view = _view(detect, image, config.factor or 1.0, training_size)
+    if config.value != AUTO:
+        return view
+    low, high = seen["cell_size"]
+    wanted = (low * high) ** 0.5
+    for _ in range(_ROUNDS):
+        size = view.region_size(score_threshold)
+        if size is None or not appearance.is_beyond(size, (low, high)):
+            break
+        factor = view.factor * wanted / size
+        if not _is_possible(factor, image.shape):
+            break
+        other = _view(detect, image, factor, training_size)
+        found = other.region_size(score_threshold)
+        if found is None or abs(np.log(found / wanted)) >= abs(np.log(size / wanted)):
+            break
+        view = other
+    return view
+
+
+def scaled(image: np.ndarray, factor: float) -> np.ndarray:
+    """The image uint8 [H, W, 3] with its sides multiplied by `factor`, at least a pixel each."""
+    if factor == 1:
+        return image
+    height, width = (max(1, round(side * factor)) for side in image.shape[:2])
+    # Averages where pixels merge, so that fine structure does not turn into patterns.
+    interpolation = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    return cv2.resize(image, (width, height), interpolation=interpolation)
+
+
+def note(factors: Mapping[str, float], total: int) -> str:
+    """One line of the images that were scaled; '' where none was.
+
+    Args:
+        factors: {name of an image: its factor}; those of 1 may be left out.
+        total: number of images.
+    """
+    found = sorted(factor for factor in factors.values() if factor != 1)
+    if not found:
+        return ""
+    span = f"{found[0]:.2g}" + (f" to {found[-1]:.2g}" if len(found) > 1 else "")
+    return (
+        f"{len(found)} of {total} images were scaled by {span} for the analysis, so that their "
+        "cells are as large as those learnt from"
+    )
+
+
+def _view(
+    detect: Detect, image: np.ndarray, factor: float, training_size: tuple[int, int] | None
+) -> View:
+    pixels = scaled(image, factor)
+    canvas = _with_margin(pixels, training_size)
+    found = detect(canvas)
+    if canvas is not pixels:
+        found = _inside(found, *pixels.shape[:2])
+    return View(pixels, factor, image.shape[:2], found)
+
+
+def _with_margin(pixels: np.ndarray, training_size: tuple[int, int] | None) -> np.ndarray:
+    """The image at the top left of one of the training's size, on its own empty background."""
+    height, width = pixels.shape[:2]
+    if training_size is None:
+        return pixels
+    full_height, full_width = training_size
+    if min(full_height / height, full_width / width) < _BLOWN_UP_FROM:
+        return pixels
+    canvas = np.empty((full_height, full_width, 3), np.uint8)
+    canvas[:] = np.rint(np.asarray(background.colour(pixels))).astype(np.uint8)
+    canvas[:height, :width] = pixels
+    return canvas
+
+
+def _inside(found: Detections, height: int, width: int) -> Detections:
+    """What lies at least by half in the image, cut off at its edges."""
+    cut = np.clip(found.boxes, 0, np.array([height, width, height, width], np.float32))
+    areas, cut_areas = ((boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (found.boxes, cut))
+    kept = (cut_areas > 0) & (cut_areas >= areas / 2)
+    return Detections(cut[kept], found.scores[kept])
+
+
+def _is_possible(factor: float, shape: tuple[int, ...]) -> bool:
+    if not _SMALLEST <= factor <= _LARGEST:
+        return False
+    pixels = shape[0] * shape[1]
+    return factor <= 1 or pixels * factor**2 <= max(pixels, _MOST_ENLARGED_PIXELS)

@@ -1,0 +1,58 @@
+"""Whether labelled cells lie in detected regions: for images with a box for each cell.
+
+Such boxes are no regions: touching cells have one each, where a detection holds them all. So no
+IoU is asked for, but how much of a cell's box lies in one detection.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from rbc_tf.core import boxes
+from rbc_tf.core.score import Score
+from rbc_tf.metrics.image_shares import ImageShares
+
+# A cell counts as inside where a detection holds at least this share of its box.
+INSIDE = 0.5
+
+
+def share_inside(cells: np.ndarray, regions: np.ndarray) -> np.ndarray:
+    """float [M], the largest share of each cell's box [M, 4] that lies in one region of [N, 4]."""
+    cells, regions = boxes.as_boxes(cells), boxes.as_boxes(regions)
+    if not len(cells) or not len(regions):
+        return np.zeros(len(cells))
+    return (boxes.intersection(cells, regions) / boxes.area(cells)[:, None]).max(axis=1)
+
+
+def score_coverage(
+    cells: Sequence[Mapping[str, np.ndarray]], regions: Sequence[np.ndarray]
+) -> list[Score]:
+    """Scores of the regions detected in images.
+
+    Args:
+        cells: per image, boxes [M, 4] of its labelled cells by label.
+        regions: per image, boxes [N, 4] of its detected regions.
+
+    Returns:
+        The number of images and of regions, and of each label 'cells_inside', the share of its
+        cells that lie in a region, with the interval between images.
+    """
+    labels = sorted({label for image in cells for label in image})
+    shares = {label: ImageShares(1) for label in labels}
+    support = dict.fromkeys(labels, 0)
+    for of_image, found in zip(cells, regions, strict=True):
+        for label, truth in of_image.items():
+            inside = int((share_inside(truth, found) >= INSIDE).sum())
+            shares[label].add(np.array([inside]), len(truth))
+            support[label] += len(truth)
+    counts = [Score("num_images", len(cells)), Score("num_regions", sum(map(len, regions)))]
+    return counts + [
+        Score(
+            "cells_inside",
+            shares[label].share(0),
+            shares[label].interval(0),
+            {"label": label},
+            support[label],
+        )
+        for label in labels
+    ]

@@ -1,0 +1,57 @@
+"""What alterations do to an image, and where a chain finds things in altered ones."""
+
+import types
+
+import numpy as np
+import pytest
+
+from rbc_tf.core.types import Detections
+from rbc_tf.evaluation.alterations.alterations import ALTERATIONS
+from rbc_tf.evaluation.alterations.run import AlteredChain
+from rbc_tf.inference.cell_scale import View
+
+
+@pytest.fixture
+def image():
+    return np.random.default_rng(0).integers(40, 200, (24, 32, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("name", ALTERATIONS)
+def test_each_gives_an_image_and_leaves_its_own(name, image):
+    before = image.copy()
+    altered = ALTERATIONS[name](image)
+    np.testing.assert_array_equal(image, before)
+    assert (altered.dtype, altered.ndim, altered.shape[2]) == (np.uint8, 3, 3)
+    assert np.array_equal(altered, image) == (name == "as they are")
+
+
+def test_light_and_colour_by_hand():
+    pixel = np.uint8([[[100, 100, 250]]])
+    assert ALTERATIONS["brighter by 20 %"](pixel).tolist() == [[[120, 120, 255]]]
+    assert ALTERATIONS["darker by 30 %"](pixel).tolist() == [[[70, 70, 175]]]
+    assert ALTERATIONS["warmer"](pixel).tolist() == [[[110, 100, 212]]]
+    assert len(set(ALTERATIONS["grey"](pixel)[0, 0].tolist())) == 1
+
+
+@pytest.mark.parametrize(("name", "side"), [("half the size", 0.5), ("twice the size", 2.0)])
+def test_what_is_found_is_in_pixels_of_the_image_before(name, side, image):
+    def look(altered):
+        height, width = altered.shape[:2]
+        assert (height, width) == (24 * side, 32 * side)
+        boxes = np.float32([[0, 0, height / 2, width]])
+        return View(altered, 1.0, (height, width), Detections(boxes, np.float32([0.9])))
+
+    chain = types.SimpleNamespace(
+        manifest=types.SimpleNamespace(score_threshold=0.5, appearance={"brightness": (10, 20)}),
+        classifier=None,
+        classify=None,
+        features=None,
+        look=look,
+    )
+    altered = AlteredChain(chain, ALTERATIONS[name])
+    view = altered.look(image)
+    np.testing.assert_allclose(view.to_source(view.detections.boxes), [[0, 0, 12, 32]])
+    np.testing.assert_allclose(
+        view.from_source(np.float32([[0, 0, 12, 32]])), view.detections.boxes
+    )
+    assert (altered.num_scaled, altered.num_unlike) == (0, 1)

@@ -1,0 +1,128 @@
+"""In which size images are looked at, with a detector that finds white squares."""
+
+import cv2
+import numpy as np
+import pytest
+
+from rbc_tf.core.types import Detections
+from rbc_tf.inference import cell_scale
+from rbc_tf.inference.cell_scale import ScaleConfig, View
+
+_SEEN = {"cell_size": (18.0, 22.0)}
+
+
+def _squares(side, size=(300, 400), count=12):
+    """uint8 [H, W, 3], black with white squares in rows, a gap as wide as they are between them."""
+    image = np.zeros((*size, 3), np.uint8)
+    per_row = (size[1] // (2 * side)) or 1
+    for i in range(count):
+        y, x = (2 * (i // per_row) + 1) * side - side // 2, 2 * (i % per_row) * side + side // 2
+        image[y : y + side, x : x + side] = 255
+    return image
+
+
+def _detect(image):
+    """A box around each white thing, all with score 0.9."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats((image[..., 0] > 127).astype(np.uint8))
+    x, y, w, h = stats[1:, :4].T.astype(np.float32)
+    return Detections(np.stack([y, x, y + h, x + w], axis=1), np.full(len(x), 0.9, np.float32))
+
+
+def _look(image, config=ScaleConfig(), seen=_SEEN, training_size=(300, 400), detect=_detect):
+    return cell_scale.look(detect, image, config, seen, training_size, 0.5)
+
+
+def test_cells_of_the_size_learnt_stay_as_they_are():
+    image = _squares(20)
+    view = _look(image)
+    assert view.factor == 1
+    assert view.pixels is image
+    assert view.to_source(view.detections.boxes) is view.detections.boxes
+
+
+@pytest.mark.parametrize("side", [8, 40, 50])
+def test_others_are_made_as_large_and_found_where_they_are(side):
+    image = _squares(side, (600, 800))
+    view = _look(image)
+    assert view.factor == pytest.approx(np.sqrt(18 * 22) / side, rel=0.1)
+    assert view.region_size(0.5) == pytest.approx(20, rel=0.1)
+    found, expected = view.to_source(view.detections.boxes), _detect(image).boxes
+    order = np.lexsort(found.T[:2].round(-1)), np.lexsort(expected.T[:2].round(-1))
+    np.testing.assert_allclose(found[order[0]], expected[order[1]], atol=1.5 / view.factor)
+    np.testing.assert_allclose(view.to_source(view.from_source(expected)), expected, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"config": ScaleConfig("none")}, {"seen": {}}, {"seen": {"brightness": (100.0, 200.0)}}],
+)
+def test_nothing_is_scaled_unasked_or_where_no_size_is_known(changed):
+    assert _look(_squares(50, (600, 800)), **changed).factor == 1
+
+
+def test_too_few_regions_tell_no_size():
+    assert _look(_squares(50, (600, 800), count=4)).factor == 1
+    assert _look(_squares(50, (600, 800), count=5)).factor != 1
+
+
+def test_a_scale_that_makes_nothing_alike_is_not_taken():
+    def stubborn(image):
+        """The same 50 pixels, however large the image is."""
+        boxes = np.tile(np.float32([0, 0, 50, 50]), (9, 1))
+        return Detections(boxes, np.full(9, 0.9, np.float32))
+
+    assert _look(_squares(20), detect=stubborn).factor == 1
+
+
+def test_a_factor_is_taken_as_it_is_given():
+    view = _look(_squares(20), ScaleConfig("0.5"))
+    assert (view.factor, view.pixels.shape) == (0.5, (150, 200, 3))
+
+
+def test_images_smaller_than_those_of_the_training_get_a_margin():
+    seen = []
+
+    def detect(image):
+        seen.append(image.shape)
+        return _detect(image)
+
+    view = _look(_squares(20, (100, 200), count=6), detect=detect)
+    assert seen == [(300, 400, 3)]
+    assert view.pixels.shape == (100, 200, 3)
+    assert len(view.detections) == 6
+    seen.clear()
+    _look(_squares(20, (100, 200), count=6), ScaleConfig("none"), detect=detect)
+    assert seen == [(100, 200, 3)]
+
+
+def test_what_lies_in_the_margin_is_left_out():
+    def detect(image):
+        boxes = np.float32([[80, 10, 118, 40], [90, 10, 130, 40], [200, 10, 220, 40]])
+        return Detections(boxes, np.float32([0.9, 0.8, 0.7]))
+
+    found = _look(np.full((100, 200, 3), 200, np.uint8), detect=detect).detections
+    np.testing.assert_array_equal(found.boxes, [[80, 10, 100, 40]])
+
+
+def test_nothing_is_enlarged_beyond_bounds(monkeypatch):
+    monkeypatch.setattr(cell_scale, "_MOST_ENLARGED_PIXELS", 500_000)
+    assert _look(_squares(8, (600, 800))).factor == 1
+
+
+@pytest.mark.parametrize("value", ["0", "9", "-1", "nan", "half", ""])
+def test_only_sensible_scales_are_taken(value):
+    with pytest.raises(ValueError, match=r"auto, none or a factor of 0\.05 to 8"):
+        ScaleConfig(value)
+
+
+def test_the_note_counts_what_was_scaled():
+    assert cell_scale.note({"a": 1.0}, 3) == ""
+    assert cell_scale.note({"a": 0.5}, 3).startswith("1 of 3 images were scaled by 0.5 for")
+    assert "2 of 3 images were scaled by 0.42 to 0.5 for" in cell_scale.note(
+        {"a": 0.5, "b": 0.421}, 3
+    )
+
+
+def test_sides_are_rounded_each_on_its_own():
+    view = View(np.zeros((3, 5, 3), np.uint8), 0.5, (7, 9), _detect(np.zeros((3, 5, 3), np.uint8)))
+    np.testing.assert_allclose(view.to_source(np.float32([[0, 0, 3, 5]])), [[0, 0, 7, 9]])
