@@ -37,7 +37,8 @@ def main() -> None:
     from rbc_tf.evaluation.cells import annotations, run
     from rbc_tf.inference import cell_scale, chain, pretrained
 
-    images = annotations.read(_ANNOTATIONS.value, _IMAGES_DIR.value, _UNITS.value)
+    problems: list[str] = []
+    images = annotations.read(_ANNOTATIONS.value, _IMAGES_DIR.value, problems, _UNITS.value)
     scored = pretrained.find(_BUNDLE.value)
     scale = cell_scale.ScaleConfig(flags.FLAGS.scale)
     parts = chain.Chain(scored, precision=flags.FLAGS.precision, scale_config=scale)
@@ -48,6 +49,9 @@ def main() -> None:
             "images_dir": _IMAGES_DIR.value,
             "scale": scale.value,
             "bundle_sha256": scored.sha256,
+            "left_out": problems,
         }
         score_files.write_all(_OUTPUT_FILE.value, scores, about, [table])
     print(text_table.console(table))
+    for problem in problems:
+        print(f"left out: {problem}")

@@ -1,4 +1,4 @@
-"""Whether anything can be seen in an image at all."""
+"""Whether anything can be seen in an image at all, and whether it has colours."""
 
 from collections.abc import Mapping
 
@@ -10,6 +10,9 @@ NEARLY_BLACK, NEARLY_WHITE = "nearly black", "nearly white"
 _DARK, _BRIGHT = 32, 223
 _MOST_BEYOND = 0.01
 
+# JPEG colours grey pixels by so much.
+_MOST_GREY_SPREAD = 6
+
 _MOST_LISTED = 5
 _PIXELS = 40_000  # that are looked at
 
@@ -20,13 +23,24 @@ def of(pixels: np.ndarray) -> str | None:
     An image is nearly black where hardly a hundredth of its pixels is brighter than 32 in any
     colour, and nearly white where hardly one is darker than 223 in any.
     """
-    step = max(1, int((pixels.shape[0] * pixels.shape[1] / _PIXELS) ** 0.5))
-    seen = pixels[::step, ::step]
+    seen = _thinned(pixels)
     if np.mean(seen.max(axis=2) > _DARK) < _MOST_BEYOND:
         return NEARLY_BLACK
     if np.mean(seen.min(axis=2) < _BRIGHT) < _MOST_BEYOND:
         return NEARLY_WHITE
     return None
+
+
+def is_grey(pixels: np.ndarray) -> bool:
+    """Whether hardly a hundredth of the pixels of uint8 [H, W, 3] has a colour."""
+    seen = _thinned(pixels).astype(np.int16)
+    spread = seen.max(axis=2) - seen.min(axis=2)
+    return bool(np.mean(spread > _MOST_GREY_SPREAD) < _MOST_BEYOND)
+
+
+def _thinned(pixels: np.ndarray) -> np.ndarray:
+    step = max(1, int((pixels.shape[0] * pixels.shape[1] / _PIXELS) ** 0.5))
+    return pixels[::step, ::step]
 
 
 def warning(found: Mapping[str, str | None], total: int) -> str | None:

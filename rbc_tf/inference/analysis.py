@@ -58,6 +58,7 @@ class Analysis:
         exposure: 'nearly black' or 'nearly white' where nothing can be seen in it; else None.
         unlike: {in what it is unlike the images that the bundle learnt from: the values}.
         scale: factor by which it was scaled to be analysed; see `cell_scale`.
+        grey: it has no colours.
     """
 
     image: str
@@ -69,6 +70,7 @@ class Analysis:
     exposure: str | None = None
     unlike: Mapping[str, str] = dataclasses.field(default_factory=dict)
     scale: float = 1.0
+    grey: bool = False
 
     @classmethod
     def from_arrays(
@@ -137,6 +139,7 @@ class Analysis:
             **({"exposure": self.exposure} if self.exposure else {}),
             **({"unlike": dict(self.unlike)} if self.unlike else {}),
             **({"scale": self.scale} if self.scale != 1 else {}),
+            **({"grey": True} if self.grey else {}),
             "num_regions": len(self.regions),
             "num_regions_by_type": self.num_regions_by_type,
             "num_abnormal_regions": self.num_abnormal_regions,

@@ -166,7 +166,7 @@ def note(factors: Mapping[str, float], total: int) -> str:
     found = sorted(factor for factor in factors.values() if factor != 1)
     if not found:
         return ""
-    span = f"{found[0]:.2g}" + (f" to {found[-1]:.2g}" if len(found) > 1 else "")
+    span = " to ".join(dict.fromkeys(f"{factor:.2g}" for factor in (found[0], found[-1])))
     return (
         f"{len(found)} of {total} images were scaled by {span} for the analysis, so that their "
         "cells are as large as those learnt from"

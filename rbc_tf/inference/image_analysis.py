@@ -71,6 +71,7 @@ def analyze(chain: Chain, image: SourceImage) -> Analysis:
     return dataclasses.replace(
         analysis,
         exposure=exposure.of(image.pixels),
+        grey=exposure.is_grey(image.pixels),
         unlike=appearance.unlike(looks, seen),
     )
 

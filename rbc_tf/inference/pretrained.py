@@ -21,12 +21,16 @@ from rbc_tf.inference import bundle as bundles
 from rbc_tf.inference.bundle import Bundle, BundleError
 from rbc_tf.inference.packed import archive
 from rbc_tf.manifest import manifest as manifests
+from rbc_tf.manifest.manifest import Manifest
 
 # Stained smears, which most laboratories have.
 DEFAULT = "chula12"
 
 _FOLDER = pathlib.Path(__file__).parents[1] / "pretrained"
 _IN_CACHE = "bundles"
+
+# Saturation of cells, as `appearance` measures it.
+_MOST_COLOUR_OF_GREY = 0.02
 
 
 def names() -> tuple[str, ...]:
@@ -46,11 +50,45 @@ def card(name: str) -> str:
 
 def summary(name: str) -> str:
     """In one line, its types and what its card says of the smears that it learnt from."""
-    content = structured.parse_json(archive.read(path_of(name), bundles.MANIFEST), name)
-    manifest = manifests.from_json(content)
+    manifest = _manifest(name)
     about = manifest.provenance.data.description if manifest.provenance.data else ""
     types = f"{len(manifest.cell_types)} types: {', '.join(manifest.cell_types.names)}"
     return f"{types}. {about}" if about else types
+
+
+def for_grey_images(manifest: Manifest, num_grey: int, total: int) -> str | None:
+    """A line that names the bundles that learnt from grey images, where one of others was taken.
+
+    Args:
+        manifest: of the bundle that was taken.
+        num_grey: how many images of the run are grey.
+        total: number of images.
+
+    Returns:
+        The line; None where most images have colours, the bundle learnt from grey ones itself or
+        does not record it, or none that did came with rbc_tf.
+    """
+    if 2 * num_grey <= total or _is_of_grey(manifest) is not False:
+        return None
+    better = [name for name in names() if _is_of_grey(_manifest(name))]
+    if not better:
+        return None
+    return (
+        f"{num_grey} of {total} images are grey, and the bundle learnt from images with colours. "
+        f"From grey ones, bright field without stain, learnt: {', '.join(better)} "
+        f"(--bundle={better[0]})"
+    )
+
+
+def _is_of_grey(manifest: Manifest) -> bool | None:
+    """Whether it learnt from grey images; None where it does not record it."""
+    seen = manifest.appearance.get("colour")
+    return None if seen is None else seen[1] <= _MOST_COLOUR_OF_GREY
+
+
+def _manifest(name: str) -> Manifest:
+    content = structured.parse_json(archive.read(path_of(name), bundles.MANIFEST), name)
+    return manifests.from_json(content)
 
 
 def find(given: str | os.PathLike) -> Bundle:

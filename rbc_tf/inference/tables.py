@@ -13,7 +13,7 @@ from rbc_tf.core import csv_text, exposure, image_io
 from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.core.names import printable
 from rbc_tf.graphs import frozen
-from rbc_tf.inference import analysis, appearance, cell_scale, image_analysis
+from rbc_tf.inference import analysis, appearance, cell_scale, image_analysis, pretrained
 from rbc_tf.inference.bundle import Bundle
 from rbc_tf.inference.folder_shares import FolderShares
 from rbc_tf.inference.report import page
@@ -167,6 +167,7 @@ def write_tables(
             totals["abnormal"] += result["num_abnormal_regions"]
             by_type.update(result["num_regions_by_type"])
             exposures[result["image"]] = result.get("exposure")
+            totals["grey"] += result.get("grey", False)
             if "unlike" in result:
                 unlike[result["image"]] = result["unlike"]
             if "scale" in result:
@@ -179,6 +180,7 @@ def write_tables(
     warnings = (
         exposure.warning(exposures, len(names)),
         appearance.warning(unlike, len(names)),
+        pretrained.for_grey_images(manifest, totals["grey"], len(names)),
     )
     summary_name = shard.file_name(SUMMARY)
     folder.write_json(

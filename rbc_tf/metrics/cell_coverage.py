@@ -34,19 +34,27 @@ def score_coverage(
         regions: per image, boxes [N, 4] of its detected regions.
 
     Returns:
-        The number of images and of regions, and of each label 'cells_inside', the share of its
-        cells that lie in a region, with the interval between images.
+        The number of images and of regions; 'regions_without_cells', the share of regions in which
+        no labelled cell lies: false ones, pieces of cells, and cells that nobody labelled; and of
+        each label 'cells_inside', the share of its cells that lie in a region. Intervals are those
+        between images.
     """
     labels = sorted({label for image in cells for label in image})
     shares = {label: ImageShares(1) for label in labels}
+    without = ImageShares(1)
     support = dict.fromkeys(labels, 0)
     for of_image, found in zip(cells, regions, strict=True):
         for label, truth in of_image.items():
             inside = int((share_inside(truth, found) >= INSIDE).sum())
             shares[label].add(np.array([inside]), len(truth))
             support[label] += len(truth)
-    counts = [Score("num_images", len(cells)), Score("num_regions", sum(map(len, regions)))]
-    return counts + [
+        without.add(np.array([_num_without(of_image, found)]), len(found))
+    num_regions = sum(map(len, regions))
+    return [
+        Score("num_images", len(cells)),
+        Score("num_regions", num_regions),
+        Score("regions_without_cells", without.share(0), without.interval(0), {}, num_regions),
+    ] + [
         Score(
             "cells_inside",
             shares[label].share(0),
@@ -56,3 +64,12 @@ def score_coverage(
         )
         for label in labels
     ]
+
+
+def _num_without(cells: Mapping[str, np.ndarray], regions: np.ndarray) -> int:
+    everything = [boxes.as_boxes(of_label) for of_label in cells.values() if len(of_label)]
+    if not everything or not len(regions):
+        return len(regions)
+    truth = np.concatenate(everything)
+    inside = boxes.intersection(truth, boxes.as_boxes(regions)) / boxes.area(truth)[:, None]
+    return int((inside.max(axis=0) < INSIDE).sum())

@@ -40,3 +40,10 @@ def test_warning():
     text = exposure.warning(found, 9)
     assert text.startswith("6 of 9 images come out nearly black (a, b, c, d, e, ...); 1 of 9")
     assert "nearly white (w): check their bit depth (--bit_depth" in text
+
+
+def test_grey_images_have_no_colours_but_those_of_compression():
+    pixels = np.full((20, 20, 3), (120, 123, 118), np.uint8)
+    assert exposure.is_grey(pixels)
+    pixels[:10, :2] = (180, 90, 120)  # a stained cell, of 5 % of the image
+    assert not exposure.is_grey(pixels)

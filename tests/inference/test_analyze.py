@@ -575,3 +575,16 @@ def test_each_folder_of_images_has_its_shares(loaded, images, tmp_path):
     summary = builders.read_json(out / "summary.json")
     assert summary["shares"]["Stom"]["share"] == 1.0
     assert summary["folders"]["sub"]["num_regions"] == 2
+
+
+def test_images_that_were_scaled_are_told_of(chain, loaded, images, tmp_path, monkeypatch):
+    def scaled(self, image):
+        return dataclasses.replace(_find(image), scale=0.5)
+
+    monkeypatch.setattr(chain, "analyze", scaled)
+    out = tmp_path / "out"
+    summary = analyze.analyze(loaded, images, out)
+    told = "4 of 4 images were scaled by 0.5 for the analysis"
+    assert told in summary.text()
+    assert told in (out / "report.html").read_text(encoding="utf-8")
+    assert builders.read_json(out / "images" / "a.png.json")["scale"] == 0.5

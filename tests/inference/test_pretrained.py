@@ -1,5 +1,6 @@
 """Bundles by name, file and folder."""
 
+import dataclasses
 import os
 import shutil
 
@@ -8,7 +9,13 @@ import pytest
 import rbc_tf
 from rbc_tf.core import files
 from rbc_tf.inference import pretrained
-from rbc_tf.inference.bundle import BundleError, replace_manifest
+from rbc_tf.inference.bundle import (
+    BundleError,
+    finish,
+    load_bundle,
+    replace_manifest,
+    rewriting,
+)
 from rbc_tf.inference.packed import packing
 from tests import tiny_bundle
 
@@ -84,3 +91,23 @@ def test_nothing_is_written_into_what_was_packed(shipped):
     found = pretrained.find("tiny")
     with pytest.raises(BundleError, match=r"tiny\.rbc: nothing can be written"):
         replace_manifest(found, found.manifest)
+
+
+def test_a_run_of_grey_images_is_told_of_a_bundle_for_them(bundle, tmp_path, monkeypatch):
+    monkeypatch.setattr(pretrained, "_FOLDER", tmp_path)
+
+    def manifest(*colour):
+        seen = {"colour": colour} if colour else {}
+        return dataclasses.replace(bundle.manifest, appearance=seen)
+
+    stained = manifest(0.1, 0.3)
+    assert pretrained.for_grey_images(stained, 3, 4) is None  # there is none for them
+    with rewriting(bundle, tmp_path / "grey") as folder:
+        finish(folder, manifest(0.0, 0.001))
+    packing.pack(load_bundle(tmp_path / "grey"), tmp_path / "grey6.rbc")
+    text = pretrained.for_grey_images(stained, 3, 4)
+    assert text.startswith("3 of 4 images are grey")
+    assert "--bundle=grey6" in text
+    assert pretrained.for_grey_images(stained, 2, 4) is None
+    assert pretrained.for_grey_images(manifest(0.0, 0.001), 4, 4) is None
+    assert pretrained.for_grey_images(manifest(), 4, 4) is None

@@ -28,6 +28,8 @@ def test_scores_by_label():
     ]
     scores = score_coverage(cells, [_REGION, np.zeros((0, 4)), _REGION])
     assert one(scores, "num_regions").value == 2
+    without = one(scores, "regions_without_cells")
+    assert (without.value, without.support) == (0.5, 2)  # that of the third image
     red = one(scores, "cells_inside", label="red")
     assert (red.value, red.support) == (pytest.approx(1 / 3), 3)
     assert red.interval[0] < 1 / 3 < red.interval[1]

@@ -20,7 +20,10 @@ Cells = dict[str, np.ndarray]
 
 
 def read(
-    annotations: str | pathlib.Path, images_dir: str | pathlib.Path, units: str = PIXELS
+    annotations: str | pathlib.Path,
+    images_dir: str | pathlib.Path,
+    problems: list[str],
+    units: str = PIXELS,
 ) -> dict[pathlib.Path, Cells]:
     """The labelled cells of each image that the annotations name.
 
@@ -29,58 +32,61 @@ def read(
             ymin, xmin, ymax, xmax and label, a row a cell; edges count from the top left corner,
             the max edges behind the last pixel.
         images_dir: where the images lie.
+        problems: takes one line, with file and line, for whatever is wrong; what is wrong is left
+            out, be it a box without area or an image that is not there.
         units: of the edges in a CSV file: 'pixels', or 'shares' of the image's height and width.
 
     Returns:
         {image: {label: float32 [M, 4] (ymin, xmin, ymax, xmax) in pixels}}.
 
     Raises:
-        ValueError: the annotations cannot be read, name an image that is not there, or a box that
-            has no area or no place in its image.
+        ValueError: there are no such annotations, or none that is right.
         ImageError: an image cannot be read.
     """
     finder = ImageFinder(images_dir)
     if pathlib.Path(annotations).suffix.lower() == ".csv":
-        found = _from_csv(pathlib.Path(annotations), finder, units)
+        found = _from_csv(pathlib.Path(annotations), finder, units, problems)
     else:
-        found = _from_voc(annotations, finder)
+        found = _from_voc(annotations, finder, problems)
+    if not found:
+        raise ValueError("\n".join([f"{annotations}: labelled cells are required", *problems]))
     return {path: _by_label(rows) for path, rows in sorted(found.items())}
 
 
-def _from_voc(folder: str | pathlib.Path, finder: ImageFinder) -> dict[pathlib.Path, list]:
-    problems: list[str] = []
+def _from_voc(
+    folder: str | pathlib.Path, finder: ImageFinder, problems: list[str]
+) -> dict[pathlib.Path, list]:
+    found = {}
     # Edges as they are: files that count from 0 would be refused, and a pixel is nothing here.
-    images = voc.read(folder, problems, zero_based=True)
-    if problems:
-        raise ValueError("\n".join(problems))
-    return {
-        finder.find(image.name): [(region.types[0], region.box) for region in image.regions]
-        for image in images
-    }
+    for image in voc.read(folder, problems, zero_based=True):
+        try:
+            path = finder.find(image.name)
+        except ValueError as error:
+            problems.append(f"{image.where}: {error}")
+            continue
+        found[path] = [(region.types[0], region.box) for region in image.regions]
+    return found
 
 
-def _from_csv(path: pathlib.Path, finder: ImageFinder, units: str) -> dict[pathlib.Path, list]:
+def _from_csv(
+    path: pathlib.Path, finder: ImageFinder, units: str, problems: list[str]
+) -> dict[pathlib.Path, list]:
     found: dict[pathlib.Path, list] = {}
     sizes: dict[pathlib.Path, tuple[int, int]] = {}
-    problems: list[str] = []
     for row in csv_tables.read(path, _COLUMNS, _EDGES, problems):
-        where = f"{path}: line {row.line}"
         try:
             image = finder.find(row.text("image"))
             box = np.array([row.number(edge) for edge in _EDGES])
+            if not (box[2:] > box[:2]).all():
+                raise ValueError("a box must have a height and a width")
         except ValueError as error:
-            problems.append(f"{where}: {error}")
+            problems.append(f"{path}: line {row.line}: {error}")
             continue
         if units == SHARES:
             if image not in sizes:
                 sizes[image] = image_io.read_image(image).shape[:2]
             box *= np.tile(sizes[image], 2)
-        if not (np.isfinite(box).all() and (box[2:] > box[:2]).all()):
-            problems.append(f"{where}: edges of a box with an area are required")
-            continue
         found.setdefault(image, []).append((row.text("label"), tuple(box.tolist())))
-    if problems:
-        raise ValueError("\n".join(problems))
     return found
 
 

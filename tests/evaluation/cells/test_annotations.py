@@ -26,14 +26,14 @@ def _csv(tmp_path, *rows):
 
 def test_voc(images, tmp_path):
     (tmp_path / "a.xml").write_text(_VOC)
-    found = annotations.read(tmp_path / "a.xml", images)
+    found = annotations.read(tmp_path / "a.xml", images, [])
     np.testing.assert_array_equal(found[images / "a.png"]["RBC"], [[2, 1, 22, 11]])
 
 
 @pytest.mark.parametrize(("units", "factor"), [("pixels", (1, 1)), ("shares", (20, 40))])
 def test_csv(images, tmp_path, units, factor):
     path = _csv(tmp_path, "a.png,0.25,0,0.5,0.5,rbc", "a.png,0,0,1,1,wbc", "a.png,0,0,0.5,1,rbc")
-    found = annotations.read(path, images, units)[images / "a.png"]
+    found = annotations.read(path, images, [], units)[images / "a.png"]
     y, x = factor
     np.testing.assert_allclose(found["rbc"], [[0, 0.25 * x, 0.5 * y, 0.5 * x], [0, 0, y, 0.5 * x]])
     np.testing.assert_allclose(found["wbc"], [[0, 0, y, x]])
@@ -42,17 +42,19 @@ def test_csv(images, tmp_path, units, factor):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("a.png,0,0,x,1,rbc", "line 2.*xmax must be a number"),
-        ("a.png,1,0,1,1,rbc", "line 2.*a box with an area"),
-        ("b.png,0,0,1,1,rbc", "line 2.*no image 'b.png'"),
+        ("a.png,0,0,x,1,rbc", "line 3: xmax must be a number"),
+        ("a.png,1,0,1,1,rbc", "line 3: a box must have a height and a width"),
+        ("b.png,0,0,1,1,rbc", "line 3: there is no image 'b.png'"),
     ],
 )
-def test_what_is_wrong_is_named_with_its_line(images, tmp_path, row, message):
-    with pytest.raises(ValueError, match=message):
-        annotations.read(_csv(tmp_path, row), images)
+def test_what_is_wrong_is_named_with_its_line_and_left_out(images, tmp_path, row, message):
+    problems = []
+    found = annotations.read(_csv(tmp_path, "a.png,0,0,1,1,rbc", row), images, problems)
+    assert len(found[images / "a.png"]["rbc"]) == 1
+    assert [message in problem for problem in problems] == [True]
 
 
-def test_damaged_voc_is_refused(images, tmp_path):
+def test_nothing_right_is_an_error(images, tmp_path):
     (tmp_path / "a.xml").write_text(_VOC[:60])
-    with pytest.raises(ValueError, match=r"a\.xml"):
-        annotations.read(tmp_path / "a.xml", images)
+    with pytest.raises(ValueError, match=r"(?s)labelled cells are required.*a\.xml"):
+        annotations.read(tmp_path / "a.xml", images, [])

