@@ -286,7 +286,7 @@ def fake_chain(analyze: Callable[[np.ndarray], AnalyzedRegions]) -> type:
     class FakeChain:
         analyzed, tilings = [], []
 
-        def __init__(self, loaded, tiling_config=None, precision="float32", scale_config=None):
+        def __init__(self, loaded, tiling_config=None, precision="float32", view_config=None):
             self.manifest = loaded.manifest
             FakeChain.tilings.append(tiling_config)
 

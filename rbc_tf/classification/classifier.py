@@ -51,7 +51,10 @@ class Classifier:
             of any abnormal type. The gradient boosting behind the latter gets the outputs of the
             heads as they are, which it has learnt from, not the calibrated probabilities.
         """
-        outputs = self.outputs(features)
+        return self.of_outputs(self.outputs(features))
+
+    def of_outputs(self, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The same from the outputs of the heads [N, T], before calibration."""
         return self.calibration.apply(outputs), self.abnormality.predict(outputs)
 
     def outputs(self, features: np.ndarray) -> np.ndarray:

@@ -41,7 +41,7 @@ def main() -> int:
             given.tiling_config,
             given.precision,
             given.intensity,
-            given.scale_config,
+            given.view_config,
         )
     else:
         summary = analyze.analyze(
@@ -54,7 +54,7 @@ def main() -> int:
             given.retry_failed,
             given.precision,
             given.intensity,
-            given.scale_config,
+            given.view_config,
         )
     print(summary.text())
     return 1 if summary.failed else 0

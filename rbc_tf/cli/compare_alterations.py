@@ -27,7 +27,7 @@ _ALTERATIONS = flags.DEFINE_list("alterations", None, "Names of some; all by def
 _OUTPUT_FILE = flags.DEFINE_string(
     "output_file", None, "JSON file for the scores; CSV and Markdown go beside it."
 )
-shared_flags.define_scale()
+shared_flags.define_view()
 shared_flags.define_precision(shared_flags.FLOAT32)
 
 
@@ -35,19 +35,18 @@ def main() -> None:
     from rbc_tf.core import score_files, text_table
     from rbc_tf.evaluation.alterations import alterations, run, tables
     from rbc_tf.evaluation.bundle import seen
-    from rbc_tf.inference import cell_scale, chain, pretrained
+    from rbc_tf.inference import chain, pretrained
 
     loaded = dataset.load_dataset(_DATASET_DIR.value)
     samples = dataset.evenly_spaced(loaded.in_split(_SPLIT.value), _NUM_IMAGES.value)
     scored = pretrained.find(_BUNDLE.value)
     notes = seen.notes(scored, loaded, _SPLIT.value)
-    scale = cell_scale.ScaleConfig(flags.FLAGS.scale)
-    parts = chain.Chain(scored, precision=flags.FLAGS.precision, scale_config=scale)
+    parts = chain.Chain(scored, precision=flags.FLAGS.precision, view_config=shared_flags.view())
     names = _ALTERATIONS.value or tuple(alterations.ALTERATIONS)
     scores = run.compare(parts, samples, loaded.cell_types, names)
-    table = tables.table(scores, f"{len(samples)} {_SPLIT.value} images, scale {scale.value}")
+    table = tables.table(scores, f"{len(samples)} {_SPLIT.value} images, scale {flags.FLAGS.scale}")
     if _OUTPUT_FILE.value:
-        about = {"dataset": str(loaded.root), "split": _SPLIT.value, "scale": scale.value}
+        about = {"dataset": str(loaded.root), "split": _SPLIT.value, "scale": flags.FLAGS.scale}
         about |= {"bundle_sha256": scored.sha256, "notes": notes}
         score_files.write_all(_OUTPUT_FILE.value, scores, about, [table])
     print(text_table.console(table))

@@ -23,7 +23,7 @@ _FIGURES_DIR = flags.DEFINE_string(
     "figures_dir", None, "Folder for the reliability curves, as SVG and PNG."
 )
 shared_flags.define_precision(shared_flags.FLOAT32, " The command `analyze` takes auto by default.")
-shared_flags.define_scale()
+shared_flags.define_view()
 _RECORD = flags.DEFINE_bool(
     "record",
     False,
@@ -37,7 +37,7 @@ def main() -> None:
     from rbc_tf.evaluation.bundle import record as held_out
     from rbc_tf.evaluation.bundle import run as evaluate
     from rbc_tf.evaluation.bundle import seen, tables
-    from rbc_tf.inference import bundle, cell_scale, chain, pretrained
+    from rbc_tf.inference import bundle, chain, pretrained
 
     loaded = dataset.load_dataset(_DATASET_DIR.value)
     scored = pretrained.find(_BUNDLE_DIR.value)
@@ -46,8 +46,7 @@ def main() -> None:
     if _RECORD.value:
         scored.check_own()
         seen.check_held_out(scored, loaded, _SPLIT.value)
-    scale = cell_scale.ScaleConfig(flags.FLAGS.scale)
-    parts = chain.Chain(scored, precision=flags.FLAGS.precision, scale_config=scale)
+    parts = chain.Chain(scored, precision=flags.FLAGS.precision, view_config=shared_flags.view())
     scores = evaluate.evaluate(
         parts,
         loaded.in_split(_SPLIT.value),

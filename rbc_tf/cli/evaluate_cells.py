@@ -28,26 +28,25 @@ _UNITS = flags.DEFINE_enum(
 _OUTPUT_FILE = flags.DEFINE_string(
     "output_file", None, "JSON file for the scores; CSV and Markdown go beside it."
 )
-shared_flags.define_scale()
+shared_flags.define_view()
 shared_flags.define_precision(shared_flags.FLOAT32)
 
 
 def main() -> None:
     from rbc_tf.core import score_files, text_table
     from rbc_tf.evaluation.cells import annotations, run
-    from rbc_tf.inference import cell_scale, chain, pretrained
+    from rbc_tf.inference import chain, pretrained
 
     problems: list[str] = []
     images = annotations.read(_ANNOTATIONS.value, _IMAGES_DIR.value, problems, _UNITS.value)
     scored = pretrained.find(_BUNDLE.value)
-    scale = cell_scale.ScaleConfig(flags.FLAGS.scale)
-    parts = chain.Chain(scored, precision=flags.FLAGS.precision, scale_config=scale)
+    parts = chain.Chain(scored, precision=flags.FLAGS.precision, view_config=shared_flags.view())
     scores = run.evaluate(parts, images)
-    table = run.table(scores, f"{_IMAGES_DIR.value}, scale {scale.value}")
+    table = run.table(scores, f"{_IMAGES_DIR.value}, scale {flags.FLAGS.scale}")
     if _OUTPUT_FILE.value:
         about = {
             "images_dir": _IMAGES_DIR.value,
-            "scale": scale.value,
+            "scale": flags.FLAGS.scale,
             "bundle_sha256": scored.sha256,
             "left_out": problems,
         }

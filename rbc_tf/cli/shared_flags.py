@@ -9,7 +9,7 @@ if typing.TYPE_CHECKING:
     from rbc_tf.core.intensity import IntensityRange
     from rbc_tf.detection import tiling
     from rbc_tf.features import crops
-    from rbc_tf.inference import cell_scale
+    from rbc_tf.inference.view_config import ViewConfig
 
 # As graphs.frozen has them, which loads TensorFlow: flags and --help do without.
 AUTO, FLOAT32 = "auto", "float32"
@@ -39,7 +39,7 @@ class AnalysisFlags:
     plain_thresholds: bool
     report_image_size: int | None
     tiling_config: "tiling.TilingConfig"
-    scale_config: "cell_scale.ScaleConfig"
+    view_config: "ViewConfig"
     retry_failed: bool
     overwrite: bool
     precision: str
@@ -106,7 +106,7 @@ def define_analysis() -> None:
         "Size in pixels up to which a region is in one tile as a whole (larger ones are joined); "
         "by default that of the largest region of the training, at most a third of a tile.",
     )
-    define_scale()
+    define_view()
     define_precision(AUTO)
     define_intensity()
     flags.DEFINE_bool("retry_failed", True, "Try again images that failed in an earlier run.")
@@ -116,7 +116,6 @@ def define_analysis() -> None:
 def analysis() -> AnalysisFlags:
     """What was given. Raises ValueError where tiles, scale or intensities make no sense."""
     from rbc_tf.detection import tiling
-    from rbc_tf.inference import cell_scale
 
     given = flags.FLAGS
     return AnalysisFlags(
@@ -126,7 +125,7 @@ def analysis() -> AnalysisFlags:
         plain_thresholds=given.thresholds == "plain",
         report_image_size=given.report_image_size if given.report else None,
         tiling_config=tiling.TilingConfig(given.tile_size, given.tile_overlap),
-        scale_config=cell_scale.ScaleConfig(given.scale),
+        view_config=view(),
         retry_failed=given.retry_failed,
         overwrite=given.overwrite,
         precision=given.precision,
@@ -144,7 +143,7 @@ def _bundle(name: str | None, folder: str | None) -> str:
     return folder or name or DEFAULT_BUNDLE
 
 
-def define_scale() -> None:
+def define_view() -> None:
     flags.DEFINE_string(
         "scale",
         AUTO,
@@ -152,6 +151,20 @@ def define_scale() -> None:
         "smaller than those that the bundle learnt from, what makes them as large; none: not at "
         "all. Results are in pixels of the images as they are.",
     )
+    flags.DEFINE_enum(
+        "rotations",
+        "1",
+        ["1", "2", "4"],
+        "Quarter turns that the types of each region are averaged over: a little better, and as "
+        "many times the features.",
+    )
+
+
+def view() -> "ViewConfig":
+    """What was given. Raises ValueError where it makes no sense."""
+    from rbc_tf.inference.view_config import ViewConfig
+
+    return ViewConfig(flags.FLAGS.scale, int(flags.FLAGS.rotations))
 
 
 def define_precision(default: str, note: str = "") -> None:

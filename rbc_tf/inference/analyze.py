@@ -18,12 +18,12 @@ from rbc_tf.detection.tiling import TilingConfig
 from rbc_tf.graphs import frozen
 from rbc_tf.inference import image_analysis, overlap, run_record, sharding, tables
 from rbc_tf.inference.bundle import Bundle
-from rbc_tf.inference.cell_scale import ScaleConfig
 from rbc_tf.inference.chain import Chain
 from rbc_tf.inference.report import page
 from rbc_tf.inference.results_folder import RUN, ResultsFolder, result_name
 from rbc_tf.inference.sharding import Shard
 from rbc_tf.inference.tables import RunSummary
+from rbc_tf.inference.view_config import ViewConfig
 
 
 def analyze(
@@ -37,7 +37,7 @@ def analyze(
     retry_failed: bool = True,
     precision: str = frozen.AUTO,
     intensity: IntensityRange | None = None,
-    scale_config: ScaleConfig = ScaleConfig(),
+    view_config: ViewConfig = ViewConfig(),
 ) -> RunSummary:
     """Analyses one image, or every image in a folder and its subfolders.
 
@@ -57,13 +57,13 @@ def analyze(
         precision: one of `frozen.PRECISIONS`.
         intensity: range of values of more than 8 bits; None: that of the files, of an earlier run
             into the folder, or else estimated from all images, those of other shares as well.
-        scale_config: by what images are scaled for it.
+        view_config: how images are looked at.
 
     Raises:
         ValueError: there is no image, `output_dir` holds results of another bundle, at other
-            thresholds, with other tiles, at another scale, in another precision or of another range
-            of intensities, the machine does not have the precision, or a share is to overwrite
-            those of the others.
+            thresholds, with other tiles, scale or rotations, in another precision or of another
+            range of intensities, the machine does not have the precision, or a share is to
+            overwrite those of the others.
         OSError: `output_dir` cannot be written.
     """
     if overwrite and shard.count > 1:
@@ -74,7 +74,7 @@ def analyze(
     unreadable = {n: reason for n, reason in found.unreadable.items() if shard.holds(n)}
     precision = frozen.resolve(precision)
     intensity = run_record.prepare(
-        folder, bundle, tiling_config, precision, scale_config, found.paths, intensity, overwrite
+        folder, bundle, tiling_config, precision, view_config, found.paths, intensity, overwrite
     )
     done = set() if overwrite else {name for name in images if _is_done(folder, name, images[name])}
     failed = {} if retry_failed else sharding.earlier_failures(folder)
@@ -84,7 +84,7 @@ def analyze(
         # Should this run be killed: those of an earlier one speak of other results.
         folder.delete_tables()
         failed |= _analyze_images(
-            Chain(bundle, tiling_config, precision, scale_config), todo, folder, intensity
+            Chain(bundle, tiling_config, precision, view_config), todo, folder, intensity
         )
     analyzed = len(images) - len(done) - len(failed)
     failed |= unreadable
@@ -112,7 +112,7 @@ def merge(
     tiling_config: TilingConfig = TilingConfig(),
     precision: str = frozen.AUTO,
     intensity: IntensityRange | None = None,
-    scale_config: ScaleConfig = ScaleConfig(),
+    view_config: ViewConfig = ViewConfig(),
 ) -> RunSummary:
     """Makes the tables and the report from the results of all shards, and analyses nothing.
 
@@ -120,8 +120,8 @@ def merge(
 
     Raises:
         ValueError: there is no image or no result, or those of another bundle, at other
-            thresholds, with other tiles, at another scale, in another precision or of another range
-            of intensities.
+            thresholds, with other tiles, scale or rotations, in another precision or of another
+            range of intensities.
         OSError: `output_dir` cannot be written.
     """
     folder = ResultsFolder(output_dir)
@@ -131,7 +131,7 @@ def merge(
     images = found.paths
     precision = frozen.resolve(precision)
     intensity = run_record.prepare(
-        folder, bundle, tiling_config, precision, scale_config, images, intensity
+        folder, bundle, tiling_config, precision, view_config, images, intensity
     )
     known = sharding.earlier_failures(folder)
     failed = dict(found.unreadable)

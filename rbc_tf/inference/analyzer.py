@@ -20,12 +20,13 @@ from rbc_tf.core.cell_types import CellTypes
 from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.detection.tiling import AUTO, TilingConfig
 from rbc_tf.graphs import frozen
-from rbc_tf.inference import cell_scale, image_analysis, overlap, pretrained
+from rbc_tf.inference import image_analysis, overlap, pretrained
 from rbc_tf.inference.analysis import Analysis
 from rbc_tf.inference.bundle import Bundle
-from rbc_tf.inference.cell_scale import ScaleConfig
 from rbc_tf.inference.chain import Chain
 from rbc_tf.inference.image_analysis import SourceImage
+from rbc_tf.inference.view_config import AUTO as AUTO_SCALE
+from rbc_tf.inference.view_config import ViewConfig
 
 # A file, or pixels: uint8 [H, W, 3] RGB or [H, W] grey.
 Image = str | os.PathLike | np.ndarray
@@ -38,7 +39,8 @@ def load(
     precision: str = frozen.AUTO,
     tile_size: str = AUTO,
     tile_overlap: int | None = None,
-    scale: str | float = cell_scale.AUTO,
+    scale: str | float = AUTO_SCALE,
+    rotations: int = 1,
     bit_depth: int | None = None,
     intensity_range: tuple[int, int] | None = None,
 ) -> "Analyzer":
@@ -56,6 +58,8 @@ def load(
             that of the largest region of the training, at most a third of a tile.
         scale: factor by which images are scaled for the analysis; 'auto': what makes their cells
             as large as those that the bundle learnt from; 'none': not at all.
+        rotations: quarter turns, 1, 2 or 4, that the types of each region are averaged over: a
+            little better, and as many times the features.
         bit_depth: bits that the camera fills of images of more than 8 bits. Without it and
             `intensity_range`, such images are refused if their files do not say it themselves:
             the command `analyze` estimates it for a folder, and one image says too little.
@@ -63,7 +67,8 @@ def load(
 
     Raises:
         ValueError: there is no such bundle, or it is damaged or of another format (BundleError);
-            the machine does not have the precision; tiles, scale or intensities make no sense.
+            the machine does not have the precision; tiles, scale, rotations or intensities make no
+            sense.
     """
     if bit_depth is not None and intensity_range is not None:
         raise ValueError("Give `bit_depth` or `intensity_range`, not both")
@@ -75,9 +80,9 @@ def load(
     found = pretrained.find(bundle)
     if plain_thresholds:
         found = found.with_plain_thresholds()
-    scale_config = ScaleConfig(str(scale))
+    view_config = ViewConfig(str(scale), rotations)
     tiling_config = TilingConfig(tile_size, tile_overlap)
-    return Analyzer(found, tiling_config, precision, intensity, scale_config)
+    return Analyzer(found, tiling_config, precision, intensity, view_config)
 
 
 class Analyzer:
@@ -89,14 +94,14 @@ class Analyzer:
         tiling_config: TilingConfig = TilingConfig(),
         precision: str = frozen.AUTO,
         intensity: IntensityRange | None = None,
-        scale_config: ScaleConfig = ScaleConfig(),
+        view_config: ViewConfig = ViewConfig(),
     ):
         """Loads the parts of a checked bundle.
 
         Raises BundleError where they do not belong together, ValueError where the machine does
         not have the precision.
         """
-        self._chain = Chain(bundle, tiling_config, precision, scale_config)
+        self._chain = Chain(bundle, tiling_config, precision, view_config)
         self._intensity = intensity
 
     @property

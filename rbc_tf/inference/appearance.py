@@ -22,6 +22,7 @@ _STEEPEST = 99  # percentile of the slopes in a region: its edges
 # Of images that taught: what lies in this part of them is what was seen, and a little beyond.
 _SEEN_PERCENTILES = (2, 98)
 _BEYOND_RANGE, _BEYOND_VALUE = 0.25, 0.05
+_LEAST_OF_LOWEST = 0.5
 
 _MOST_LISTED = 3
 
@@ -121,7 +122,8 @@ def is_beyond(value: float, seen: Sequence[float]) -> bool:
     """Whether a value lies beyond the range (low, high) of what was seen, and a little around."""
     low, high = seen
     room = _BEYOND_RANGE * (high - low) + _BEYOND_VALUE * abs(high + low) / 2
-    return not low - room <= value <= high + room
+    # Where images vary much, the room would reach to nothing: to no colour at all, say.
+    return not max(low - room, _LEAST_OF_LOWEST * low) <= value <= high + room
 
 
 def unlike(measured: Mapping[str, float], seen: Mapping[str, Sequence[float]]) -> dict[str, str]:

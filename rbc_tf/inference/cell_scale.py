@@ -15,10 +15,13 @@ import numpy as np
 from rbc_tf.core.types import Detections
 from rbc_tf.features import background
 from rbc_tf.inference import appearance
+from rbc_tf.inference.view_config import (
+    LARGEST_FACTOR,
+    NONE,
+    SMALLEST_FACTOR,
+    ViewConfig,
+)
 
-AUTO, NONE = "auto", "none"
-
-_SMALLEST, _LARGEST = 0.05, 8.0
 # The second time, what was found at about the right size corrects the first.
 _ROUNDS = 2
 # Nothing is enlarged beyond, so that memory stays bounded however small the cells are.
@@ -28,40 +31,6 @@ _MOST_ENLARGED_PIXELS = 40_000_000
 _BLOWN_UP_FROM = 1.25
 
 Detect = Callable[[np.ndarray], Detections]
-
-
-@dataclasses.dataclass(frozen=True)
-class ScaleConfig:
-    """What is asked for.
-
-    Attributes:
-        value: 'auto': as large as needed for cells to be as large as those that the bundle learnt
-            from, where it records their size; 'none': every image as it is; or the factor by which
-            every image is scaled, such as '0.5'.
-
-    Raises:
-        ValueError: it is none of these, or the factor is out of bounds.
-    """
-
-    value: str = AUTO
-
-    def __post_init__(self):
-        if self.value in (AUTO, NONE):
-            return
-        try:
-            factor = float(self.value)
-        except ValueError:
-            factor = float("nan")
-        if not _SMALLEST <= factor <= _LARGEST:
-            raise ValueError(
-                f"The scale must be {AUTO}, {NONE} or a factor of {_SMALLEST:g} to {_LARGEST:g}. "
-                f"Received: {self.value!r}"
-            )
-
-    @property
-    def factor(self) -> float | None:
-        """The factor that was given, if one was."""
-        return None if self.value in (AUTO, NONE) else float(self.value)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -105,7 +74,7 @@ class View:
 def look(
     detect: Detect,
     image: np.ndarray,
-    config: ScaleConfig,
+    config: ViewConfig,
     seen: Mapping[str, appearance.Range],
     training_size: tuple[int, int] | None,
     score_threshold: float,
@@ -124,10 +93,11 @@ def look(
         The view. An image stays as it is where too few regions are found to tell the size of its
         cells, or where cells would come out no more like those that were learnt from.
     """
-    if config.value == NONE or (config.value == AUTO and "cell_size" not in seen):
-        return View(image, 1.0, image.shape[:2], detect(image))
-    view = _view(detect, image, config.factor or 1.0, training_size)
-    if config.value != AUTO:
+    if config.factor is not None:
+        return _view(detect, image, config.factor, training_size)
+    # Without a margin, which would leave small cells of small images too small to be found.
+    view = View(image, 1.0, image.shape[:2], detect(image))
+    if config.scale == NONE or "cell_size" not in seen:
         return view
     low, high = seen["cell_size"]
     wanted = (low * high) ** 0.5
@@ -207,7 +177,7 @@ def _inside(found: Detections, height: int, width: int) -> Detections:
 
 
 def _is_possible(factor: float, shape: tuple[int, ...]) -> bool:
-    if not _SMALLEST <= factor <= _LARGEST:
+    if not SMALLEST_FACTOR <= factor <= LARGEST_FACTOR:
         return False
     pixels = shape[0] * shape[1]
     return factor <= 1 or pixels * factor**2 <= max(pixels, _MOST_ENLARGED_PIXELS)

@@ -15,7 +15,8 @@ from rbc_tf.features import backbone
 from rbc_tf.features.extractor import FeatureExtractor
 from rbc_tf.graphs import frozen
 from rbc_tf.inference import bundle as bundles
-from rbc_tf.inference import cell_scale
+from rbc_tf.inference import cell_scale, quarter_turns
+from rbc_tf.inference.view_config import ViewConfig
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -66,7 +67,7 @@ class Chain:
         bundle: bundles.Bundle,
         tiling_config: tiling.TilingConfig = tiling.TilingConfig(),
         precision: str = frozen.FLOAT32,
-        scale_config: cell_scale.ScaleConfig = cell_scale.ScaleConfig(),
+        view_config: ViewConfig = ViewConfig(),
     ):
         """Loads the parts; `precision` is one of `frozen.PRECISIONS`.
 
@@ -89,7 +90,7 @@ class Chain:
                 "The detector does not record how large its training images were: every image "
                 "is detected whole, however large. Export it again, or give the size of tiles"
             )
-        self._scale_config = scale_config
+        self._view_config = view_config
         self.backbone_record = backbone.read_record(path)
         bundle.check_unchanged()
 
@@ -109,7 +110,7 @@ class Chain:
         return cell_scale.look(
             self._detect_as_it_is,
             image,
-            self._scale_config,
+            self._view_config,
             self.manifest.appearance,
             self._detector.record.training_image_size,
             self.manifest.score_threshold,
@@ -127,7 +128,16 @@ class Chain:
 
     def classify(self, image: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Calibrated probabilities of the types float32 [N, T] and of abnormality float64 [N]."""
-        return self.classifier.predict(self.features(image, boxes))
+        return self.classifier.of_outputs(self.outputs(image, boxes))
+
+    def outputs(self, image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+        """float32 [N, T], what the heads say of boxes [N, 4], averaged over rotations."""
+        turned = (
+            quarter_turns.turn(image, boxes, turns)
+            for turns in quarter_turns.spread(self._view_config.rotations)
+        )
+        outputs = [self.classifier.outputs(self.features(*each)) for each in turned]
+        return outputs[0] if len(outputs) == 1 else np.mean(outputs, axis=0)
 
     def features(self, image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
         """float32 [N, D], what the classifier is given for boxes [N, 4] of an image."""

@@ -9,14 +9,14 @@ from rbc_tf.core.fingerprint import Fingerprint, StaleError
 from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.detection.tiling import TilingConfig
 from rbc_tf.graphs import frozen
-from rbc_tf.inference import cell_scale
 from rbc_tf.inference.bundle import Bundle
-from rbc_tf.inference.cell_scale import ScaleConfig
 from rbc_tf.inference.results_folder import RUN, DamagedError, ResultsFolder
+from rbc_tf.inference.view_config import NONE, ViewConfig
 
 # What decides a result; the rest of run.json is for people.
 _COMPARED = (
-    *("bundle_sha256", "thresholds", "at_least_one", "tiles", "scale", "precision", "intensity"),
+    *("bundle_sha256", "thresholds", "at_least_one", "tiles", "scale", "rotations"),
+    *("precision", "intensity"),
 )
 
 _REPLACE = "Give --overwrite to replace them, or name another folder."
@@ -27,7 +27,7 @@ def prepare(
     bundle: Bundle,
     tiling_config: TilingConfig,
     precision: str,
-    scale_config: ScaleConfig,
+    view_config: ViewConfig,
     images: Mapping[str, folder_intensity.Path],
     intensity: IntensityRange | None = None,
     overwrite: bool = False,
@@ -39,7 +39,7 @@ def prepare(
 
     Args:
         folder: of the results.
-        bundle, tiling_config, precision, scale_config: what is to make the results.
+        bundle, tiling_config, precision, view_config: what is to make the results.
         images: all images of the input by their names.
         intensity: the range of values of more than 8 bits that was given, if any.
         overwrite: begin anew.
@@ -51,7 +51,7 @@ def prepare(
 
     Raises:
         StaleError: the folder holds results of another bundle, at other thresholds, with other
-            tiles, at another scale, in another precision, of another range of intensities, or of
+            tiles, scale or rotations, in another precision, of another range of intensities, or of
             other images alone, or run.json is damaged, and they are not to be overwritten.
         OSError: the folder cannot be written.
     """
@@ -62,7 +62,7 @@ def prepare(
         intensity = IntensityRange.from_json(earlier["intensity"])
     if intensity is None:
         intensity = folder_intensity.of_folder(images.values(), open_image)
-    record = _record(bundle, tiling_config, precision, scale_config, intensity)
+    record = _record(bundle, tiling_config, precision, view_config, intensity)
     with _written_to(folder):
         if earlier is None:
             _begin(folder, record)
@@ -120,7 +120,7 @@ def _record(
     bundle: Bundle,
     tiling_config: TilingConfig,
     precision: str,
-    scale_config: ScaleConfig,
+    view_config: ViewConfig,
     intensity: IntensityRange | None,
 ) -> dict:
     manifest = bundle.manifest
@@ -133,7 +133,8 @@ def _record(
         "threshold_objective": manifest.threshold_objective,
         "at_least_one": manifest.calibration.at_least_one,
         "tiles": None if tiles is None else config.to_dict(tiles),
-        "scale": scale_config.value,
+        "scale": view_config.scale,
+        "rotations": view_config.rotations,
         "precision": precision,
         "intensity": None if intensity is None else dataclasses.asdict(intensity),
         "versions": files.versions(),
@@ -142,13 +143,13 @@ def _record(
 
 def _check(folder: ResultsFolder, earlier: dict, run: dict) -> None:
     # As it was before there was a choice.
-    before = {"precision": frozen.FLOAT32, "at_least_one": False, "scale": cell_scale.NONE}
+    before = {"precision": frozen.FLOAT32, "at_least_one": False, "scale": NONE, "rotations": 1}
     earlier = before | earlier
     there, asked = (
         Fingerprint({key: record.get(key) for key in _COMPARED}) for record in (earlier, run)
     )
     remedy = _REPLACE
-    for key in ("precision", "scale"):
+    for key in ("precision", "scale", "rotations"):
         if {**there.values, key: run[key]} == asked.values:
             remedy = f"Give --{key}={earlier[key]}, or --overwrite, or name another folder."
     what = (

@@ -93,3 +93,9 @@ def test_one_line_for_a_run():
         "less certain: darker: 2 (a.png, b.png); out of focus: 1 (a.png)"
     )
     assert appearance.warning({}, 9) is None
+
+
+def test_no_colour_is_unlike_any_colour():
+    """A range as of stained smears, whose room would reach below 0."""
+    assert appearance.is_beyond(0.0, (0.067, 0.324))
+    assert not appearance.is_beyond(0.05, (0.067, 0.324))

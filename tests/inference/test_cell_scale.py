@@ -6,7 +6,8 @@ import pytest
 
 from rbc_tf.core.types import Detections
 from rbc_tf.inference import cell_scale
-from rbc_tf.inference.cell_scale import ScaleConfig, View
+from rbc_tf.inference.cell_scale import View
+from rbc_tf.inference.view_config import ViewConfig
 
 _SEEN = {"cell_size": (18.0, 22.0)}
 
@@ -28,7 +29,7 @@ def _detect(image):
     return Detections(np.stack([y, x, y + h, x + w], axis=1), np.full(len(x), 0.9, np.float32))
 
 
-def _look(image, config=ScaleConfig(), seen=_SEEN, training_size=(300, 400), detect=_detect):
+def _look(image, config=ViewConfig(), seen=_SEEN, training_size=(300, 400), detect=_detect):
     return cell_scale.look(detect, image, config, seen, training_size, 0.5)
 
 
@@ -54,7 +55,7 @@ def test_others_are_made_as_large_and_found_where_they_are(side):
 
 @pytest.mark.parametrize(
     "changed",
-    [{"config": ScaleConfig("none")}, {"seen": {}}, {"seen": {"brightness": (100.0, 200.0)}}],
+    [{"config": ViewConfig("none")}, {"seen": {}}, {"seen": {"brightness": (100.0, 200.0)}}],
 )
 def test_nothing_is_scaled_unasked_or_where_no_size_is_known(changed):
     assert _look(_squares(50, (600, 800)), **changed).factor == 1
@@ -75,24 +76,22 @@ def test_a_scale_that_makes_nothing_alike_is_not_taken():
 
 
 def test_a_factor_is_taken_as_it_is_given():
-    view = _look(_squares(20), ScaleConfig("0.5"))
+    view = _look(_squares(20), ViewConfig("0.5"))
     assert (view.factor, view.pixels.shape) == (0.5, (150, 200, 3))
 
 
-def test_images_smaller_than_those_of_the_training_get_a_margin():
+def test_what_is_scaled_to_less_than_the_training_s_images_gets_a_margin():
     seen = []
 
     def detect(image):
         seen.append(image.shape)
         return _detect(image)
 
-    view = _look(_squares(20, (100, 200), count=6), detect=detect)
-    assert seen == [(300, 400, 3)]
-    assert view.pixels.shape == (100, 200, 3)
+    view = _look(_squares(40, (200, 400), count=6), detect=detect)
+    assert seen == [(200, 400, 3), (300, 400, 3)]
+    assert view.pixels.shape == pytest.approx((100, 200, 3), abs=2)
     assert len(view.detections) == 6
-    seen.clear()
-    _look(_squares(20, (100, 200), count=6), ScaleConfig("none"), detect=detect)
-    assert seen == [(100, 200, 3)]
+    assert view.to_source(view.detections.boxes).max() < 400
 
 
 def test_what_lies_in_the_margin_is_left_out():
@@ -100,7 +99,8 @@ def test_what_lies_in_the_margin_is_left_out():
         boxes = np.float32([[80, 10, 118, 40], [90, 10, 130, 40], [200, 10, 220, 40]])
         return Detections(boxes, np.float32([0.9, 0.8, 0.7]))
 
-    found = _look(np.full((100, 200, 3), 200, np.uint8), detect=detect).detections
+    pixels = np.full((200, 400, 3), 200, np.uint8)
+    found = _look(pixels, ViewConfig("0.5"), detect=detect).detections
     np.testing.assert_array_equal(found.boxes, [[80, 10, 100, 40]])
 
 
@@ -112,7 +112,7 @@ def test_nothing_is_enlarged_beyond_bounds(monkeypatch):
 @pytest.mark.parametrize("value", ["0", "9", "-1", "nan", "half", ""])
 def test_only_sensible_scales_are_taken(value):
     with pytest.raises(ValueError, match=r"auto, none or a factor of 0\.05 to 8"):
-        ScaleConfig(value)
+        ViewConfig(value)
 
 
 def test_the_note_counts_what_was_scaled():
@@ -126,3 +126,9 @@ def test_the_note_counts_what_was_scaled():
 def test_sides_are_rounded_each_on_its_own():
     view = View(np.zeros((3, 5, 3), np.uint8), 0.5, (7, 9), _detect(np.zeros((3, 5, 3), np.uint8)))
     np.testing.assert_allclose(view.to_source(np.float32([[0, 0, 3, 5]])), [[0, 0, 7, 9]])
+
+
+@pytest.mark.parametrize("rotations", [0, 3, 8])
+def test_only_quarter_turns_that_spread_are_taken(rotations):
+    with pytest.raises(ValueError, match="1, 2 or 4"):
+        ViewConfig(rotations=rotations)

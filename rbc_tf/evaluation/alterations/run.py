@@ -27,7 +27,7 @@ class AlteredChain:
     def __init__(self, chain: Chain, alter: Alteration):
         self.manifest = chain.manifest
         self.classifier = chain.classifier
-        self.classify, self.features = chain.classify, chain.features
+        self.classify, self.outputs = chain.classify, chain.outputs
         self.num_scaled = self.num_unlike = 0
         self._chain, self._alter = chain, alter
 

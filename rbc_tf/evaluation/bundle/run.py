@@ -62,8 +62,8 @@ def _run(chain: Chain, sample: Sample, truth: tuple[Region, ...]) -> EvaluatedIm
     found_boxes = view.to_source(view.detections.boxes)
     complete = [r for r in truth if examples.is_example(r) and r.complete]
     true_boxes = boxes.as_boxes([r.box for r in complete])
-    features = chain.features(view.pixels, view.from_source(true_boxes))
-    probabilities, abnormal = chain.classifier.predict(features)
+    outputs = chain.outputs(view.pixels, view.from_source(true_boxes))
+    probabilities, abnormal = chain.classifier.of_outputs(outputs)
     found, on_detections = _on_detections(chain, view, true_boxes)
     labels = [examples.label_vector(r, chain.manifest.cell_types) for r in complete]
     known = {
@@ -82,7 +82,7 @@ def _run(chain: Chain, sample: Sample, truth: tuple[Region, ...]) -> EvaluatedIm
         on_truth=ClassifiedRegions(
             **known,
             probabilities=probabilities,
-            outputs=chain.classifier.outputs(features),
+            outputs=outputs,
             abnormal=abnormal,
             abnormal_types=chain.manifest.cell_types.abnormal,
             abnormal_threshold=chain.manifest.abnormal_threshold,

@@ -10,10 +10,10 @@ from rbc_tf.graphs import frozen
 from rbc_tf.inference import bundle as bundles
 from rbc_tf.inference import image_analysis
 from rbc_tf.inference.analysis import Analysis
-from rbc_tf.inference.cell_scale import ScaleConfig
 from rbc_tf.inference.chain import Chain
 from rbc_tf.inference.fleet import remote
 from rbc_tf.inference.image_analysis import SourceImage
+from rbc_tf.inference.view_config import ViewConfig
 
 
 class ChainHandler(ModelHandler[SourceImage, PredictionResult, Chain]):
@@ -30,7 +30,7 @@ class ChainHandler(ModelHandler[SourceImage, PredictionResult, Chain]):
         tiling_config: TilingConfig = TilingConfig(),
         plain_thresholds: bool = False,
         precision: str = frozen.FLOAT32,
-        scale_config: ScaleConfig = ScaleConfig(),
+        view_config: ViewConfig = ViewConfig(),
     ):
         """Loads nothing yet.
 
@@ -40,7 +40,7 @@ class ChainHandler(ModelHandler[SourceImage, PredictionResult, Chain]):
             tiling_config: how large images are cut for detection.
             plain_thresholds: take 0.5 for every type.
             precision: 'float32', 'bfloat16' or 'float16', which every worker must have.
-            scale_config: by what images are scaled.
+            view_config: how images are looked at.
         """
         # The chain takes one image after the other: larger batches would only take memory.
         super().__init__(min_batch_size=1, max_batch_size=1)
@@ -49,7 +49,7 @@ class ChainHandler(ModelHandler[SourceImage, PredictionResult, Chain]):
         self._tiling_config = tiling_config
         self._plain_thresholds = plain_thresholds
         self._precision = precision
-        self._scale_config = scale_config
+        self._view_config = view_config
 
     def load_model(self) -> Chain:
         """Raises BundleError where the worker finds no bundle, or another one."""
@@ -61,7 +61,7 @@ class ChainHandler(ModelHandler[SourceImage, PredictionResult, Chain]):
                 )
             if self._plain_thresholds:
                 bundle = bundle.with_plain_thresholds()
-            return Chain(bundle, self._tiling_config, self._precision, self._scale_config)
+            return Chain(bundle, self._tiling_config, self._precision, self._view_config)
 
     def run_inference(
         self,

@@ -16,13 +16,13 @@ from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.detection.tiling import TilingConfig
 from rbc_tf.graphs import frozen
 from rbc_tf.inference import run_record, sharding, tables
-from rbc_tf.inference.cell_scale import ScaleConfig
 from rbc_tf.inference.fleet import remote, transforms
 from rbc_tf.inference.fleet.model_handler import ChainHandler
 from rbc_tf.inference.fleet.options import local_runner
 from rbc_tf.inference.report import page
 from rbc_tf.inference.results_folder import ResultsFolder
 from rbc_tf.inference.tables import RunSummary
+from rbc_tf.inference.view_config import ViewConfig
 
 DEAD_LETTERS = "failed.jsonl"
 
@@ -39,7 +39,7 @@ def analyze(
     plain_thresholds: bool = False,
     precision: str = frozen.AUTO,
     intensity: IntensityRange | None = None,
-    scale_config: ScaleConfig = ScaleConfig(),
+    view_config: ViewConfig = ViewConfig(),
 ) -> RunSummary:
     """Analyses one image, or every image in a folder and its subfolders, with Beam.
 
@@ -58,12 +58,12 @@ def analyze(
         precision: one of `frozen.PRECISIONS`; workers must have what this machine makes of it.
         intensity: range of values of more than 8 bits; None: that of the files, of an earlier run
             into the folder, or else estimated from all images by this machine.
-        scale_config: by what images are scaled for it.
+        view_config: how images are looked at.
 
     Raises:
         ValueError: there is no image or no bundle, or `output_dir` holds results of another
-            bundle, at other thresholds, with other tiles, at another scale, in another precision or
-            of another range of intensities.
+            bundle, at other thresholds, with other tiles, scale or rotations, in another
+            precision or of another range of intensities.
         OSError: `output_dir` cannot be written.
         RuntimeError: a worker failed (its own error, where it is this process); what is done so
             far stays, and another run goes on from there.
@@ -79,7 +79,7 @@ def analyze(
             bundle,
             tiling_config,
             precision,
-            scale_config,
+            view_config,
             images,
             intensity,
             overwrite,
@@ -89,7 +89,7 @@ def analyze(
         # Should this run be killed: those of an earlier one speak of other results.
         folder.delete_tables()
         handler = ChainHandler(
-            bundle_path, bundle.sha256, tiling_config, plain_thresholds, precision, scale_config
+            bundle_path, bundle.sha256, tiling_config, plain_thresholds, precision, view_config
         )
         steps = transforms.AnalyzeImages(handler, folder, intensity)
         skipped = _run(steps, input_path, folder, frozenset(given_up), options)

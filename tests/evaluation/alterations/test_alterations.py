@@ -45,7 +45,7 @@ def test_what_is_found_is_in_pixels_of_the_image_before(name, side, image):
         manifest=types.SimpleNamespace(score_threshold=0.5, appearance={"brightness": (10, 20)}),
         classifier=None,
         classify=None,
-        features=None,
+        outputs=None,
         look=look,
     )
     altered = AlteredChain(chain, ALTERATIONS[name])

@@ -1,0 +1,47 @@
+"""How images are looked at: their scale, and how often their regions are."""
+
+import dataclasses
+
+AUTO, NONE = "auto", "none"
+SMALLEST_FACTOR, LARGEST_FACTOR = 0.05, 8.0
+
+ROTATIONS = (1, 2, 4)
+
+
+@dataclasses.dataclass(frozen=True)
+class ViewConfig:
+    """What is asked for.
+
+    Attributes:
+        scale: 'auto': as large as needed for cells to be as large as those that the bundle learnt
+            from, where it records their size; 'none': every image as it is; or the factor by which
+            every image is scaled, such as '0.5'.
+        rotations: how many quarter turns of each region the types are averaged over, 1, 2 or 4: a
+            cell has no up and down, and what a network says of it should not depend on them.
+
+    Raises:
+        ValueError: the scale is none of these, its factor out of bounds, or the rotations others.
+    """
+
+    scale: str = AUTO
+    rotations: int = 1
+
+    def __post_init__(self):
+        if self.rotations not in ROTATIONS:
+            raise ValueError(f"The rotations must be 1, 2 or 4. Received: {self.rotations}")
+        if self.scale in (AUTO, NONE):
+            return
+        try:
+            factor = float(self.scale)
+        except ValueError:
+            factor = float("nan")
+        if not SMALLEST_FACTOR <= factor <= LARGEST_FACTOR:
+            raise ValueError(
+                f"The scale must be {AUTO}, {NONE} or a factor of {SMALLEST_FACTOR:g} to "
+                f"{LARGEST_FACTOR:g}. Received: {self.scale!r}"
+            )
+
+    @property
+    def factor(self) -> float | None:
+        """The factor that was given, if one was."""
+        return None if self.scale in (AUTO, NONE) else float(self.scale)
