@@ -42,6 +42,7 @@ def main() -> int:
             given.precision,
             given.intensity,
             given.view_config,
+            given.grouping,
         )
     else:
         summary = analyze.analyze(
@@ -55,6 +56,7 @@ def main() -> int:
             given.precision,
             given.intensity,
             given.view_config,
+            given.grouping,
         )
     print(summary.text())
     return 1 if summary.failed else 0

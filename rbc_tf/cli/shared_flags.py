@@ -9,6 +9,7 @@ if typing.TYPE_CHECKING:
     from rbc_tf.core.intensity import IntensityRange
     from rbc_tf.detection import tiling
     from rbc_tf.features import crops
+    from rbc_tf.inference.group_shares import Grouping
     from rbc_tf.inference.view_config import ViewConfig
 
 # As graphs.frozen has them, which loads TensorFlow: flags and --help do without.
@@ -40,6 +41,7 @@ class AnalysisFlags:
     report_image_size: int | None
     tiling_config: "tiling.TilingConfig"
     view_config: "ViewConfig"
+    grouping: "Grouping"
     retry_failed: bool
     overwrite: bool
     precision: str
@@ -109,13 +111,21 @@ def define_analysis() -> None:
     define_view()
     define_precision(AUTO)
     define_intensity()
+    flags.DEFINE_string(
+        "group",
+        "folder",
+        "Which images belong together, one patient's for instance, in groups.csv and the report: "
+        "folder: those of one folder; or a pattern whose first parenthesis is the group's name in "
+        "the path of an image, such as '(P[0-9]+)_'.",
+    )
     flags.DEFINE_bool("retry_failed", True, "Try again images that failed in an earlier run.")
     flags.DEFINE_bool("overwrite", False, "Analyse again what is done already.")
 
 
 def analysis() -> AnalysisFlags:
-    """What was given. Raises ValueError where tiles, scale or intensities make no sense."""
+    """What was given. Raises ValueError where tiles, scale, groups or intensities make no sense."""
     from rbc_tf.detection import tiling
+    from rbc_tf.inference import group_shares
 
     given = flags.FLAGS
     return AnalysisFlags(
@@ -126,6 +136,7 @@ def analysis() -> AnalysisFlags:
         report_image_size=given.report_image_size if given.report else None,
         tiling_config=tiling.TilingConfig(given.tile_size, given.tile_overlap),
         view_config=view(),
+        grouping=group_shares.Grouping(given.group),
         retry_failed=given.retry_failed,
         overwrite=given.overwrite,
         precision=given.precision,

@@ -19,6 +19,7 @@ from rbc_tf.graphs import frozen
 from rbc_tf.inference import image_analysis, overlap, run_record, sharding, tables
 from rbc_tf.inference.bundle import Bundle
 from rbc_tf.inference.chain import Chain
+from rbc_tf.inference.group_shares import Grouping
 from rbc_tf.inference.report import page
 from rbc_tf.inference.results_folder import RUN, ResultsFolder, result_name
 from rbc_tf.inference.sharding import Shard
@@ -38,6 +39,7 @@ def analyze(
     precision: str = frozen.AUTO,
     intensity: IntensityRange | None = None,
     view_config: ViewConfig = ViewConfig(),
+    grouping: Grouping = Grouping(),
 ) -> RunSummary:
     """Analyses one image, or every image in a folder and its subfolders.
 
@@ -58,18 +60,20 @@ def analyze(
         intensity: range of values of more than 8 bits; None: that of the files, of an earlier run
             into the folder, or else estimated from all images, those of other shares as well.
         view_config: how images are looked at.
+        grouping: which images belong together, one patient's for instance.
 
     Raises:
-        ValueError: there is no image, `output_dir` holds results of another bundle, at other
-            thresholds, with other tiles, scale or rotations, in another precision or of another
-            range of intensities, the machine does not have the precision, or a share is to
-            overwrite those of the others.
+        ValueError: there is no image, or one without a group, `output_dir` holds results of another
+            bundle, at other thresholds, with other tiles, scale or rotations, in another precision
+            or of another range of intensities, the machine does not have the precision, or a share
+            is to overwrite those of the others.
         OSError: `output_dir` cannot be written.
     """
     if overwrite and shard.count > 1:
         raise ValueError("A shard cannot overwrite: it would delete what the others have done")
     folder = ResultsFolder(output_dir)
     found = find_images(pathlib.Path(input_path), pathlib.Path(output_dir))
+    grouping.check(found.paths)
     images = {name: path for name, path in found.paths.items() if shard.holds(name)}
     unreadable = {n: reason for n, reason in found.unreadable.items() if shard.holds(n)}
     precision = frozen.resolve(precision)
@@ -98,9 +102,10 @@ def analyze(
             report_image_size,
             intensity,
             sha256_of=_sha256,
+            grouping=grouping,
         )
     names_of_results = sorted(images.keys() - failed.keys())
-    summary_path = tables.write_tables(bundle, names_of_results, failed, folder, shard)
+    summary_path = tables.write_tables(bundle, names_of_results, failed, folder, shard, grouping)
     return RunSummary(analyzed, len(done), failed, summary_path)
 
 
@@ -113,6 +118,7 @@ def merge(
     precision: str = frozen.AUTO,
     intensity: IntensityRange | None = None,
     view_config: ViewConfig = ViewConfig(),
+    grouping: Grouping = Grouping(),
 ) -> RunSummary:
     """Makes the tables and the report from the results of all shards, and analyses nothing.
 
@@ -142,7 +148,15 @@ def merge(
             if was_there:  # of another state of the image
                 image_analysis.forget(folder, name)
     return tables.finish(
-        bundle, images, failed, 0, folder, report_image_size, intensity, sha256_of=_sha256
+        bundle,
+        images,
+        failed,
+        0,
+        folder,
+        report_image_size,
+        intensity,
+        sha256_of=_sha256,
+        grouping=grouping,
     )
 
 

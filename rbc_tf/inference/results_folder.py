@@ -4,7 +4,7 @@
     OUTPUT_DIR/images/NAME.json       regions of one image
     OUTPUT_DIR/overlays/NAME.png      the image with its regions drawn
     OUTPUT_DIR/regions.csv            one row per region of all images
-    OUTPUT_DIR/folders.csv            shares of types in each folder of images, with intervals
+    OUTPUT_DIR/groups.csv             shares of types in each group of images, with intervals
     OUTPUT_DIR/summary.json           counts of the run, and the images that failed with reasons
     OUTPUT_DIR/report.html            all of it in one file to open in a browser
 
@@ -21,7 +21,7 @@ from rbc_tf.core import files, image_io, temporaries, walk
 
 RUN = walk.RESULTS_RECORD
 SUMMARY, REGIONS, REPORT = "summary.json", "regions.csv", "report.html"
-FOLDERS = "folders.csv"
+GROUPS = "groups.csv"
 
 _IMAGES, _OVERLAYS = "images/", f"{walk.OVERLAYS}/"
 

@@ -15,11 +15,11 @@ from rbc_tf.core.names import printable
 from rbc_tf.graphs import frozen
 from rbc_tf.inference import analysis, appearance, cell_scale, image_analysis, pretrained
 from rbc_tf.inference.bundle import Bundle
-from rbc_tf.inference.folder_shares import FolderShares
+from rbc_tf.inference.group_shares import Grouping, GroupShares
 from rbc_tf.inference.report import page
 from rbc_tf.inference.report.overview import Run
 from rbc_tf.inference.results_folder import (
-    FOLDERS,
+    GROUPS,
     REGIONS,
     REPORT,
     RUN,
@@ -77,8 +77,9 @@ def finish(
     intensity: IntensityRange | None = None,
     read: Callable[[ImagePath], bytes] = image_io.read_bytes,
     sha256_of: Callable[[ImagePath], str | None] | None = None,
+    grouping: Grouping = Grouping(),
 ) -> RunSummary:
-    """Writes regions.csv, folders.csv, summary.json and report.html; deletes results of others.
+    """Writes regions.csv, groups.csv, summary.json and report.html; deletes results of others.
 
     An image that has been changed or taken away since it was analysed counts as failed: its
     regions would stand beside another picture.
@@ -94,6 +95,7 @@ def finish(
         read: gives the content of an image's file, for its picture; raises ImageError.
         sha256_of: hash of an image's file; None where it cannot be read. Left out, changes are
             only noticed where pictures are made, and these left out.
+        grouping: which images belong together.
     """
     if sha256_of is not None:
         changed = _changed(folder, images, failed, sha256_of)
@@ -103,7 +105,7 @@ def finish(
     gone = folder.keep_only(images)
     if gone:
         logging.warning("Results of %d images that are gone were deleted", gone)
-    write_tables(bundle, names, failed, folder)
+    write_tables(bundle, names, failed, folder, grouping=grouping)
     size = 0
     if report_image_size is None:
         # One of an earlier run would show other results than those beside it.
@@ -147,15 +149,16 @@ def write_tables(
     failed: dict[str, str],
     folder: ResultsFolder,
     shard: Shard = Shard(),
+    grouping: Grouping = Grouping(),
 ) -> ImagePath:
-    """Writes regions.csv, folders.csv and summary.json, one image's JSON in memory at a time.
+    """Writes regions.csv, groups.csv and summary.json, one image's JSON in memory at a time.
 
     Returns the path of the summary.
     """
     manifest = bundle.manifest
     cell_types = manifest.cell_types
     totals, by_type = collections.Counter(), collections.Counter()
-    exposures, unlike, scales, shares = {}, {}, {}, FolderShares(cell_types)
+    exposures, unlike, scales, shares = {}, {}, {}, GroupShares(cell_types, grouping)
     with (
         folder.writing(shard.file_name(REGIONS)) as temporary,
         temporary.open("w", newline="", encoding="utf-8") as file,
@@ -173,7 +176,7 @@ def write_tables(
             if "scale" in result:
                 scales[result["image"]] = result["scale"]
             shares.add(result)
-    with folder.writing(shard.file_name(FOLDERS)) as temporary:
+    with folder.writing(shard.file_name(GROUPS)) as temporary:
         lines = csv_text.lines(shares.header(), shares.rows())
         temporary.write_text("".join(lines), encoding="utf-8", newline="")
     run = folder.read_json(RUN) or {}

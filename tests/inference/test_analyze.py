@@ -16,6 +16,7 @@ from rbc_tf.core.cell_types import PAPER
 from rbc_tf.core.fingerprint import StaleError
 from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.inference import analysis, analyze, bundle, results_folder, tables
+from rbc_tf.inference.group_shares import Grouping
 from rbc_tf.inference.results_folder import ResultsFolder
 from rbc_tf.inference.sharding import Shard
 from tests import builders
@@ -560,12 +561,12 @@ def test_images_unlike_those_that_were_learnt_from_are_warned_of(loaded, images,
     assert "learnt from 225 to 240" in result["unlike"]["darker"]
 
 
-def test_each_folder_of_images_has_its_shares(loaded, images, tmp_path):
+def test_each_group_of_images_has_its_shares(loaded, images, tmp_path):
     out = tmp_path / "out"
     analyze.analyze(loaded, images, out)
-    with (out / "folders.csv").open(encoding="utf-8", newline="") as file:
+    with (out / "groups.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [(row["folder"], row["num_images"], row["num_regions"]) for row in rows] == [
+    assert [(row["group"], row["num_images"], row["num_regions"]) for row in rows] == [
         (".", "3", "4"),
         ("sub", "1", "2"),
     ]
@@ -574,7 +575,22 @@ def test_each_folder_of_images_has_its_shares(loaded, images, tmp_path):
     assert rows[1]["Oval_low"] == ""  # a single image
     summary = builders.read_json(out / "summary.json")
     assert summary["shares"]["Stom"]["share"] == 1.0
-    assert summary["folders"]["sub"]["num_regions"] == 2
+    assert summary["groups"]["sub"]["num_regions"] == 2
+
+    grouping = Grouping("([a-z])[^/]*$")  # first letters of files
+    assert analyze.analyze(loaded, images, out, grouping=grouping).skipped == 4
+    rows = builders.read_csv(out / "groups.csv")
+    assert [(row["group"], row["num_images"]) for row in rows] == [
+        ("a", "2"),
+        ("b", "1"),
+        ("t", "1"),
+    ]
+
+
+def test_an_image_without_a_group_is_named_before_any_is_analysed(chain, loaded, images, tmp_path):
+    with pytest.raises(ValueError, match=r"a\.png: its path must have a group"):
+        analyze.analyze(loaded, images, tmp_path / "out", grouping=Grouping("(sub|tiny)"))
+    assert not chain.analyzed
 
 
 def test_images_that_were_scaled_are_told_of(chain, loaded, images, tmp_path, monkeypatch):

@@ -19,6 +19,7 @@ from rbc_tf.inference import run_record, sharding, tables
 from rbc_tf.inference.fleet import remote, transforms
 from rbc_tf.inference.fleet.model_handler import ChainHandler
 from rbc_tf.inference.fleet.options import local_runner
+from rbc_tf.inference.group_shares import Grouping
 from rbc_tf.inference.report import page
 from rbc_tf.inference.results_folder import ResultsFolder
 from rbc_tf.inference.tables import RunSummary
@@ -40,6 +41,7 @@ def analyze(
     precision: str = frozen.AUTO,
     intensity: IntensityRange | None = None,
     view_config: ViewConfig = ViewConfig(),
+    grouping: Grouping = Grouping(),
 ) -> RunSummary:
     """Analyses one image, or every image in a folder and its subfolders, with Beam.
 
@@ -59,6 +61,7 @@ def analyze(
         intensity: range of values of more than 8 bits; None: that of the files, of an earlier run
             into the folder, or else estimated from all images by this machine.
         view_config: how images are looked at.
+        grouping: which images belong together, one patient's for instance.
 
     Raises:
         ValueError: there is no image or no bundle, or `output_dir` holds results of another
@@ -73,6 +76,7 @@ def analyze(
             bundle = bundle.with_plain_thresholds()
         folder = remote.results_folder(output_dir)
         images, unreadable = remote.find_images(input_path, output_dir)
+        grouping.check(images)
         precision = frozen.resolve(precision)
         intensity = run_record.prepare(
             folder,
@@ -107,6 +111,7 @@ def analyze(
             report_image_size,
             intensity,
             remote.read_bytes,
+            grouping=grouping,
         )
 
 

@@ -8,9 +8,9 @@ import html
 from collections.abc import Iterable, Mapping
 
 from rbc_tf.core.cell_types import CellTypes
-from rbc_tf.inference.folder_shares import ABNORMAL
+from rbc_tf.inference.group_shares import ABNORMAL
 
-_MOST_FOLDERS = 200
+_MOST_GROUPS = 200
 _RANDOM = "random"
 
 
@@ -53,7 +53,7 @@ def fragments(run: Run) -> dict[str, str]:
         "headline": _headline(run),
         "warning": _warning(run),
         "type_rows": "\n".join(_type_rows(run)),
-        "folders": _folders(summary["folders"]),
+        "groups": _groups(summary["groups"]),
         "bundle_rows": "\n".join(_bundle_rows(run)),
         "failed": _failed(summary["failed"]),
     }
@@ -126,25 +126,25 @@ def _type_rows(run: Run) -> Iterable[str]:
         )
 
 
-def _folders(folders: Mapping[str, Mapping]) -> str:
-    """A table where there are several; the longest ones stay in folders.csv."""
-    if len(folders) < 2:
+def _groups(groups: Mapping[str, Mapping]) -> str:
+    """A table where there are several; the longest ones stay in groups.csv."""
+    if len(groups) < 2:
         return ""
     rows = "\n".join(
         f'<tr><th scope="row">{_text(name)}</th><td class="n">{found["num_images"]:,}</td>'
         f'<td class="n">{found["num_regions"]:,}</td>'
         f'<td class="n">{_text(share_text(found))}</td></tr>'
-        for name, found in list(folders.items())[:_MOST_FOLDERS]
+        for name, found in list(groups.items())[:_MOST_GROUPS]
     )
-    more = len(folders) - _MOST_FOLDERS
-    note = f"<p>{more:,} more are in folders.csv.</p>" if more > 0 else ""
+    more = len(groups) - _MOST_GROUPS
+    note = f"<p>{more:,} more are in groups.csv.</p>" if more > 0 else ""
     return (
-        '<h3>Folders</h3><table class="plain"><thead><tr><th scope="col">Folder</th>'
+        '<h3>Groups</h3><table class="plain"><thead><tr><th scope="col">Group</th>'
         '<th scope="col" class="n">Images</th><th scope="col" class="n">Regions</th>'
         '<th scope="col" class="n">Abnormal regions (95 % interval)</th></tr></thead>'
         f"<tbody>{rows}</tbody></table>{note}"
-        '<p class="note">With the images of one patient in one folder, a row is a patient\'s; '
-        "folders.csv has the types as well.</p>"
+        '<p class="note">With the images of one patient in one folder, or with --group, a row is '
+        "a patient's; groups.csv has the types as well.</p>"
     )
 
 

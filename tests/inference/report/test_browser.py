@@ -15,7 +15,7 @@ from rbc_tf.core import image_io
 from rbc_tf.core.cell_types import CellType, CellTypes
 from rbc_tf.core.types import AnalyzedRegions
 from rbc_tf.inference import analysis
-from rbc_tf.inference.folder_shares import FolderShares
+from rbc_tf.inference.group_shares import GroupShares
 from rbc_tf.inference.report import overview, page
 
 _selenium = pytest.importorskip("selenium", reason="selenium is not installed (pip install .[dev])")
@@ -82,7 +82,7 @@ def loaded():
 
 
 def _shares(loaded):
-    shares = FolderShares(_TYPES)
+    shares = GroupShares(_TYPES)
     for result in loaded:
         shares.add(result)
     return shares.to_json()

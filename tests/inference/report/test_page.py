@@ -18,7 +18,7 @@ from rbc_tf.core.cell_types import PAPER, CellType, CellTypes
 from rbc_tf.core.types import AnalyzedRegions
 from rbc_tf.inference import analyze, bundle
 from rbc_tf.inference.analysis import Analysis
-from rbc_tf.inference.folder_shares import FolderShares
+from rbc_tf.inference.group_shares import GroupShares
 from rbc_tf.inference.report import embedding, overview, page
 from rbc_tf.inference.report.image_data import image_data, nearest_threshold
 from tests import builders
@@ -59,7 +59,7 @@ def _run(loaded, failed=(), cell_types=PAPER, thresholds=_THRESHOLDS, **others):
 
 
 def _shares(loaded, cell_types):
-    shares = FolderShares(cell_types)
+    shares = GroupShares(cell_types)
     for result in loaded:
         shares.add(result)
     return shares.to_json()
@@ -170,14 +170,14 @@ def test_shares_are_shown_with_their_interval_where_there_is_one():
     assert overview.share_text(dict.fromkeys(found)) == "–"
 
 
-def test_folders_have_a_table_where_there_are_several(tmp_path):
+def test_groups_have_a_table_where_there_are_several(tmp_path):
     loaded = [
         _result("p1/a.png", [[0.9, 0, 0, 0, 0, 0]] * 2, [0.9, 0.2]),
         _result("p<2>/b.png", [[0, 0, 0, 0, 0, 0.9]], [0.8]),
     ]
     seen = " ".join(_Elements(_write(tmp_path, loaded)).text.split())
     assert "p1 1 2 50.0 % p<2> 1 1 100.0 %" in seen
-    assert "Folders" not in _Elements(_write(tmp_path, loaded[:1])).text
+    assert "Groups" not in _Elements(_write(tmp_path, loaded[:1])).text
 
 
 def test_the_summary_can_be_read_without_scripts(tmp_path):

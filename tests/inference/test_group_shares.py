@@ -1,7 +1,9 @@
-"""Shares in each folder of a run."""
+"""Shares in each group of a run."""
+
+import pytest
 
 from rbc_tf.core.cell_types import PAPER
-from rbc_tf.inference.folder_shares import FolderShares
+from rbc_tf.inference.group_shares import Grouping, GroupShares
 
 
 def _result(image, num_regions, abnormal, **by_type):
@@ -15,7 +17,7 @@ def _result(image, num_regions, abnormal, **by_type):
 
 
 def _collected():
-    shares = FolderShares(PAPER)
+    shares = GroupShares(PAPER)
     for result in (
         _result("b.png", 4, 1, Oval=3),
         _result("patient 2/x/a.png", 10, 5, Oval=5, Elon=5),
@@ -27,7 +29,7 @@ def _collected():
 
 
 def test_a_folder_is_where_its_images_lie():
-    rows = list(_collected().of_folders())
+    rows = list(_collected().of_groups())
     assert [row[:3] for row in rows] == [
         (".", 1, 4),
         ("patient 1", 1, 0),
@@ -46,13 +48,27 @@ def test_of_all():
     assert found["Oval"]["share"] == 13 / 24
 
 
-def test_the_table_has_a_row_for_each_folder_and_leaves_out_what_nothing_defines():
+def test_the_table_has_a_row_for_each_group_and_leaves_out_what_nothing_defines():
     shares = _collected()
     assert shares.header()[:6] == [
-        *("folder", "num_images", "num_regions"),
+        *("group", "num_images", "num_regions"),
         *("abnormal_share", "abnormal_low", "abnormal_high"),
     ]
     rows = list(shares.rows())
     assert all(len(row) == len(shares.header()) for row in rows)
     assert rows[0][:6] == [".", 1, 4, "0.250000", "", ""]
     assert rows[1][3:] == [""] * (len(shares.header()) - 3)
+
+
+def test_a_pattern_takes_groups_from_names():
+    assert Grouping("P([0-9]+)_").of("day1/P01_3.png") == "01"
+    assert Grouping("^([^/]+)/").of("day1/P01_3.png") == "day1"
+    assert Grouping().of("day1/a/P01_3.png") == "day1/a"
+    with pytest.raises(ValueError, match=r"b\.png: its path must have a group"):
+        Grouping("P([0-9]+)_").check(["P1_a.png", "b.png"])
+
+
+@pytest.mark.parametrize(("pattern", "message"), [("P[0-9]+_", "parenthesis"), ("(", "no pattern")])
+def test_patterns_without_a_group_are_refused(pattern, message):
+    with pytest.raises(ValueError, match=message):
+        Grouping(pattern)
