@@ -20,11 +20,11 @@ held_out() {
 score_and_analyze() {
   titled "Scores on held-out smears" \
     "$PYTHON" tools/evaluate.py --bundle_dir="$run/bundle" --dataset_dir="$run/smears" \
-    --split=test --output_file="$run/scores.json" --record
+    --split=test --rotations=4 --output_file="$run/scores.json" --record
   held_out
   titled "Analysis of held-out smears" \
     "$PYTHON" tools/analyze.py --bundle_dir="$run/bundle" --input="$run/held_out" \
-    --output_dir="$run/results" --overwrite
+    --rotations=4 --output_dir="$run/results" --overwrite
 }
 
 # Where everything is.

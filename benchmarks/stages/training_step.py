@@ -19,7 +19,10 @@ _CONFIGS = pathlib.Path(__file__).parents[2] / "object_detection_configs"
 _OURS, _STOCK = _CONFIGS / "synthetic_r101_fpn_cpu.yaml", _CONFIGS / "stock_r101_fpn.yaml"
 _IMAGES, _STEPS = 8, 3
 _BFLOAT16 = "runtime.mixed_precision_dtype=bfloat16"
-_QUICK = "task.model.input_size=[64,128,3],task.model.backbone.resnet.model_id=18"
+_QUICK = (
+    "task.model.input_size=[64,128,3],task.model.backbone.resnet.model_id=10,"
+    "task.model.min_level=3,task.model.max_level=4"
+)
 
 
 _CONTENDERS = {

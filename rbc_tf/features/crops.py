@@ -255,7 +255,9 @@ def cut_patches_of(
     times the memory of all its pixels, twice. Coordinates in a part are rounded otherwise, in
     their seventh digit.
     """
-    if len(boxes) == 0 or image.shape[0] * image.shape[1] <= _LARGE_PIXELS:
+    if len(boxes) == 0:
+        image = image[:1, :1]  # nothing is cut from it, however large it is
+    if image.shape[0] * image.shape[1] <= _LARGE_PIXELS:
         return cut_patches(image, boxes, config, colour)
     colour = background_colour(image, config) if colour is None else colour
     grown = _grow(tf.reshape(tf.cast(boxes, tf.float32), [-1, 4]), config.context)

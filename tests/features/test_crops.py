@@ -334,3 +334,14 @@ def test_modes_are_known_without_tensorflow():
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.split() == [*crops.MODES, "False"]
+
+
+def test_without_a_box_the_image_is_not_converted(monkeypatch):
+    seen, cut = [], crops.cut_patches
+    monkeypatch.setattr(
+        crops, "cut_patches", lambda image, *others: seen.append(image.size) or cut(image, *others)
+    )
+    image = np.full((500, 400, 3), 200, np.uint8)
+    patches = crops.cut_patches_of(image, np.zeros((0, 4), np.float32), CropConfig(size=32))
+    assert patches.shape == (0, 32, 32, 3)
+    assert seen == [3]
