@@ -279,16 +279,17 @@ def analyzed(boxes, scores, probabilities, abnormal, types: int = 6) -> Analyzed
 def fake_chain(analyze: Callable[[np.ndarray], AnalyzedRegions]) -> type:
     """A class to put in the place of `Chain`: `analyze` says what is in an image.
 
-    Its `analyzed` lists the shapes of all images that any chain was given, `tilings` the tiling
-    that each chain was made with.
+    Its `analyzed` lists the shapes of all images that any chain was given, `tilings` and
+    `views` the tiling and the view that each chain was made with.
     """
 
     class FakeChain:
-        analyzed, tilings = [], []
+        analyzed, tilings, views = [], [], []
 
         def __init__(self, loaded, tiling_config=None, precision="float32", view_config=None):
             self.manifest = loaded.manifest
             FakeChain.tilings.append(tiling_config)
+            FakeChain.views.append(view_config)
 
         def analyze(self, image):
             FakeChain.analyzed.append(image.shape)

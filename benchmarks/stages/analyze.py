@@ -19,6 +19,7 @@ from rbc_tf.graphs import frozen
 from rbc_tf.inference import bundle, image_analysis, overlap
 from rbc_tf.inference.chain import Chain, load_parts
 from rbc_tf.inference.results_folder import ResultsFolder
+from rbc_tf.inference.view_config import NONE, ViewConfig
 
 RBC_TF, ONE_AFTER_THE_OTHER = "rbc_tf", "rbc_tf, nothing overlapped"
 NETWORKS = "detection and features alone"
@@ -61,7 +62,9 @@ def load_chain(settings: Settings, stage: str) -> Chain:
     """As the tools use it by default; raises ValueError where there is no bundle."""
     if settings.bundle_dir is None:
         raise ValueError(f"The stage '{stage}' needs --bundle_dir")
-    return Chain(bundle.load_bundle(settings.bundle_dir), precision=frozen.AUTO)
+    # As they are: what is measured beside the networks alone is to be one detection.
+    loaded = bundle.load_bundle(settings.bundle_dir)
+    return Chain(loaded, precision=frozen.AUTO, view_config=ViewConfig(NONE))
 
 
 def arithmetic_of(settings: Settings) -> tuple[float, float]:

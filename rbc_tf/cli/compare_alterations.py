@@ -6,6 +6,8 @@ rbc_tf compare-alterations --bundle=chula12 --dataset_dir=chula --num_images=60 
 Once more with --scale=none, and one sees what the automatic scale does.
 """
 
+import dataclasses
+
 from absl import flags
 
 from rbc_tf.cli import shared_flags
@@ -40,13 +42,15 @@ def main() -> None:
     loaded = dataset.load_dataset(_DATASET_DIR.value)
     samples = dataset.evenly_spaced(loaded.in_split(_SPLIT.value), _NUM_IMAGES.value)
     scored = pretrained.find(_BUNDLE.value)
+    view = shared_flags.view()
     notes = seen.notes(scored, loaded, _SPLIT.value)
-    parts = chain.Chain(scored, precision=flags.FLAGS.precision, view_config=shared_flags.view())
+    parts = chain.Chain(scored, precision=flags.FLAGS.precision, view_config=view)
     names = _ALTERATIONS.value or tuple(alterations.ALTERATIONS)
     scores = run.compare(parts, samples, loaded.cell_types, names)
-    table = tables.table(scores, f"{len(samples)} {_SPLIT.value} images, scale {flags.FLAGS.scale}")
+    title = f"{len(samples)} {_SPLIT.value} images, scale {view.scale}, rotations {view.rotations}"
+    table = tables.table(scores, title)
     if _OUTPUT_FILE.value:
-        about = {"dataset": str(loaded.root), "split": _SPLIT.value, "scale": flags.FLAGS.scale}
+        about = {"dataset": str(loaded.root), "split": _SPLIT.value, **dataclasses.asdict(view)}
         about |= {"bundle_sha256": scored.sha256, "notes": notes}
         score_files.write_all(_OUTPUT_FILE.value, scores, about, [table])
     print(text_table.console(table))

@@ -4,6 +4,8 @@ rbc_tf evaluate --bundle_dir=bundle --dataset_dir=chula --output_file=scores.jso
     --figures_dir=figures --record
 """
 
+import dataclasses
+
 from absl import flags
 
 from rbc_tf.cli import shared_flags
@@ -55,9 +57,10 @@ def main() -> None:
     )
     if _OUTPUT_FILE.value:
         about = {"dataset": str(loaded.root), "split": _SPLIT.value, "bundle_sha256": scored.sha256}
+        about |= dataclasses.asdict(shared_flags.view())
         tables.write(_OUTPUT_FILE.value, scores, {**about, "notes": notes})
     if _RECORD.value:
-        recorded = held_out.record_scores(scored, loaded, _SPLIT.value, scores)
+        recorded = held_out.record_scores(scored, loaded, _SPLIT.value, scores, shared_flags.view())
         print(f"model card: {recorded.path / bundle.MODEL_CARD}")
     print(f"{loaded.root}, {_SPLIT.value} images:\n")
     print("\n".join(map(text_table.console, tables.tables(scores))))

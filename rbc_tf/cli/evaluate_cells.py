@@ -28,7 +28,7 @@ _UNITS = flags.DEFINE_enum(
 _OUTPUT_FILE = flags.DEFINE_string(
     "output_file", None, "JSON file for the scores; CSV and Markdown go beside it."
 )
-shared_flags.define_view()
+shared_flags.define_scale()
 shared_flags.define_precision(shared_flags.FLOAT32)
 
 
@@ -36,11 +36,13 @@ def main() -> None:
     from rbc_tf.core import score_files, text_table
     from rbc_tf.evaluation.cells import annotations, run
     from rbc_tf.inference import chain, pretrained
+    from rbc_tf.inference.view_config import ViewConfig
 
     problems: list[str] = []
     images = annotations.read(_ANNOTATIONS.value, _IMAGES_DIR.value, problems, _UNITS.value)
     scored = pretrained.find(_BUNDLE.value)
-    parts = chain.Chain(scored, precision=flags.FLAGS.precision, view_config=shared_flags.view())
+    view = ViewConfig(flags.FLAGS.scale)
+    parts = chain.Chain(scored, precision=flags.FLAGS.precision, view_config=view)
     scores = run.evaluate(parts, images)
     table = run.table(scores, f"{_IMAGES_DIR.value}, scale {flags.FLAGS.scale}")
     if _OUTPUT_FILE.value:

@@ -155,19 +155,25 @@ def _bundle(name: str | None, folder: str | None) -> str:
 
 
 def define_view() -> None:
-    flags.DEFINE_string(
-        "scale",
-        AUTO,
-        "Factor by which images are scaled for the analysis; auto: where their cells are larger or "
-        "smaller than those that the bundle learnt from, what makes them as large; none: not at "
-        "all. Results are in pixels of the images as they are.",
-    )
+    """--scale and --rotations; `view` reads them."""
+    define_scale()
     flags.DEFINE_enum(
         "rotations",
         "1",
         ["1", "2", "4"],
         "Quarter turns that the types of each region are averaged over: a little better, and as "
         "many times the features.",
+    )
+
+
+def define_scale() -> None:
+    """--scale alone, for commands that find no types."""
+    flags.DEFINE_string(
+        "scale",
+        AUTO,
+        "Factor by which images are scaled for the analysis; auto: where their cells are larger or "
+        "smaller than those that the bundle learnt from, what makes them as large; none: not at "
+        "all. Results are in pixels of the images as they are.",
     )
 
 

@@ -110,10 +110,10 @@ def write_images_table(root: str | pathlib.Path, samples: Iterable[Sample]) -> N
 
 
 def evenly_spaced(samples: Sequence[Sample], count: int | None) -> Sequence[Sample]:
-    """So many of the samples, spread over their order; all where None or there are no more."""
+    """So many of the samples, one of so many; all where None or there are no more."""
     if count is None or count >= len(samples):
         return samples
-    return [samples[i * len(samples) // count] for i in range(count)]
+    return samples[:: len(samples) // count][:count]
 
 
 def load_dataset(

@@ -22,6 +22,7 @@ from rbc_tf.figures.drawing.captions import Caption, Source, Thresholds
 from rbc_tf.inference import pretrained
 from rbc_tf.inference.bundle import Bundle
 from rbc_tf.inference.chain import Chain
+from rbc_tf.inference.view_config import NONE, ViewConfig
 
 Drawn = tuple[Figure, Caption]
 
@@ -169,7 +170,8 @@ class FigureSources:
 
     @functools.cached_property
     def chain(self) -> Chain:
-        return Chain(self.bundle)
+        # Patches and features are drawn beside what is said of them: all of the image as it is.
+        return Chain(self.bundle, view_config=ViewConfig(NONE))
 
     @functools.cached_property
     def unet(self) -> UNet | None:

@@ -125,9 +125,9 @@ def merge(
     An image without a result is listed as failed, with the reason of its shard where there is one.
 
     Raises:
-        ValueError: there is no image or no result, or those of another bundle, at other
-            thresholds, with other tiles, scale or rotations, in another precision or of another
-            range of intensities.
+        ValueError: there is no image, one without a group, or no result, or those of another
+            bundle, at other thresholds, with other tiles, scale or rotations, in another precision
+            or of another range of intensities.
         OSError: `output_dir` cannot be written.
     """
     folder = ResultsFolder(output_dir)
@@ -135,6 +135,7 @@ def merge(
         raise ValueError(f"{folder}: holds no results to merge (it has no {RUN})")
     found = find_images(pathlib.Path(input_path), pathlib.Path(output_dir))
     images = found.paths
+    grouping.check(images)
     precision = frozen.resolve(precision)
     intensity = run_record.prepare(
         folder, bundle, tiling_config, precision, view_config, images, intensity

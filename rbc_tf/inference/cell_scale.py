@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 import cv2
 import numpy as np
 
+from rbc_tf.core.image_io import ImageError
 from rbc_tf.core.types import Detections
 from rbc_tf.features import background
 from rbc_tf.inference import appearance
@@ -24,7 +25,8 @@ from rbc_tf.inference.view_config import (
 
 # The second time, what was found at about the right size corrects the first.
 _ROUNDS = 2
-# Nothing is enlarged beyond, so that memory stays bounded however small the cells are.
+# Nothing is enlarged beyond, so that memory stays bounded however small the cells are: with a
+# factor that was given such an image fails, else it stays as it is.
 _MOST_ENLARGED_PIXELS = 40_000_000
 # A detector scales what is smaller than its training images up to their size, and cells with it.
 # From this factor on an empty margin is put around instead.
@@ -92,8 +94,12 @@ def look(
     Returns:
         The view. An image stays as it is where too few regions are found to tell the size of its
         cells, or where cells would come out no more like those that were learnt from.
+
+    Raises:
+        ImageError: the image would be too large at the factor that was given.
     """
     if config.factor is not None:
+        _check(config.factor, image.shape)
         return _view(detect, image, config.factor, training_size)
     # Without a margin, which would leave small cells of small images too small to be found.
     view = View(image, 1.0, image.shape[:2], detect(image))
@@ -103,14 +109,14 @@ def look(
     wanted = (low * high) ** 0.5
     for _ in range(_ROUNDS):
         size = view.region_size(score_threshold)
-        if size is None or not appearance.is_beyond(size, (low, high)):
+        if not size or not appearance.is_beyond(size, (low, high)):
             break
         factor = view.factor * wanted / size
         if not _is_possible(factor, image.shape):
             break
         other = _view(detect, image, factor, training_size)
         found = other.region_size(score_threshold)
-        if found is None or abs(np.log(found / wanted)) >= abs(np.log(size / wanted)):
+        if not found or abs(np.log(found / wanted)) >= abs(np.log(size / wanted)):
             break
         view = other
     return view
@@ -126,21 +132,20 @@ def scaled(image: np.ndarray, factor: float) -> np.ndarray:
     return cv2.resize(image, (width, height), interpolation=interpolation)
 
 
-def note(factors: Mapping[str, float], total: int) -> str:
+def note(factors: Mapping[str, float], total: int, is_given: bool = False) -> str:
     """One line of the images that were scaled; '' where none was.
 
     Args:
         factors: {name of an image: its factor}; those of 1 may be left out.
         total: number of images.
+        is_given: the factor was given, not found.
     """
     found = sorted(factor for factor in factors.values() if factor != 1)
     if not found:
         return ""
-    span = " to ".join(dict.fromkeys(f"{factor:.2g}" for factor in (found[0], found[-1])))
-    return (
-        f"{len(found)} of {total} images were scaled by {span} for the analysis, so that their "
-        "cells are as large as those learnt from"
-    )
+    span = " to ".join(dict.fromkeys(f"{factor:.3g}" for factor in (found[0], found[-1])))
+    reason = "" if is_given else ", so that their cells are as large as those learnt from"
+    return f"{len(found)} of {total} images were scaled by {span} for the analysis{reason}"
 
 
 def _view(
@@ -174,6 +179,14 @@ def _inside(found: Detections, height: int, width: int) -> Detections:
     areas, cut_areas = ((boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (found.boxes, cut))
     kept = (cut_areas > 0) & (cut_areas >= areas / 2)
     return Detections(cut[kept], found.scores[kept])
+
+
+def _check(factor: float, shape: tuple[int, ...]) -> None:
+    if not _is_possible(factor, shape):
+        raise ImageError(
+            f"Scaled by {factor:g}, an image must have at most {_MOST_ENLARGED_PIXELS:,} pixels. "
+            f"Received: {shape[1]} x {shape[0]}, scaled by {factor:g}"
+        )
 
 
 def _is_possible(factor: float, shape: tuple[int, ...]) -> bool:

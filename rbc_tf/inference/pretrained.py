@@ -70,7 +70,7 @@ def for_grey_images(manifest: Manifest, num_grey: int, total: int) -> str | None
     """
     if 2 * num_grey <= total or _is_of_grey(manifest) is not False:
         return None
-    better = [name for name in names() if _is_of_grey(_manifest(name))]
+    better = [name for name in names() if _learnt_from_grey(name)]
     if not better:
         return None
     return (
@@ -78,6 +78,14 @@ def for_grey_images(manifest: Manifest, num_grey: int, total: int) -> str | None
         f"From grey ones, bright field without stain, learnt: {', '.join(better)} "
         f"(--bundle={better[0]})"
     )
+
+
+def _learnt_from_grey(name: str) -> bool:
+    try:
+        return bool(_is_of_grey(_manifest(name)))
+    except (OSError, ValueError) as error:  # a hint is not worth the end of a run
+        logging.warning("%s: cannot be read (%s)", path_of(name), error)
+        return False
 
 
 def _is_of_grey(manifest: Manifest) -> bool | None:

@@ -125,7 +125,7 @@ class ResultsFolder:
 
     def delete_tables(self) -> None:
         """Deletes what speaks of the whole run, while there are other results than it says."""
-        for name in (REGIONS, SUMMARY, REPORT):
+        for name in (REGIONS, GROUPS, SUMMARY, REPORT):
             self.delete(name)
 
 

@@ -133,7 +133,7 @@ def _record(
         "threshold_objective": manifest.threshold_objective,
         "at_least_one": manifest.calibration.at_least_one,
         "tiles": None if tiles is None else config.to_dict(tiles),
-        "scale": view_config.scale,
+        "scale": view_config.scale if view_config.factor is None else str(view_config.factor),
         "rotations": view_config.rotations,
         "precision": precision,
         "intensity": None if intensity is None else dataclasses.asdict(intensity),

@@ -28,6 +28,7 @@ from rbc_tf.inference.results_folder import (
     result_name,
 )
 from rbc_tf.inference.sharding import Shard
+from rbc_tf.inference.view_config import AUTO
 
 # An image's path is a URL where images do not lie on this machine.
 ImagePath = str | pathlib.Path
@@ -201,7 +202,8 @@ def write_tables(
             "backbone": manifest.backbone,
             "precision": run.get("precision", frozen.FLOAT32),
             "intensity": _intensity(run),
-            "scaled": cell_scale.note(scales, len(names)),
+            "scaled": cell_scale.note(scales, len(names), is_given=run.get("scale") != AUTO),
+            "grouped_by": grouping.pattern,
             "warnings": [warning for warning in warnings if warning],
             "failed": failed,
         },

@@ -27,7 +27,7 @@ class ViewConfig:
     rotations: int = 1
 
     def __post_init__(self):
-        if self.rotations not in ROTATIONS:
+        if self.rotations not in ROTATIONS or isinstance(self.rotations, bool | float):
             raise ValueError(f"The rotations must be 1, 2 or 4. Received: {self.rotations}")
         if self.scale in (AUTO, NONE):
             return

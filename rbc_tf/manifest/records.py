@@ -96,6 +96,7 @@ class HeldOutScores:
         images, groups: how many.
         images_sha256: hash of the hashes of their files: those of the same images replace these.
         scored: UTC time, ISO 8601.
+        scale, rotations: how the images were looked at; see `inference.view_config`.
         unseen_by: parts that are known to have seen none of these images; version 0.1.0 knew it
             of all but the detector.
         scores: of a `stage` each, DETECTOR, CLASSIFIER or CHAIN.
@@ -107,6 +108,8 @@ class HeldOutScores:
     groups: int
     images_sha256: str = ""
     scored: str = ""
+    scale: str = "none"  # as before there was a choice
+    rotations: int = 1
     unseen_by: tuple[str, ...] = ("backbone", "classifier")
     scores: tuple[Score, ...] = ()
 

@@ -40,7 +40,7 @@ def evaluation(manifest: Manifest) -> str:
             f"\n\n**Held out:** split '{entry.split}' of `{entry.dataset}`, "
             f"{count(entry.images, 'image')} in {count(entry.groups, 'group')} with "
             f"{count(num_true, 'region')}, {complete or 0:,} of them completely labelled; scored "
-            f"{entry.scored}. {_unseen(entry)}"
+            f"{entry.scored}, scale {entry.scale}{_turns(entry)}. {_unseen(entry)}"
         )
     if not held_out:
         text += "\n\n**Held out:** no scores are recorded (`rbc_tf evaluate --record`)."
@@ -126,3 +126,7 @@ def _detector(detector: DetectorRecord) -> str:
     median = detector.training_image_size
     size = f" The images are {median[0]} x {median[1]} pixels (median)." if median else ""
     return f"Detector: {', '.join(parts)}.{size}"
+
+
+def _turns(entry: HeldOutScores) -> str:
+    return f", over {entry.rotations} rotations" if entry.rotations > 1 else ""

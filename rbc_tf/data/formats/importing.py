@@ -1,6 +1,5 @@
 """Annotations of other programs become a dataset folder."""
 
-import contextlib
 import dataclasses
 import pathlib
 import shutil
@@ -23,7 +22,7 @@ from rbc_tf.data.dataset import (
     DatasetError,
     load_dataset,
 )
-from rbc_tf.data.formats import coco, geojson, truth, voc
+from rbc_tf.data.formats import coco, geojson, marked_images, truth, voc
 from rbc_tf.data.formats.image_finder import ImageFinder
 from rbc_tf.data.formats.marked import MarkedImage
 from rbc_tf.data.formats.type_names import TypeNames
@@ -248,7 +247,7 @@ def _resolve_one(
     problems: list[str],
     doubts: plausibility.Doubts,
 ) -> _Image:
-    path = _find(marked, finder)
+    path = marked_images.find(marked, finder)
     # Decoded once, so that no damaged file is copied.
     size = image_io.read_image(path, options.intensity).shape[:2]
     for given, real, edge in zip(
@@ -278,28 +277,6 @@ def _resolve_one(
         )
     group = "_".join(relative.parts[:-1])
     return _Image("_".join(relative.parts), group, path, size, regions, cells, mask_path)
-
-
-def _find(marked: MarkedImage, finder: ImageFinder) -> pathlib.Path:
-    """The image; raises ValueError where the file of annotations is called after another one."""
-    like = None
-    with contextlib.suppress(ValueError):
-        like = finder.find(marked.named_like) if marked.named_like else None
-    advice = "rename the file, or correct the name in it"
-    try:
-        path = finder.find(marked.name)
-    except ValueError as error:
-        if like is None:
-            raise
-        raise ValueError(f"{error}; by its name it is of {finder.relative(like)}: {advice}") from (
-            error
-        )
-    if like is not None and like != path:
-        raise ValueError(
-            f"the file must be of the image that it names. It names {finder.relative(path)}, and "
-            f"by its own name it is of {finder.relative(like)}: {advice}"
-        )
-    return path
 
 
 def _write_images(folder: pathlib.Path, images: list[_Image], options: ImportOptions) -> None:

@@ -55,10 +55,12 @@ def compare(
         ValueError: the bundle knows other types than the samples, or there is no such alteration.
         ImageError: an image or a mask cannot be read.
     """
+    names = tuple(names)
+    unknown = [name for name in names if name not in ALTERATIONS]
+    if unknown:
+        raise ValueError(f"One of {', '.join(ALTERATIONS)} is required. Received: {unknown[0]}")
     scores: list[Score] = []
     for name in names:
-        if name not in ALTERATIONS:
-            raise ValueError(f"One of {', '.join(ALTERATIONS)} is required. Received: {name}")
         altered = AlteredChain(chain, ALTERATIONS[name])
         found = bundle_run.evaluate(altered, samples, cell_types)
         counts = [

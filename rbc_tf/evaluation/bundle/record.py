@@ -9,16 +9,24 @@ from rbc_tf.core.score import Score
 from rbc_tf.data.dataset import Dataset
 from rbc_tf.evaluation.bundle import seen
 from rbc_tf.inference.bundle import Bundle, replace_manifest
+from rbc_tf.inference.view_config import ViewConfig
 from rbc_tf.manifest.records import HeldOutScores
 
 
-def record_scores(bundle: Bundle, dataset: Dataset, split: str, scores: Sequence[Score]) -> Bundle:
+def record_scores(
+    bundle: Bundle,
+    dataset: Dataset,
+    split: str,
+    scores: Sequence[Score],
+    view_config: ViewConfig = ViewConfig(),
+) -> Bundle:
     """Adds scores to the manifest and to the model card, in place of those of the same images.
 
     Args:
         bundle: what was scored; its hash changes, its parts do not.
         dataset, split: the images.
         scores: of the bundle on these images, at its own thresholds.
+        view_config: how the images were looked at.
 
     Returns:
         The bundle as it is now.
@@ -37,6 +45,8 @@ def record_scores(bundle: Bundle, dataset: Dataset, split: str, scores: Sequence
             sorted(files.sha256_of_file(sample.image_path) for sample in samples)
         ),
         scored=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        scale=view_config.scale,
+        rotations=view_config.rotations,
         unseen_by=tuple(unseen_by),
         scores=tuple(scores),
     )

@@ -6,7 +6,7 @@ import numpy as np
 
 from rbc_tf.core import boxes, image_io
 from rbc_tf.data import csv_tables
-from rbc_tf.data.formats import voc
+from rbc_tf.data.formats import marked_images, voc
 from rbc_tf.data.formats.image_finder import ImageFinder
 
 # What edges in a CSV file are.
@@ -40,9 +40,11 @@ def read(
         {image: {label: float32 [M, 4] (ymin, xmin, ymax, xmax) in pixels}}.
 
     Raises:
-        ValueError: there are no such annotations, or none that is right.
+        ValueError: there are no such annotations, or none that is right; `units` is neither.
         ImageError: an image cannot be read.
     """
+    if units not in UNITS:
+        raise ValueError(f"`units` must be one of {', '.join(UNITS)}. Received: {units!r}")
     finder = ImageFinder(images_dir)
     if pathlib.Path(annotations).suffix.lower() == ".csv":
         found = _from_csv(pathlib.Path(annotations), finder, units, problems)
@@ -56,11 +58,13 @@ def read(
 def _from_voc(
     folder: str | pathlib.Path, finder: ImageFinder, problems: list[str]
 ) -> dict[pathlib.Path, list]:
-    found = {}
+    found: dict[pathlib.Path, list] = {}
     # Edges as they are: files that count from 0 would be refused, and a pixel is nothing here.
     for image in voc.read(folder, problems, zero_based=True):
         try:
-            path = finder.find(image.name)
+            path = marked_images.find(image, finder)
+            if path in found:
+                raise ValueError(f"another file is of {finder.relative(path)} as well")
         except ValueError as error:
             problems.append(f"{image.where}: {error}")
             continue

@@ -13,6 +13,7 @@ from rbc_tf.evaluation.precision.scores import score_precision
 from rbc_tf.graphs import frozen
 from rbc_tf.inference.bundle import Bundle
 from rbc_tf.inference.chain import Chain
+from rbc_tf.inference.view_config import NONE, ViewConfig
 from rbc_tf.metrics.agreement import ChainOutputs
 
 
@@ -34,11 +35,14 @@ def compare(
     truths = [boxes.as_boxes([region.box for region in of_image]) for of_image in found]
     if not sum(map(len, truths)):
         raise ValueError(f"One region or more is required. Received: {len(samples)} images of none")
-    reference = _outputs(Chain(bundle, precision=frozen.FLOAT32), samples, truths)
+    # As they are: the precision alone is to differ, and features are those of true boxes.
+    as_it_is = ViewConfig(NONE)
+    chain = Chain(bundle, precision=frozen.FLOAT32, view_config=as_it_is)
+    reference = _outputs(chain, samples, truths)
     scores = score_precision(frozen.FLOAT32, reference, reference, truths)
     for precision in precisions:
         if frozen.resolve(precision) != frozen.FLOAT32:
-            chain = Chain(bundle, precision=precision)
+            chain = Chain(bundle, precision=precision, view_config=as_it_is)
             outputs = _outputs(chain, samples, truths)
             scores += score_precision(chain.precision, outputs, reference, truths)
     return scores

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from rbc_tf.core.types import Detections
+from rbc_tf.evaluation.alterations import run
 from rbc_tf.evaluation.alterations.alterations import ALTERATIONS
 from rbc_tf.evaluation.alterations.run import AlteredChain
 from rbc_tf.inference.cell_scale import View
@@ -55,3 +56,8 @@ def test_what_is_found_is_in_pixels_of_the_image_before(name, side, image):
         view.from_source(np.float32([[0, 0, 12, 32]])), view.detections.boxes
     )
     assert (altered.num_scaled, altered.num_unlike) == (0, 1)
+
+
+def test_unknown_alterations_are_refused_before_any_work():
+    with pytest.raises(ValueError, match="Received: twice"):
+        run.compare(None, [], None, ["as they are", "twice"])

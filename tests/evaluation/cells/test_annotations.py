@@ -58,3 +58,18 @@ def test_nothing_right_is_an_error(images, tmp_path):
     (tmp_path / "a.xml").write_text(_VOC[:60])
     with pytest.raises(ValueError, match=r"(?s)labelled cells are required.*a\.xml"):
         annotations.read(tmp_path / "a.xml", images, [])
+
+
+def test_two_files_of_one_image_are_told(images, tmp_path):
+    folder = tmp_path / "voc"
+    folder.mkdir()
+    for name in ("a", "copy"):
+        (folder / f"{name}.xml").write_text(_VOC)
+    problems = []
+    assert len(annotations.read(folder, images, problems)) == 1
+    assert "another file is of a.png as well" in problems[0]
+
+
+def test_other_units_are_refused(images, tmp_path):
+    with pytest.raises(ValueError, match="pixels, shares"):
+        annotations.read(_csv(tmp_path, "a.png,0,0,1,1,rbc"), images, [], "share")
