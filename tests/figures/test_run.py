@@ -49,7 +49,7 @@ def root(tmp_path_factory):
 class _Chain:
     """Finds the two touching cells and names both; the single cell it takes for a stomatocyte."""
 
-    def __init__(self, bundle):
+    def __init__(self, bundle, view_config):
         self.manifest = bundle.manifest
 
     def detect(self, image):
