@@ -33,3 +33,8 @@ def tiny_resnet50(monkeypatch):
     spec = dataclasses.replace(resnet50.BACKBONE, build=_tiny_network, feature_dim=8)
     monkeypatch.setattr(resnet50, "BACKBONE", spec)
     return spec
+
+
+def pytest_collection_modifyitems(items):
+    """The chain as a whole first: as the last it would keep one process busy for minutes alone."""
+    items.sort(key=lambda item: item.path.name != "test_end_to_end.py")
