@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import cv2
 import numpy as np
 
+from rbc_tf.core import boxes as box_lib
+
 # Fewer regions say nothing of how cells look.
 _FEWEST_REGIONS = 5
 _MOST_REGIONS = 60  # that are looked at closely
@@ -66,7 +68,7 @@ def measure(pixels: np.ndarray, boxes: np.ndarray) -> dict[str, float]:
     size = region_size(boxes)
     if size is None:
         return found
-    areas = _areas(boxes)
+    areas = box_lib.area(boxes)
     found["cell_size"] = size
     found["crowding"] = float(areas.sum() / (pixels.shape[0] * pixels.shape[1]))
     chosen = boxes[:: -(-len(boxes) // _MOST_REGIONS)]
@@ -75,11 +77,9 @@ def measure(pixels: np.ndarray, boxes: np.ndarray) -> dict[str, float]:
 
 def region_size(boxes: np.ndarray) -> float | None:
     """Median square root of the areas of boxes float [N, 4], in pixels; None of too few."""
-    return float(np.median(np.sqrt(_areas(boxes)))) if len(boxes) >= _FEWEST_REGIONS else None
-
-
-def _areas(boxes: np.ndarray) -> np.ndarray:
-    return np.maximum(boxes[:, 2:] - boxes[:, :2], 0).prod(axis=1)
+    if len(boxes) < _FEWEST_REGIONS:
+        return None
+    return float(np.median(np.sqrt(box_lib.area(boxes))))
 
 
 def _of_regions(pixels: np.ndarray, boxes: np.ndarray, background: float) -> dict[str, float]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 import cv2
 import numpy as np
 
+from rbc_tf.core import boxes as box_lib
 from rbc_tf.core.image_io import ImageError
 from rbc_tf.core.types import Detections
 from rbc_tf.features import background
@@ -61,8 +62,12 @@ class View:
 
     def region_size(self, score_threshold: float) -> float | None:
         """In pixels of the scaled image; None where there are too few regions to say it."""
-        found = self.detections
-        return appearance.region_size(found.boxes[found.scores >= score_threshold])
+        return appearance.region_size(self.above(score_threshold).boxes)
+
+    def above(self, score_threshold: float) -> Detections:
+        """The detections of that score or more, in pixels of the scaled image."""
+        kept = self.detections.scores >= score_threshold
+        return Detections(self.detections.boxes[kept], self.detections.scores[kept])
 
     @property
     def _is_source(self) -> bool:
@@ -175,8 +180,8 @@ def _with_margin(pixels: np.ndarray, training_size: tuple[int, int] | None) -> n
 
 def _inside(found: Detections, height: int, width: int) -> Detections:
     """What lies at least by half in the image, cut off at its edges."""
-    cut = np.clip(found.boxes, 0, np.array([height, width, height, width], np.float32))
-    areas, cut_areas = ((boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (found.boxes, cut))
+    cut = box_lib.clip(found.boxes, height, width)
+    areas, cut_areas = box_lib.area(found.boxes), box_lib.area(cut)
     kept = (cut_areas > 0) & (cut_areas >= areas / 2)
     return Detections(cut[kept], found.scores[kept])
 

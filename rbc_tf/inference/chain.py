@@ -97,10 +97,10 @@ class Chain:
     def analyze(self, image: np.ndarray) -> AnalyzedRegions:
         """Finds and classifies the regions of uint8 [H, W, 3] RGB above the score threshold."""
         view = self.look(image)
-        kept = view.detections.scores >= self.manifest.score_threshold
-        boxes, scores = view.detections.boxes[kept], view.detections.scores[kept]
-        probabilities, abnormal = self.classify(view.pixels, boxes)
-        return AnalyzedRegions(view.to_source(boxes), scores, probabilities, abnormal, view.factor)
+        found = view.above(self.manifest.score_threshold)
+        probabilities, abnormal = self.classify(view.pixels, found.boxes)
+        boxes = view.to_source(found.boxes)
+        return AnalyzedRegions(boxes, found.scores, probabilities, abnormal, view.factor)
 
     def look(self, image: np.ndarray) -> cell_scale.View:
         """Every detection, also those below the score threshold, and the scale they were found at.

@@ -5,12 +5,9 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from rbc_tf.inference import cell_scale
+
 Alteration = Callable[[np.ndarray], np.ndarray]
-
-
-def _sized(factor: float) -> Alteration:
-    interpolation = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
-    return lambda image: cv2.resize(image, None, fx=factor, fy=factor, interpolation=interpolation)
 
 
 def _lit(*gains: float) -> Alteration:
@@ -30,8 +27,8 @@ def _grey(image: np.ndarray) -> np.ndarray:
 # uint8 [H, W, 3] RGB to another; sides may change.
 ALTERATIONS: dict[str, Alteration] = {
     "as they are": lambda image: image,
-    "half the size": _sized(0.5),
-    "twice the size": _sized(2.0),
+    "half the size": lambda image: cell_scale.scaled(image, 0.5),
+    "twice the size": lambda image: cell_scale.scaled(image, 2.0),
     "brighter by 20 %": _lit(1.2, 1.2, 1.2),
     "darker by 30 %": _lit(0.7, 0.7, 0.7),
     "warmer": _lit(1.1, 1.0, 0.85),

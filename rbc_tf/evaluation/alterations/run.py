@@ -34,8 +34,8 @@ class AlteredChain:
     def look(self, image: np.ndarray) -> View:
         """As `Chain.look`."""
         view = self._chain.look(self._alter(image))
-        kept = view.detections.scores >= self.manifest.score_threshold
-        measured = appearance.measure(view.pixels, view.detections.boxes[kept])
+        kept = view.above(self.manifest.score_threshold).boxes
+        measured = appearance.measure(view.pixels, kept)
         self.num_scaled += view.factor != 1
         self.num_unlike += bool(appearance.unlike(measured, self.manifest.appearance))
         return View(view.pixels, view.factor, image.shape[:2], view.detections)

@@ -98,7 +98,7 @@ def _on_detections(
 
     0 where there is no such detection.
     """
-    kept = view.detections.boxes[view.detections.scores >= chain.manifest.score_threshold]
+    kept = view.above(chain.manifest.score_threshold).boxes
     ious = boxes.iou(true_boxes, view.to_source(kept))
     found = np.zeros(len(true_boxes), dtype=bool)
     probabilities = np.zeros((len(true_boxes), len(chain.manifest.cell_types)), np.float32)

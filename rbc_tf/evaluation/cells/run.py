@@ -29,7 +29,7 @@ def evaluate(chain: Chain, images: Mapping[pathlib.Path, Mapping]) -> list[Score
     regions, scaled, unlike = [], 0, 0
     for path in tqdm.tqdm(images, desc="evaluate", unit="image"):
         view = chain.look(image_io.read_image(path))
-        kept = view.detections.boxes[view.detections.scores >= chain.manifest.score_threshold]
+        kept = view.above(chain.manifest.score_threshold).boxes
         regions.append(boxes.as_boxes(view.to_source(kept)))
         scaled += view.factor != 1
         measured = appearance.measure(view.pixels, kept)
