@@ -1,17 +1,19 @@
 """How an image looks, beside those that a bundle learnt from.
 
-A network answers whatever it is given. Where light, stain, focus, the size of cells or their crowd
-are others than it has seen, its answers mean less, and a user should know.
+A network answers whatever it is given. Where light, stain, focus, the size of cells, their crowd or
+the compression are others than it has seen, its answers mean less, and a user should know.
 """
 
 import collections
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import cv2
 import numpy as np
 
 from rbc_tf.core import boxes as box_lib
+from rbc_tf.core import jpeg_blocks
 
 # Fewer regions say nothing of how cells look.
 _FEWEST_REGIONS = 5
@@ -31,11 +33,15 @@ _MOST_LISTED = 3
 
 @dataclasses.dataclass(frozen=True)
 class _Aspect:
-    """What is measured; `low` and `high` say what an image is that lies beyond what was seen."""
+    """What is measured; `low` and `high` say what an image is that lies beyond what was seen.
+
+    Up to `harmless` a value does no harm, whatever was seen.
+    """
 
     title: str
     low: str
     high: str
+    harmless: float = -math.inf
 
 
 ASPECTS = {
@@ -45,25 +51,35 @@ ASPECTS = {
     "contrast": _Aspect("contrast of cells and background", "less contrast", "more contrast"),
     "colour": _Aspect("saturation of cells", "paler or grey", "more coloured"),
     "edge_width": _Aspect("width of edges in pixels", "sharper", "out of focus"),
+    "compression": _Aspect(
+        "steps between JPEG's blocks", "less compressed", "more compressed", harmless=1.45
+    ),
 }
 
 Range = tuple[float, float]
 
 
-def measure(pixels: np.ndarray, boxes: np.ndarray) -> dict[str, float]:
+def measure(
+    pixels: np.ndarray, boxes: np.ndarray, source: np.ndarray | None = None
+) -> dict[str, float]:
     """What `ASPECTS` names, of one image.
 
     Args:
-        pixels: uint8 [H, W, 3] RGB.
-        boxes: float [N, 4] (ymin, xmin, ymax, xmax), its regions.
+        pixels: uint8 [H, W, 3] RGB, scaled as it is looked at.
+        boxes: float [N, 4] (ymin, xmin, ymax, xmax), its regions, in these pixels.
+        source: uint8 [H', W', 3] RGB, the image as it came: scaling hides how it was compressed.
+            None where it was not scaled.
 
     Returns:
-        {aspect: value}; without regions enough, the brightness alone.
+        {aspect: value}; without regions enough, brightness and compression alone.
     """
     step = max(1, int((pixels.shape[0] * pixels.shape[1] / _PIXELS) ** 0.5))
     grey = pixels[::step, ::step].mean(axis=2)
     background = float(np.percentile(grey, _BACKGROUND))
     found = {"brightness": background}
+    blocks = jpeg_blocks.steps(pixels if source is None else source)
+    if blocks is not None:
+        found["compression"] = blocks
     boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
     size = region_size(boxes)
     if size is None:
@@ -139,7 +155,7 @@ def unlike(measured: Mapping[str, float], seen: Mapping[str, Sequence[float]]) -
             continue
         low, high = seen[aspect]
         words = ASPECTS[aspect]
-        if is_beyond(value, (low, high)):
+        if value > words.harmless and is_beyond(value, (low, high)):
             what = words.low if value < low else words.high
             found[what] = f"{words.title} {value:.3g}, learnt from {low:.3g} to {high:.3g}"
     return found

@@ -67,7 +67,7 @@ def analyze(chain: Chain, image: SourceImage) -> Analysis:
     seen = chain.manifest.appearance
     # As the networks saw it: of cells that were scaled there is nothing to be warned of.
     pixels = cell_scale.scaled(image.pixels, found.scale) if seen else image.pixels
-    looks = appearance.measure(pixels, found.boxes * found.scale) if seen else {}
+    looks = appearance.measure(pixels, found.boxes * found.scale, image.pixels) if seen else {}
     return dataclasses.replace(
         analysis,
         exposure=exposure.of(image.pixels),

@@ -7,7 +7,9 @@ import sys
 
 import pytest
 
-from tests import builders
+from rbc_tf.core import image_io
+from rbc_tf.inference import analyze
+from tests import builders, tiny_bundle
 
 _ROOT = pathlib.Path(__file__).parents[2]
 _CHECK = [sys.executable, "-m", "rbc_tf", "check-dataset"]
@@ -54,6 +56,56 @@ def test_a_dataset_is_checked_whatever_the_environment(folder, environment):
     ended = _run([*_CHECK, f"--dataset_dir={folder}"], environment, cwd="/")
     assert ended.returncode == 0, ended.stderr
     assert "examples: 1" in ended.stdout
+
+
+# Loaded by Python before anything else: whoever asks for the network gets none.
+_NO_NETWORK = """
+import socket
+def _refuse(*arguments, **options):
+    raise OSError("no network")
+socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = _refuse
+"""
+
+
+def test_images_are_analysed_without_network_home_or_stdin(tmp_path):
+    """The installed package is only read, so that it may lie where nothing can be written."""
+    bundle = tiny_bundle.write(tmp_path)
+    image_io.write_png(tmp_path / "in" / "a.png", tiny_bundle.image(9))
+    analyze.analyze(bundle, tmp_path / "in", tmp_path / "usual")
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(_NO_NETWORK)
+    before = _files(_ROOT / "rbc_tf")
+    folders = [f"--input={tmp_path / 'in'}", f"--output_dir={tmp_path / 'bare'}"]
+    ended = _run(
+        [sys.executable, "-m", "rbc_tf", "analyze", f"--bundle_dir={bundle.path}", *folders],
+        {
+            "HOME": "/dev/null",  # a file, so that nothing can be made below it
+            "XDG_CACHE_HOME": None,
+            "RBC_TF_CACHE_DIR": None,
+            "PYTHONPATH": f"{tmp_path / 'site'}:{_ROOT}",
+        },
+        stdin=subprocess.DEVNULL,
+        cwd="/",
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "bare" / "report.html").is_file()
+    found, usual = (_regions(tmp_path / name) for name in ("bare", "usual"))
+    assert len(found) == 1 + 9
+    assert found == usual
+    assert _files(_ROOT / "rbc_tf") == before
+
+
+def _regions(folder):
+    return (folder / "regions.csv").read_text().splitlines()
+
+
+def _files(folder):
+    """{file: (size, time of its last change)}, but for the bytecode of Python."""
+    return {
+        path: (path.stat().st_size, path.stat().st_mtime_ns)
+        for path in folder.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])

@@ -38,9 +38,23 @@ def test_blur_widens_edges_as_it_should():
     assert found["edge_width"] == pytest.approx(4 * np.sqrt(2 * np.pi), rel=0.15)
 
 
-def test_without_regions_only_the_brightness_is_known():
+def test_without_regions_only_brightness_and_compression_are_known():
     image, boxes = _smear()
-    assert set(appearance.measure(image, boxes[:4])) == {"brightness"}
+    assert set(appearance.measure(image, boxes[:4])) == {"brightness", "compression"}
+
+
+def test_compression_is_that_of_the_image_as_it_came():
+    image, boxes = _smear(blur=2.0)
+    _, content = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 20])
+    source = cv2.imdecode(content, cv2.IMREAD_COLOR)
+    scaled = cv2.resize(source, None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA)
+    found = appearance.measure(scaled, boxes * 0.7, source)
+    assert found["compression"] == appearance.measure(source, boxes)["compression"]
+    assert "more compressed" in appearance.unlike(found, {"compression": (1.0, 1.05)})
+
+
+def test_some_compression_does_no_harm_though_none_was_seen():
+    assert appearance.unlike({"compression": 1.44}, {"compression": (1.0, 1.01)}) == {}
 
 
 def test_boxes_at_the_edge_and_without_pixels_do_no_harm():

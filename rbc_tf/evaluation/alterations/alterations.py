@@ -15,9 +15,12 @@ def _lit(*gains: float) -> Alteration:
     return lambda image: np.clip(np.rint(image * np.float32(gains)), 0, 255).astype(np.uint8)
 
 
-def _compressed(image: np.ndarray) -> np.ndarray:
-    _, content = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 30])
-    return np.ascontiguousarray(cv2.imdecode(content, cv2.IMREAD_COLOR)[..., ::-1])
+def _compressed(quality: int) -> Alteration:
+    def compressed(image: np.ndarray) -> np.ndarray:
+        _, content = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+        return np.ascontiguousarray(cv2.imdecode(content, cv2.IMREAD_COLOR)[..., ::-1])
+
+    return compressed
 
 
 def _grey(image: np.ndarray) -> np.ndarray:
@@ -34,6 +37,8 @@ ALTERATIONS: dict[str, Alteration] = {
     "warmer": _lit(1.1, 1.0, 0.85),
     "colder": _lit(0.85, 1.0, 1.1),
     "blurred (sigma 2)": lambda image: cv2.GaussianBlur(image, (0, 0), 2.0),
-    "JPEG of quality 30": _compressed,
+    "JPEG of quality 75": _compressed(75),
+    "JPEG of quality 50": _compressed(50),
+    "JPEG of quality 30": _compressed(30),
     "grey": _grey,
 }

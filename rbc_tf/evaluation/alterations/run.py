@@ -33,9 +33,10 @@ class AlteredChain:
 
     def look(self, image: np.ndarray) -> View:
         """As `Chain.look`."""
-        view = self._chain.look(self._alter(image))
+        altered = self._alter(image)
+        view = self._chain.look(altered)
         kept = view.above(self.manifest.score_threshold).boxes
-        measured = appearance.measure(view.pixels, kept)
+        measured = appearance.measure(view.pixels, kept, altered)
         self.num_scaled += view.factor != 1
         self.num_unlike += bool(appearance.unlike(measured, self.manifest.appearance))
         return View(view.pixels, view.factor, image.shape[:2], view.detections)

@@ -28,11 +28,12 @@ def evaluate(chain: Chain, images: Mapping[pathlib.Path, Mapping]) -> list[Score
     """
     regions, scaled, unlike = [], 0, 0
     for path in tqdm.tqdm(images, desc="evaluate", unit="image"):
-        view = chain.look(image_io.read_image(path))
+        image = image_io.read_image(path)
+        view = chain.look(image)
         kept = view.above(chain.manifest.score_threshold).boxes
         regions.append(boxes.as_boxes(view.to_source(kept)))
         scaled += view.factor != 1
-        measured = appearance.measure(view.pixels, kept)
+        measured = appearance.measure(view.pixels, kept, image)
         unlike += bool(appearance.unlike(measured, chain.manifest.appearance))
     return [
         *score_coverage(list(images.values()), regions),
