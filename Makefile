@@ -7,7 +7,7 @@ PYTHON := $(VENV)/bin/python
 DEMO_DIR ?= demo_run
 TRAINING_DEMO_DIR ?= demo_training_run
 
-.PHONY: setup demo demo-training test lint clean
+.PHONY: setup demo demo-training test test-slow lint clean
 
 setup: $(VENV)/.ready
 
@@ -25,8 +25,16 @@ demo: setup
 demo-training: setup
 	PYTHON=$(PYTHON) bash tools/demo_training.sh $(TRAINING_DEMO_DIR)
 
+# A file's tests stay in one process, so that what they share is made once. The first files take
+# longest; see tests/conftest.py.
+PYTEST := $(PYTHON) -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+
 test: setup
-	$(PYTHON) -m pytest --numprocesses=2
+	$(PYTEST) -m 'not slow'
+
+# The rest: several workers that train, notebooks, benchmarks.
+test-slow: setup
+	$(PYTEST) -m slow
 
 lint: setup
 	$(PYTHON) -m ruff check .

@@ -35,6 +35,10 @@ def tiny_resnet50(monkeypatch):
     return spec
 
 
+_LONGEST = ("test_end_to_end.py", "test_train.py", "test_fold_features.py", "test_export.py")
+
+
 def pytest_collection_modifyitems(items):
-    """The chain as a whole first: as the last it would keep one process busy for minutes alone."""
-    items.sort(key=lambda item: item.path.name != "test_end_to_end.py")
+    """What takes longest first: as the last it would keep one process busy for minutes alone."""
+    order = {name: place for place, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))

@@ -288,6 +288,7 @@ def _settings(run_dir, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_benchmark_of_detection(run_dir, tmp_path):
     measured = detection.measure(_settings(run_dir, tmp_path))
     names = [one.contender for one in measured]
@@ -302,6 +303,7 @@ def test_benchmark_of_detection(run_dir, tmp_path):
     assert measured[0].gflop > 0.1
 
 
+@pytest.mark.slow
 def test_benchmark_of_analysis(run_dir, tmp_path):
     measured = analyze.measure(_settings(run_dir, tmp_path))
     assert [one.size for one in measured] == [1, 1, 1, 2, 2, 2]
@@ -313,6 +315,7 @@ def test_benchmark_of_analysis(run_dir, tmp_path):
     assert regions == [measured[0].facts["regions"], measured[3].facts["regions"]]
 
 
+@pytest.mark.slow
 def test_benchmark_of_the_start_runs_the_tool(run_dir, tmp_path):
     settings = _settings(run_dir, tmp_path)
     start.run(start.commands(settings)[start.RBC_TF])

@@ -1,7 +1,10 @@
+import pytest
+
 from benchmarks.settings import Settings
 from benchmarks.stages import heads
 
 
+@pytest.mark.slow
 def test_the_same_networks_as_keras_are_trained(tmp_path):
     found = heads.measure(Settings(repetitions=1, scratch_dir=tmp_path, quick=True))
     rows = [(row.contender, row.size, row.unit) for row in found]

@@ -249,6 +249,7 @@ def interrupted(records_dir, tmp_path_factory):
     return at_the_end, status, (folder / "0.log").read_text()
 
 
+@pytest.mark.slow
 def test_a_worker_that_lost_another_says_so_and_ends(interrupted):
     at_the_end, status, said = interrupted
     assert status == 1
@@ -257,6 +258,7 @@ def test_a_worker_that_lost_another_says_so_and_ends(interrupted):
     assert 1 <= _last_step(at_the_end) < _STEPS
 
 
+@pytest.mark.slow
 def test_two_restarted_workers_train_and_score_as_one_does(interrupted, records_dir, tmp_path):
     at_the_end, *_ = interrupted
     before = _last_step(at_the_end)
