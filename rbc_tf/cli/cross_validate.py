@@ -58,7 +58,8 @@ _TESTED_ON = flags.DEFINE_enum(
 _MODELS = flags.DEFINE_list(
     "models",
     ["A", "B", "A_equal"],
-    "Models that are trained; A_real is A without composed regions.",
+    "Models that are trained; A_real is A without composed regions, single_label one network with "
+    "a softmax over the types, in the manner of Xu et al. 2017, on real single cells.",
 )
 _SPLITS = flags.DEFINE_list("splits", [], "Splits whose rows are scored; all rows where empty.")
 _TEACHING_SPLITS = flags.DEFINE_list(
@@ -106,6 +107,7 @@ def main() -> None:
         tuple(_TEACHING_SPLITS.value),
         tuple(_MODELS.value),
         _TESTED_ON.value,
+        study.single_label,
     )
     features: fold_features.FoldFeatures
     if _FINETUNE.value:

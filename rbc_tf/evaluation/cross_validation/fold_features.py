@@ -37,6 +37,7 @@ class FoldFeatures(typing.Protocol):
         cell_types: of the labels.
         weights: what the weights of the backbone are called.
         fingerprint: what the features are made of, plain JSON values.
+        archive: the patches of all rows, where they are at hand.
         shared: the features of a row are the same in all folds and models.
     """
 
@@ -54,6 +55,9 @@ class FoldFeatures(typing.Protocol):
 
     @property
     def fingerprint(self) -> dict: ...
+
+    @property
+    def archive(self) -> PatchArchive | None: ...
 
     @property
     def shared(self) -> bool: ...
@@ -80,6 +84,7 @@ class GivenFeatures:
     cell_types: CellTypes
     weights: str
     fingerprint: dict
+    archive: None = None
     shared: bool = True
 
     @property

@@ -11,6 +11,7 @@ from rbc_tf.evaluation.cross_validation.predictions import (
     MODEL_A_EQUAL,
     MODEL_A_REAL,
     MODEL_B,
+    MODEL_SINGLE_LABEL,
 )
 
 BY_GROUP, BY_PATCH = "group", "patch"
@@ -127,7 +128,8 @@ def rows_for(
     """Rows int [n] that a model is trained on, and rows that decide when it stops.
 
     Model A has all, Model B the single-cell regions. A_equal has as many as B, drawn from A's: what
-    it does better than B is not for want of examples. A_real has those of real images.
+    it does better than B is not for want of examples. A_real has those of real images, the
+    single-label network the single cells of real images that have exactly one type.
 
     Args:
         model: one of `predictions.MODELS`.
@@ -141,14 +143,17 @@ def rows_for(
     """
     if model == MODEL_A:
         return part.train, part.stopping
+    real = np.ones(len(table), bool) if composed is None else ~composed
     wanted = table.num_cells == 1
     if model == MODEL_A_REAL:
-        wanted = np.ones(len(table), bool) if composed is None else ~composed
+        wanted = real
+    if model == MODEL_SINGLE_LABEL:
+        wanted = wanted & real & ((table.labels == PRESENT).sum(axis=1) == 1)
     train, stopping = (rows[wanted[rows]] for rows in (part.train, part.stopping))
     if not len(train):
         kind = "real" if model == MODEL_A_REAL else "single-cell"
         raise ValueError(f"Model {model} requires {kind} regions to train on. Received: none")
-    if model in (MODEL_B, MODEL_A_REAL):
+    if model in (MODEL_B, MODEL_A_REAL, MODEL_SINGLE_LABEL):
         return train, stopping
     if model != MODEL_A_EQUAL:
         raise ValueError(f"Unknown model '{model}'.")

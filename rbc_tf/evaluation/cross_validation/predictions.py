@@ -10,9 +10,10 @@ from rbc_tf.core.types import PRESENT, UNKNOWN
 
 # The models by what they were trained on: single-cell and multi-cell regions, single-cell regions
 # alone, as many rows of both as there are single-cell regions, and, where composed regions take
-# part, both without them.
+# part, both without them. The last has no heads: one softmax over the types, as earlier work has.
 MODEL_A, MODEL_B, MODEL_A_EQUAL, MODEL_A_REAL = "A", "B", "A_equal", "A_real"
-MODELS = (MODEL_A, MODEL_B, MODEL_A_EQUAL, MODEL_A_REAL)
+MODEL_SINGLE_LABEL = "single_label"
+MODELS = (MODEL_A, MODEL_B, MODEL_A_EQUAL, MODEL_A_REAL, MODEL_SINGLE_LABEL)
 
 # Before the name of a model in the file.
 _PREFIX = "probabilities/"
@@ -50,8 +51,8 @@ class Predictions:
         complete: bool [N], every cell of the region is labelled.
         composed: bool [N], the image was composed of real cells, and is no photograph.
         folds: int32 [N], the fold in which the row was held out.
-        probabilities: by model ('A', 'B', 'A_equal') float32 [N, T], by heads that saw nothing of
-            the row's fold.
+        probabilities: by model, of `MODELS`, float32 [N, T], by heads (or a network) that saw
+            nothing of the row's fold.
         abnormal: float64 [N], Model A's gradient boosting: probability of any abnormal type.
 
     Raises:

@@ -17,6 +17,7 @@ from rbc_tf.evaluation.cross_validation.predictions import (
     MODEL_A_EQUAL,
     MODEL_A_REAL,
     MODEL_B,
+    MODEL_SINGLE_LABEL,
     Predictions,
 )
 from rbc_tf.metrics import classified, region_scores
@@ -48,6 +49,7 @@ EXPERIMENTS = {
     "A equal": (MODEL_A_EQUAL, ALL),
     "A real": (MODEL_A_REAL, ALL),
     "B*": (MODEL_B, SINGLE_CELL),
+    "single label*": (MODEL_SINGLE_LABEL, SINGLE_CELL),
     "A multi": (MODEL_A, MULTI_CELL),
     "B multi": (MODEL_B, MULTI_CELL),
     "A several": (MODEL_A, SEVERAL_TYPES),

@@ -11,6 +11,7 @@ from rbc_tf.evaluation.cross_validation.predictions import (
     MODEL_A_EQUAL,
     MODEL_A_REAL,
     MODEL_B,
+    MODEL_SINGLE_LABEL,
 )
 from rbc_tf.evaluation.cross_validation.scores import EXPERIMENTS, REWEIGHTED, HeldOutScores
 from rbc_tf.metrics.classified import ALL, MULTI_CELL, SEVERAL_TYPES, SINGLE_CELL
@@ -22,6 +23,7 @@ _TRAINED_ON = {
     MODEL_B: "single",
     MODEL_A_EQUAL: "all, fewer",
     MODEL_A_REAL: "all, real",
+    MODEL_SINGLE_LABEL: "single",
 }
 _TESTED_ON = {
     ALL: "all",
@@ -52,7 +54,8 @@ _OUTCOMES = {
 
 _EXPERIMENTS_NOTE = (
     "A is trained on single-cell and multi-cell regions, B on single-cell ones alone, A equal on "
-    "as many as B, drawn from A's, A real on those that are not composed. A and B are tested on "
+    "as many as B, drawn from A's, A real on those that are not composed, 'single label', one "
+    "network with a softmax over the types, on real single cells. A and B are tested on "
     "all regions, A* and B* on single-cell ones; 'multi' on multi-cell ones; 'several' on those "
     "with two true types or more; '44:56' on all, weighted to the paper's 1080 single-cell and "
     "1389 multi-cell regions."

@@ -19,6 +19,11 @@ from rbc_tf.core import files
 from rbc_tf.core.cell_types import CellTypes
 from rbc_tf.core.fingerprint import Fingerprint
 from rbc_tf.core.types import FeatureTable
+from rbc_tf.evaluation.baselines.single_label_cnn import SingleLabelCNN, SingleLabelCNNConfig
+from rbc_tf.evaluation.baselines.single_label_training import (
+    LabelledPatches,
+    train_single_label_cnn,
+)
 from rbc_tf.evaluation.cross_validation.fold_features import FoldFeatures, GivenFeatures
 from rbc_tf.evaluation.cross_validation.fold_results import FoldResults
 from rbc_tf.evaluation.cross_validation.outer_folds import (
@@ -35,11 +40,13 @@ from rbc_tf.evaluation.cross_validation.predictions import (
     MODEL_A,
     MODEL_A_EQUAL,
     MODEL_B,
+    MODEL_SINGLE_LABEL,
     MODELS,
     Predictions,
 )
 from rbc_tf.features import cache, provenance
 from rbc_tf.features.finetuning import FinetuningConfig
+from rbc_tf.features.patch_archive import PatchArchive
 
 # The name of the gradient boosting's results; it works on those of Model A.
 BOOSTING = "boosting"
@@ -55,9 +62,12 @@ class StudyConfig(ClassifierConfig):
 
     Attributes:
         finetuning: of the backbone that each model of each fold has, where they are fine-tuned.
+        single_label: of the single-label network, where it takes part; its patch size is that of
+            the patches.
     """
 
     finetuning: FinetuningConfig = dataclasses.field(default_factory=FinetuningConfig)
+    single_label: SingleLabelCNNConfig = dataclasses.field(default_factory=SingleLabelCNNConfig)
 
     @property
     def classifier(self) -> ClassifierConfig:
@@ -77,6 +87,7 @@ class CrossValidationConfig:
             such as those that the backbone was fine-tuned on.
         models: of `MODELS`, those that are trained. A and B among them.
         tested_on: which rows are scored: those of real images, of composed ones, or both.
+        single_label: of the single-label network, where it is among the models.
     """
 
     folds: OuterFoldsConfig = dataclasses.field(default_factory=OuterFoldsConfig)
@@ -85,6 +96,7 @@ class CrossValidationConfig:
     teaching_splits: tuple[str, ...] = ()
     models: tuple[str, ...] = (MODEL_A, MODEL_B, MODEL_A_EQUAL)
     tested_on: str = BOTH
+    single_label: SingleLabelCNNConfig = dataclasses.field(default_factory=SingleLabelCNNConfig)
 
     def __post_init__(self):
         unknown = set(self.models) - set(MODELS)
@@ -157,9 +169,14 @@ def cross_validate(
     """Trains every model on every fold; results that are in `output_dir` already are used again.
 
     Raises:
-        ValueError: a split is unknown; there are too few groups, or no row to be scored.
+        ValueError: a split is unknown; there are too few groups, or no row to be scored; the
+            single-label network is to take part, and there are features alone.
         StaleError: `output_dir` holds results of another study, and `overwrite` is False.
     """
+    if MODEL_SINGLE_LABEL in config.models and features.archive is None:
+        raise ValueError(
+            f"Model {MODEL_SINGLE_LABEL} requires patches, as with --finetune. Received: features"
+        )
     rows = features.rows
     scored, further = _row_numbers(rows, config)
     cell_types = features.cell_types
@@ -261,6 +278,8 @@ class _Runs:
             train_rows, stopping = rows_for(model, self._part, self._table, seed, self._composed)
             self._log(f"model {model}", train_rows)
             test = self._part.test
+            if model == MODEL_SINGLE_LABEL:
+                return self._single_label(train_rows, stopping)
             table = self._features.of(self._name(model), train_rows, stopping, test)
             trained = train_heads(
                 table.select(train_rows),
@@ -280,6 +299,23 @@ class _Runs:
         record, arrays = self._kept(model, train)
         self._features.forget(self._name(model))
         return record, arrays["values"]
+
+    def _single_label(
+        self, train: np.ndarray, stopping: np.ndarray
+    ) -> tuple[dict, dict[str, np.ndarray]]:
+        archive = typing.cast(PatchArchive, self._features.archive)
+        learnt, validation = (
+            LabelledPatches(archive.patches[rows], archive.labels[rows].argmax(axis=1))
+            for rows in (train, stopping)
+        )
+        config = dataclasses.replace(self._config.single_label, patch_size=archive.patches.shape[1])
+        with files.scratch_folder() as folder:
+            path = folder / "single_label.keras"
+            names = self._cell_types.names
+            report = train_single_label_cnn(learnt, validation, names, config, path)
+            network = SingleLabelCNN.load(path)
+        record = {"num_train": len(train), "num_stopping": len(stopping), "epoch": report.epoch}
+        return record, {"values": network.predict(archive.patches[self._part.test])}
 
     def of_boosting(self, probabilities: np.ndarray) -> tuple[dict, np.ndarray]:
         """A record, and float64 [n] that the fold's rows are abnormal.
@@ -355,6 +391,8 @@ def _settings(config: CrossValidationConfig, shared: bool) -> dict:
     splits = {"splits": list(config.splits), "teaching_splits": list(config.teaching_splits)}
     # With features of a cache nothing is composed, and no model is left out.
     further = {} if shared else {"tested_on": config.tested_on}
+    if MODEL_SINGLE_LABEL in config.models:
+        further["single_label"] = dataclasses.asdict(config.single_label)
     return {**settings, **splits, **further}
 
 

@@ -9,6 +9,7 @@ from rbc_tf.classification.abnormality import BoostingConfig
 from rbc_tf.classification.fit import ClassifierConfig
 from rbc_tf.classification.folds import FoldsConfig
 from rbc_tf.classification.heads import HeadsConfig
+from rbc_tf.evaluation.baselines.single_label_cnn import SingleLabelCNNConfig
 from rbc_tf.evaluation.cross_validation import fold_features
 from rbc_tf.evaluation.cross_validation.fold_features import FinetunedFeatures
 from rbc_tf.evaluation.cross_validation.outer_folds import OuterFoldsConfig
@@ -107,12 +108,23 @@ def test_a_killed_study_goes_on(features, tmp_path, monkeypatch):
 
 
 def test_only_real_regions_are_scored_where_that_is_asked_for(features, tmp_path):
-    config = dataclasses.replace(CONFIG, tested_on="real", models=("A", "B"))
-    make_table1(features, tmp_path / "out", config, FEW)
+    config = dataclasses.replace(
+        CONFIG,
+        tested_on="real",
+        models=("A", "B", "single_label"),
+        single_label=SingleLabelCNNConfig(filters=(4,), hidden_units=8, learning_rate=0.01),
+    )
+    printed = make_table1(features, tmp_path / "out", config, FEW)
     predictions = Predictions.load(tmp_path / "out" / "predictions.npz")
     assert len(predictions) == 120
     assert not predictions.composed.any()
-    assert (tmp_path / "out" / "table1.md").exists()
+    # One softmax over the types, which tells red from blue.
+    softmax = predictions.probabilities["single_label"]
+    np.testing.assert_allclose(softmax.sum(axis=1), 1, atol=1e-5)
+    assert np.mean(softmax.argmax(axis=1) == predictions.labels.argmax(axis=1)) > 0.9
+    assert "single label*" in printed
+    scores = builders.read_json(tmp_path / "out" / "scores.json")
+    assert scores["run"]["config"]["single_label"]["hidden_units"] == 8
 
 
 def test_models_must_be_known_and_comparable():

@@ -114,6 +114,17 @@ def test_models_are_trained_on_their_rows():
     assert equal[0].tolist() == again.tolist() != other.tolist()
 
 
+def test_the_single_label_network_learns_real_single_cells_of_one_type():
+    table = make_table()
+    part = split_outer_fold(table, draw_outer_folds(table, OuterFoldsConfig(3)), 0, INNER)
+    composed = np.arange(len(table)) % 2 == 0
+    learnt, stopping = rows_for("single_label", part, table, 0, composed)
+    expected = (table.num_cells == 1) & ~composed & (table.labels.sum(axis=1) == 1)
+    assert learnt.tolist() == part.train[expected[part.train]].tolist()
+    assert stopping.tolist() == part.stopping[expected[part.stopping]].tolist()
+    assert len(learnt) > len(stopping) > 0
+
+
 def test_what_cannot_be_done_is_refused():
     table = make_table(groups=4)
     with pytest.raises(ValueError, match=r"5 folds by group.*Received: 4"):

@@ -173,6 +173,12 @@ def test_a_folder_of_another_study_is_refused(features_dir, finished, tmp_path, 
         cross_validate(given(relabelled), output_dir, CONFIG)
 
 
+def test_the_single_label_network_needs_patches(features_dir, tmp_path):
+    config = dataclasses.replace(CONFIG, models=("A", "B", "single_label"))
+    with pytest.raises(ValueError, match=r"single_label requires patches.*Received: features"):
+        cross_validate(given(features_dir), tmp_path / "out", config)
+
+
 def test_results_of_other_folds_are_refused(features_dir, finished, monkeypatch):
     output_dir, _ = finished
     drawn = cross_validation.draw_outer_folds
