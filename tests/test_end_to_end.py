@@ -217,6 +217,7 @@ def test_analysis_of_a_folder(run_dir, smears, analyzed, tmp_path):
     assert "analysed: 0, done before: 3, failed: 0" in _run("analyze.py", *arguments)
 
 
+@pytest.mark.slow
 def test_analysis_on_beam(run_dir, smears, analyzed, tmp_path):
     pytest.importorskip("apache_beam", reason="the extra `beam` is not installed")
     printed = _run(
@@ -322,6 +323,7 @@ def test_benchmark_of_the_start_runs_the_tool(run_dir, tmp_path):
     assert (tmp_path / "started" / "summary.json").is_file()
 
 
+@pytest.mark.slow
 def test_precisions_are_held_against_float32(run_dir, tmp_path):
     printed = _run(
         "compare_precisions.py",

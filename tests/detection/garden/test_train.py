@@ -95,6 +95,7 @@ def test_a_stopped_run_goes_on(sources, model_dir, caplog):
     assert tf.train.latest_checkpoint(model_dir).endswith("ckpt-3")
 
 
+@pytest.mark.slow
 def test_single_level_trains(sources, tmp_path):
     settings = json.loads(sources.params_override)
     settings["trainer"].update(train_steps=1, optimizer_config={})
