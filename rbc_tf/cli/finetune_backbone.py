@@ -10,6 +10,9 @@ rarely do, several types: --dataset_dir=chula --dataset_dir=chula_composed --reg
 Learns from the split 'train', keeps the epoch that is best on 'validation'; extract-features
 takes OUTPUT/backbone.keras as --weights. Run it again after an interruption.
 
+With --teacher=OTHER/backbone.keras a network that was fine-tuned before, of any architecture,
+teaches this one: it learns to predict the other's features, beside the labels.
+
 The training calls Keras alone. Where an accelerator is at hand only under another backend:
 --mode=cut here, then KERAS_BACKEND=jax (or torch) and --mode=train there, with OUTPUT carried
 over; TensorFlow need not be installed there.
@@ -44,12 +47,16 @@ _REGIONS = flags.DEFINE_enum(
     patch_archive.SINGLE_CELL,
     patch_archive.REGION_CHOICES,
     "What it learns from. single_cell: fit for cross-validate, which compares training "
-    "on single cells with training on all regions; all: for use.",
+    "on single cells with training on all regions; all: for use; also_unlabelled: besides, regions "
+    "of which no type is known, from which there is something to learn with a teacher alone.",
 )
 _WEIGHTS = flags.DEFINE_string(
     "weights",
     "scratch",
     "To begin with: 'imagenet', a file as in extract-features, or 'scratch'.",
+)
+_TEACHER = flags.DEFINE_string(
+    "teacher", None, "A fine-tuned backbone, NAME.keras, whose features are learnt from, too."
 )
 shared_flags.define_crop(80)
 _CONFIG_FILE = flags.DEFINE_multi_string("config_file", [], "YAML settings; repeatable.")
@@ -80,14 +87,18 @@ def _archive_path(folder: pathlib.Path, split: str) -> pathlib.Path:
 
 def _cut(folder: pathlib.Path) -> None:
     # Cutting is TensorFlow's; training must also run where that is not installed.
+    from rbc_tf.core.types import UNKNOWN
     from rbc_tf.features import collect_patches
 
     if not _DATASET_DIR.value:
         raise ValueError("--dataset_dir must be given to cut patches. Received: none")
     config = collect_patches.CollectionConfig(shared_flags.crop(), _SPLITS, _REGIONS.value)
     collected = collect_patches.collect_patches(_DATASET_DIR.value, config)
+    labelled = (collected.labels != UNKNOWN).any(axis=1)
     for split in _SPLITS:
-        archive = collected.in_split(split)
+        # What is unlabelled says nothing of how well a network does.
+        taken = (collected.splits == split) & (labelled | (split == "train"))
+        archive = collected.select(taken)
         archive.save(_archive_path(folder, split))
         print(f"{split}: {len(archive)} patches of {len(archive.about['image_hashes'])} images")
 
@@ -99,15 +110,35 @@ def _train(folder: pathlib.Path, config: "finetuning.FinetuningConfig") -> None:
         patch_archive.PatchArchive.load(_archive_path(folder, split)) for split in _SPLITS
     )
     start, name = None, flags.FLAGS.backbone or backbone_spec.DEFAULT
+    size = train.patches.shape[1]
     if _WEIGHTS.value != "scratch":
-        size = train.patches.shape[1]
         start = backbone.load_backbone(_WEIGHTS.value, size, name=flags.FLAGS.backbone)
         name = start.name
-    work_dir, given = folder / "training", start.model if start else None
-    model, history = finetuning.finetune(train, validation, config, given, work_dir, name)
-    earlier = start.record if start else None
+    teacher = _teacher(size)
+    model, history = finetuning.finetune(
+        train,
+        validation,
+        config,
+        start.model if start else None,
+        folder / "training",
+        name,
+        teacher.model if teacher else None,
+    )
+    # Of networks that were not fine-tuned, as those of ImageNet, there is no record.
+    earlier = [one.record for one in (start, teacher) if one is not None and one.record]
     record = finetuning.make_record(train, validation, config, history, earlier)
     backbone.Backbone(model, record, name).save(folder / backbone.FILE)
     best = record["best"]
     print(f"best epoch {best['epoch']} of {len(history)}: mean AUC {best['mean_auc']:.4f}")
     print(f"backbone: {folder / backbone.FILE}")
+
+
+def _teacher(patch_size: int):
+    """The backbone that teaches, or None."""
+    from rbc_tf.features import backbone
+
+    if not _TEACHER.value:
+        return None
+    if pathlib.Path(_TEACHER.value).suffix != ".keras":
+        raise ValueError(f"--teacher must be a file NAME.keras. Received: {_TEACHER.value}")
+    return backbone.load_backbone(_TEACHER.value, patch_size)

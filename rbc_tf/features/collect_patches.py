@@ -22,7 +22,7 @@ from rbc_tf.data.composed.dataset_writer import ORIGIN
 from rbc_tf.data.dataset import Dataset
 from rbc_tf.data.regions import RegionConfig, find_regions
 from rbc_tf.features.crops import CropConfig, cut_pictures
-from rbc_tf.features.patch_archive import SINGLE_CELL, PatchArchive
+from rbc_tf.features.patch_archive import ALSO_UNLABELLED, SINGLE_CELL, PatchArchive
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +32,8 @@ class CollectionConfig:
     Attributes:
         crop: how patches are cut.
         splits: the splits whose images are taken; all images where empty.
-        regions: 'single_cell', or 'all' for multi-cell regions too.
+        regions: 'single_cell', 'all' for multi-cell regions too, or 'also_unlabelled' for those of
+            which no type is known besides.
         group_by: 'group' or 'subject': what must stay on one side. Groups whose cells stand in one
             composed smear become one.
         region_config: how regions are found in masks.
@@ -170,6 +171,8 @@ def _labels(regions: Sequence[Region], own: CellTypes, types: CellTypes) -> np.n
 
 
 def _takes_part(region: Region, regions: str) -> bool:
+    if regions == ALSO_UNLABELLED and not region.types:
+        return True
     return examples.is_example(region) and (regions != SINGLE_CELL or region.num_cells == 1)
 
 

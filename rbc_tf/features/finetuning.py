@@ -1,13 +1,13 @@
 """Trains a backbone on labelled patches, from given weights or from scratch: Keras alone.
 
 Not in the paper, whose ResNet-50 is frozen as ImageNet left it; cells look little like what
-ImageNet shows. The loop calls Keras and NumPy only and so runs on any backend of Keras
-(TensorFlow, JAX, PyTorch) with the accelerator it has.
+ImageNet shows. Another network can teach it, see `teacher`. The loop calls Keras and NumPy only and
+so runs on any backend of Keras (TensorFlow, JAX, PyTorch) with the accelerator it has.
 """
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from absl import logging
@@ -21,6 +21,7 @@ from rbc_tf.features.backbone import hash_of_weights
 from rbc_tf.features.backbone_spec import BackboneSpec
 from rbc_tf.features.masked_loss import masked_cross_entropy, positive_weights, score_logits
 from rbc_tf.features.patch_archive import PatchArchive
+from rbc_tf.features.teacher import Teacher, taught_loss
 
 _FINGERPRINT, _HISTORY = "fingerprint.json", "history.json"
 _OLD_FINGERPRINT = "made_of.json"  # of version 0.1.0
@@ -47,6 +48,8 @@ class FinetuningConfig:
             these do not, are left out. None: composed and real regions alike.
         weight_averaging: momentum of the moving average of the weights, which is what is validated
             and kept; 0: the weights themselves.
+        teacher_weight: what the mean squared difference from the teacher's features, of deviation
+            1, weighs against the cross-entropy, summed over types; without a teacher, nothing.
         precision: Keras dtype policy of the training, 'float32', 'mixed_bfloat16' or
             'mixed_float16'; the result is float32.
         seed: of initial weights, order and augmentation.
@@ -63,6 +66,7 @@ class FinetuningConfig:
     largest_weight: float = 5.0
     composed_share: float | None = None
     weight_averaging: float = 0.0
+    teacher_weight: float = 5.0
     precision: str = "float32"
     seed: int = 0
     augmentation: AugmentationConfig = dataclasses.field(default_factory=AugmentationConfig)
@@ -76,8 +80,9 @@ class FinetuningConfig:
                 raise ValueError(
                     f"`{name}` must be 0 or more, below 1. Received: {getattr(self, name)}"
                 )
-        if not 0 < self.learning_rate < float("inf"):
-            raise ValueError(f"`learning_rate` must be above 0. Received: {self.learning_rate}")
+        for name in ("learning_rate", "teacher_weight"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ValueError(f"`{name}` must be above 0. Received: {getattr(self, name)}")
         if self.largest_weight < 1:
             raise ValueError(f"`largest_weight` must be 1 or more. Received: {self.largest_weight}")
         if self.precision not in ("float32", "mixed_bfloat16", "mixed_float16"):
@@ -86,17 +91,31 @@ class FinetuningConfig:
                 f"Received: {self.precision!r}"
             )
 
+    def to_fingerprint(self, taught: bool = False) -> dict:
+        """The settings that a training with or without a teacher depends on."""
+        settings = dataclasses.asdict(self)
+        if not taught:
+            del settings["teacher_weight"]
+        return settings
+
 
 class AugmentedBatches(keras.utils.PyDataset):
     """Batches of augmented patches and their labels, in a new order each epoch.
 
     An epoch has each patch once at most; with a share of composed ones, each of the others, and
-    composed ones go round, epoch after epoch.
+    composed ones go round, epoch after epoch. After the labels come the teacher's features, of the
+    augmented patches.
     """
 
-    def __init__(self, archive: PatchArchive, config: FinetuningConfig, first_epoch: int = 0):
+    def __init__(
+        self,
+        archive: PatchArchive,
+        config: FinetuningConfig,
+        first_epoch: int = 0,
+        teacher: Teacher | None = None,
+    ):
         super().__init__()
-        self._archive, self._config = archive, config
+        self._archive, self._config, self._teacher = archive, config, teacher
         self._epoch = first_epoch
         self._composed_rows, self._other_rows = _rows_apart(archive, config)
         self._num_composed = round(config.batch_size * (config.composed_share or 0))
@@ -114,7 +133,10 @@ class AugmentedBatches(keras.utils.PyDataset):
             rows = np.append(rows, self._composed_rows[places])
         rng = np.random.default_rng([self._config.seed, self._epoch, index])
         patches = augment(self._archive.patches[rows], self._config.augmentation, rng)
-        return patches, self._archive.labels[rows].astype(np.float32)
+        labels = self._archive.labels[rows].astype(np.float32)
+        if self._teacher is None:
+            return patches, labels
+        return patches, np.concatenate([labels, self._teacher.targets(patches)], axis=1)
 
     def on_epoch_end(self) -> None:
         self._epoch += 1
@@ -156,6 +178,7 @@ def finetune(
     start: keras.Model | None,
     work_dir: str | pathlib.Path,
     backbone: str = backbone_spec.DEFAULT,
+    teacher: keras.Model | None = None,
 ) -> tuple[keras.Model, list[dict]]:
     """Trains, and gives the backbone of the epoch with the best mean AUC on validation patches.
 
@@ -166,6 +189,8 @@ def finetune(
         start: a backbone to begin with (RGB patches -> features); None: from scratch.
         work_dir: for the state of the training, curves and history.
         backbone: name of the network, one of `backbone_spec.names()`.
+        teacher: a trained backbone of any architecture (RGB patches -> features) to learn from,
+            too. It sees the patches as they are cut for the network that learns.
 
     Returns:
         backbone, float32, RGB patches -> features [N, D]; and per epoch a mapping with
@@ -173,7 +198,8 @@ def finetune(
         patches lack the type).
 
     Raises:
-        ValueError: the archives do not belong together, or `work_dir` holds another training.
+        ValueError: the archives do not belong together, the teacher takes other patches, or
+            `work_dir` holds another training.
         DivergedError: the loss is no number any more.
     """
     spec = backbone_spec.find(backbone)
@@ -182,16 +208,22 @@ def finetune(
     work_dir.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(config.seed)
     size = train.patches.shape[1]
-    model = _training_model(spec, size, train.labels.shape[1], config)
+    taught_by = None if teacher is None else Teacher.of(teacher, train.patches)
+    num_types = train.labels.shape[1]
+    model = _training_model(spec, size, num_types, config, taught_by)
     if start is not None:
         model.get_layer("backbone").set_weights(start.get_weights())
-    _check_state(work_dir, train, validation, config, start, backbone)
+    _check_state(work_dir, train, validation, config, start, backbone, teacher)
     history = _load_history(work_dir)
-    batches = AugmentedBatches(train, config, first_epoch=len(history))
+    batches = AugmentedBatches(train, config, len(history), taught_by)
     weights = _positive_weights(train, config)
     model.compile(
         optimizer=_optimizer(config, len(batches)),
-        loss=masked_cross_entropy(weights),
+        loss=(
+            masked_cross_entropy(weights)
+            if taught_by is None
+            else taught_loss(weights, config.teacher_weight)
+        ),
         # Of XLA the processor gains nothing here; JAX cannot do without.
         jit_compile=keras.backend.backend() == "jax",
     )
@@ -212,22 +244,24 @@ def make_record(
     validation: PatchArchive,
     config: FinetuningConfig,
     history: list[dict],
-    start: Mapping | None = None,
+    earlier: Sequence[Mapping] = (),
 ) -> dict:
     """The record of how a backbone was fine-tuned, plain JSON values.
 
     `images` has the sha256 of every image that took part, by name; `crop` how patches must be cut.
-    Where it began with weights that were fine-tuned themselves, by `start`, their record, it has
-    seen the images of both, and multi-cell regions where either has.
+    Where it began with weights that were fine-tuned themselves, or learnt from a teacher that was,
+    by `earlier`, their records, it has seen the images of all of them, and multi-cell regions where
+    any has.
     """
-    start = start or {"images": {}, "regions": train.about["regions"]}
     images = {**train.seen_images, **validation.seen_images}
-    both = {start["regions"], train.about["regions"]}
+    for record in earlier:
+        images |= _others(record["images"], images)
+    regions = {train.about["regions"], *(record["regions"] for record in earlier)}
     return {
         "crop": train.about["crop"],
-        "regions": both.pop() if len(both) == 1 else "all",
+        "regions": regions.pop() if len(regions) == 1 else "all",
         "types": train.about["types"],
-        "images": images | _others(start["images"], images),
+        "images": images,
         "num_patches": {"train": len(train), "validation": len(validation)},
         "config": dataclasses.asdict(config),
         "best": max(history, key=_mean_auc),
@@ -283,6 +317,7 @@ class _Validation(keras.callbacks.Callback):
                 for i in range(0, len(patches), _PREDICTION_BATCH)
             ]
         ).astype(np.float32)
+        logits = logits[:, : len(self._weights)]  # without the features that a teacher gave
         scores = score_logits(logits, self._validation, self._weights)
         entry = {"epoch": epoch + 1, "loss": float(logs["loss"]), **scores}
         best = max(map(_mean_auc, self._history), default=-1.0)
@@ -306,7 +341,11 @@ def _mean_auc(entry: dict) -> float:
 
 
 def _training_model(
-    spec: BackboneSpec, size: int, num_types: int, config: FinetuningConfig
+    spec: BackboneSpec,
+    size: int,
+    num_types: int,
+    config: FinetuningConfig,
+    teacher: Teacher | None,
 ) -> keras.Model:
     before = keras.mixed_precision.dtype_policy()
     keras.mixed_precision.set_dtype_policy(config.precision)
@@ -318,9 +357,13 @@ def _training_model(
         backbone = spec.with_preprocessing(network)
         # The backbone stays one layer, so that its weights can be taken out again.
         patches = keras.Input((size, size, 3))
-        values = keras.layers.Dropout(config.dropout, seed=config.seed)(backbone(patches))
-        logits = keras.layers.Dense(num_types, dtype="float32", name="types")(values)
-        return keras.Model(patches, logits)
+        features = backbone(patches)
+        values = keras.layers.Dropout(config.dropout, seed=config.seed)(features)
+        outputs = keras.layers.Dense(num_types, dtype="float32", name="types")(values)
+        if teacher is not None:
+            taught = keras.layers.Dense(teacher.feature_dim, dtype="float32", name="taught")
+            outputs = keras.layers.Concatenate(dtype="float32")([outputs, taught(features)])
+        return keras.Model(patches, outputs)
     finally:
         keras.mixed_precision.set_dtype_policy(before)
 
@@ -345,10 +388,10 @@ def _optimizer(config: FinetuningConfig, steps_per_epoch: int) -> keras.optimize
     return optimizer
 
 
-def _check_state(work_dir, train, validation, config, start, backbone: str) -> None:
+def _check_state(work_dir, train, validation, config, start, backbone: str, teacher) -> None:
     """Records in `work_dir` what is trained there; raises where that is something else."""
     values = {
-        "config": dataclasses.asdict(config),
+        "config": config.to_fingerprint(taught=teacher is not None),
         "start": hash_of_weights(start) if start is not None else None,
         "patches": [
             files.sha256_of_bytes(
@@ -359,6 +402,8 @@ def _check_state(work_dir, train, validation, config, start, backbone: str) -> N
     }
     if backbone != backbone_spec.UNNAMED:
         values["backbone"] = backbone
+    if teacher is not None:
+        values["teacher"] = hash_of_weights(teacher)
     fingerprint = Fingerprint(values)
     for name in (_FINGERPRINT, _OLD_FINGERPRINT):
         if (work_dir / name).exists():

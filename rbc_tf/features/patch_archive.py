@@ -13,8 +13,8 @@ import numpy as np
 from rbc_tf.core import archives, files, structured
 from rbc_tf.core.types import FeatureTable
 
-SINGLE_CELL, ALL = "single_cell", "all"
-REGION_CHOICES = (SINGLE_CELL, ALL)
+SINGLE_CELL, ALL, ALSO_UNLABELLED = "single_cell", "all", "also_unlabelled"
+REGION_CHOICES = (SINGLE_CELL, ALL, ALSO_UNLABELLED)
 
 
 class ArchiveError(ValueError):
@@ -37,7 +37,7 @@ class PatchArchive:
         complete: bool [N], every cell of the region is labelled.
         composed: bool [N], the image was composed of real cells, and is no photograph.
         about: plain JSON values: `types` (T names), `cell_types` (as `CellTypes.to_list`), `crop`
-            (how patches were cut), `regions` ('single_cell' or 'all'), `image_hashes` (sha256 by
+            (how patches were cut), `regions` (one of `REGION_CHOICES`), `image_hashes` (sha256 by
             name), and `sources`: by the groups of composed images, the hashes, by name, of the
             images that their cells are of.
     """

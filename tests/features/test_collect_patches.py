@@ -51,6 +51,15 @@ def test_types_are_the_union_and_what_a_dataset_does_not_know_is_unknown(folders
     np.testing.assert_array_equal(single.patches[0], archive.patches[0])
 
 
+def test_unlabelled_regions_are_taken_where_that_is_asked_for(tmp_path):
+    boxes = [("a", (0, 0, 20, 30), "Elon", 1, True), ("a", (25, 5, 45, 40), "", 1, False)]
+    folder = write(tmp_path / "first", 0, boxes)
+    assert len(collect_patches([folder], CollectionConfig(CROP, regions="all"))) == 1
+    archive = collect_patches([folder], CollectionConfig(CROP, regions="also_unlabelled"))
+    assert archive.labels.tolist() == [[0, 1, 0, 0, 0, 0], [-1] * 6]
+    assert archive.complete.tolist() == [True, False]
+
+
 def test_a_type_cannot_be_normal_here_and_abnormal_there(folders, tmp_path):
     abnormal = CellTypes((CellType("Oval", "Oval", True),))
     third = write(tmp_path / "third", 2, [("a", (0, 0, 20, 30), "Oval", 1, True)], abnormal)

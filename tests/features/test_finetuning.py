@@ -240,14 +240,14 @@ def test_what_it_began_with_had_seen_it_has_seen(train, validation):
     # Another dataset, where an image has the same name, and one that both have.
     earlier = {names[0]: "hash of another", "renamed": own["images"][names[1]], "x": "hash of x"}
     start = {**own, "images": earlier}
-    record = make_record(train, validation, CONFIG, history, start)
+    record = make_record(train, validation, CONFIG, history, [start])
     assert set(record["images"].values()) == {*own["images"].values(), *earlier.values()}
     assert len(record["images"]) == len(own["images"]) + 2
     assert record["regions"] == own["regions"]
     for regions in ("all", "single_cell"):
         other = {**start, "regions": regions}
         archive = dataclasses.replace(train, about={**train.about, "regions": "single_cell"})
-        assert make_record(archive, validation, CONFIG, history, other)["regions"] == regions
+        assert make_record(archive, validation, CONFIG, history, [other])["regions"] == regions
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ class FinetunedFeatures:
             "crop": self.archive.about["crop"],
             "backbone": self.start.name,
             "weights": hash_of_weights(self.start.model),
-            "finetuning": dataclasses.asdict(self.config),
+            "finetuning": self.config.to_fingerprint(),
         }
 
     def of(self, name, train, stopping, others) -> FeatureTable:

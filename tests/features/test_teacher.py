@@ -1,0 +1,93 @@
+"""What a teacher's features are learnt as, and that a network without labels learns from them."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+from rbc_tf.features.finetuning import AugmentedBatches, FinetuningConfig, finetune
+from rbc_tf.features.masked_loss import masked_cross_entropy
+from rbc_tf.features.teacher import Teacher, taught_loss
+from tests import builders
+
+CONFIG = FinetuningConfig(epochs=8, batch_size=16, learning_rate=0.02)
+
+
+def _teacher(patch_size=32):
+    """Its features are how red and how blue a patch is, and a constant."""
+    patches = keras.Input((patch_size, patch_size, 3))
+    means = keras.layers.GlobalAveragePooling2D()(patches)
+    outputs = keras.layers.Dense(3)
+    model = keras.Model(patches, outputs(means))
+    outputs.set_weights([np.array([[1, 0, 0], [0, 0, 0], [0, 1, 0]], np.float32), np.zeros(3)])
+    return model
+
+
+def _archive(split, count, seed, unknown):
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 2, (count, 2)).astype(np.int8)
+    patches = rng.integers(90, 110, (count, 32, 32, 3))
+    patches[..., 0] += 80 * labels[:, None, None, 0]
+    patches[..., 2] += 80 * labels[:, None, None, 1]
+    if unknown:
+        labels[:] = -1
+    images = np.array([f"{split}{i % 3}" for i in range(count)])
+    return builders.patch_archive(patches, labels, ["red", "blue"], images=images)
+
+
+def test_targets_are_standardised_features():
+    train = _archive("train", 200, 0, unknown=False)
+    teacher = Teacher.of(_teacher(), train.patches)
+    assert teacher.feature_dim == 3
+    targets = teacher.targets(train.patches)
+    np.testing.assert_allclose(targets.mean(axis=0), 0, atol=1e-4)
+    np.testing.assert_allclose(targets.std(axis=0), [1, 1, 0], atol=1e-4)
+    red = train.patches[:3].astype(float).mean(axis=(1, 2))[:, 0]
+    expected = (red - teacher.mean[0]) / teacher.scale[0]
+    np.testing.assert_allclose(targets[:3, 0], expected, atol=1e-4)
+
+
+def test_the_loss_is_that_of_labels_and_that_of_features():
+    weights = np.array([2.0, 1.0], np.float32)
+    wanted = np.array([[1, -1, 0.5, -1.0, 2.0]], np.float32)
+    outputs = np.array([[0.3, 7.0, 0.5, 1.0, 1.0]], np.float32)
+    of_labels = masked_cross_entropy(weights)(wanted[:, :2], outputs[:, :2])
+    expected = np.asarray(of_labels) + 5 * (0 + 4 + 1) / 3
+    np.testing.assert_allclose(taught_loss(weights, 5.0)(wanted, outputs), expected, rtol=1e-6)
+
+
+def test_a_batch_has_labels_and_the_features_of_the_augmented_patches():
+    train = _archive("train", 64, 0, unknown=False)
+    teacher = Teacher.of(_teacher(), train.patches)
+    patches, wanted = AugmentedBatches(train, CONFIG, 0, teacher)[1]
+    assert wanted.shape == (16, 2 + 3)
+    np.testing.assert_allclose(wanted[:, 2:], teacher.targets(patches), atol=1e-5)
+    np.testing.assert_array_equal(wanted[:, :2], AugmentedBatches(train, CONFIG)[1][1])
+
+
+def test_teachers_of_other_patches_are_refused():
+    train = _archive("train", 8, 0, unknown=False)
+    with pytest.raises(ValueError, match=r"patches of \[32, 32, 3\]. Received: .*\[48, 48, 3\]"):
+        Teacher.of(_teacher(48), train.patches)
+
+
+def test_without_labels_what_the_teacher_knows_is_learnt(tiny_resnet50, tmp_path):
+    """The features of the student then tell red from grey, by a line."""
+    train = _archive("train", 160, 0, unknown=True)
+    validation = _archive("validation", 60, 1, unknown=False)
+    model, history = finetune(train, validation, CONFIG, None, tmp_path, teacher=_teacher())
+    assert history[-1]["loss"] < 0.5 * history[0]["loss"]
+    features = np.asarray(model(validation.patches.astype(np.float32)))
+    assert features.shape == (60, tiny_resnet50.feature_dim)
+    columns = np.column_stack([features, np.ones(60)])
+    line, *_ = np.linalg.lstsq(columns, validation.labels[:, 0].astype(float), rcond=None)
+    assert np.mean((columns @ line > 0.5) == validation.labels[:, 0]) > 0.95
+
+
+def test_a_training_with_another_teacher_is_another(tiny_resnet50, tmp_path):
+    train, validation = (_archive(name, 40, 0, False) for name in ("train", "validation"))
+    config = dataclasses.replace(CONFIG, epochs=1)
+    finetune(train, validation, config, None, tmp_path, teacher=_teacher())
+    with pytest.raises(ValueError, match="teacher was"):
+        finetune(train, validation, config, None, tmp_path)
