@@ -274,8 +274,10 @@ class _Runs:
         """A record, and float32 [n, T], the probabilities of the fold's rows."""
 
         def train() -> tuple[dict, dict[str, np.ndarray]]:
-            seed = (self._config.folds.seed, self._fold)
-            train_rows, stopping = rows_for(model, self._part, self._table, seed, self._composed)
+            train_rows, stopping = self._rows_for(model)
+            same = self._same_training(model, train_rows)
+            if same is not None:
+                return same
             self._log(f"model {model}", train_rows)
             test = self._part.test
             if model == MODEL_SINGLE_LABEL:
@@ -299,6 +301,22 @@ class _Runs:
         record, arrays = self._kept(model, train)
         self._features.forget(self._name(model))
         return record, arrays["values"]
+
+    def _rows_for(self, model: str) -> tuple[np.ndarray, np.ndarray]:
+        seed = (self._config.folds.seed, self._fold)
+        return rows_for(model, self._part, self._table, seed, self._composed)
+
+    def _same_training(
+        self, model: str, train_rows: np.ndarray
+    ) -> tuple[dict, dict[str, np.ndarray]] | None:
+        """Model A's results where a model learns from the same rows: of single cells alone, say."""
+        if model in (MODEL_A, MODEL_SINGLE_LABEL):
+            return None
+        kept = self._results.load(self._fold, MODEL_A)
+        if kept is None or not np.array_equal(train_rows, self._rows_for(MODEL_A)[0]):
+            return None
+        record, arrays = kept
+        return dict(record), {name: rows for name, rows in arrays.items() if name != "test"}
 
     def _single_label(
         self, train: np.ndarray, stopping: np.ndarray

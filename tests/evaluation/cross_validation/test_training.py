@@ -173,6 +173,23 @@ def test_a_folder_of_another_study_is_refused(features_dir, finished, tmp_path, 
         cross_validate(given(relabelled), output_dir, CONFIG)
 
 
+def test_of_single_cells_alone_two_models_are_one_training(tmp_path, monkeypatch):
+    table = make_table()
+    table.num_cells[:] = 1
+    trained = []
+    train_heads = cross_validation.train_heads
+
+    def counted(train, *others):
+        trained.append(len(train))
+        return train_heads(train, *others)
+
+    monkeypatch.setattr(cross_validation, "train_heads", counted)
+    found = cross_validate(given(write_cache(tmp_path / "features", table)), tmp_path / "o", CONFIG)
+    assert len(trained) == CONFIG.folds.num_folds
+    probabilities = found.predictions.probabilities
+    np.testing.assert_array_equal(probabilities["A"], probabilities["B"])
+
+
 def test_the_single_label_network_needs_patches(features_dir, tmp_path):
     config = dataclasses.replace(CONFIG, models=("A", "B", "single_label"))
     with pytest.raises(ValueError, match=r"single_label requires patches.*Received: features"):
