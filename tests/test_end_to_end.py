@@ -162,7 +162,7 @@ def test_evaluation_of_held_out_smears(run_dir):
         assert len(of_types) == len(PAPER)
     assert (run_dir / "figures" / "reliability.svg").stat().st_size > 0
     card = (run_dir / "bundle" / "MODEL_CARD.md").read_text()
-    assert "**Held out:** split 'test' of `smears`, 4 images" in card
+    assert "**Held out:** split 'test' of `smears`, 4 synthetic images" in card
     (entry,) = bundle.load_bundle(run_dir / "bundle").manifest.metrics.held_out
     assert (
         one(entry.scores, "ap50", stage="detector").value

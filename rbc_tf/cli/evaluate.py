@@ -55,14 +55,16 @@ def main() -> None:
         loaded.cell_types,
         figures_dir=_FIGURES_DIR.value,
     )
+    origin = dataset.origin_of(loaded.in_split(_SPLIT.value))
     if _OUTPUT_FILE.value:
         about = {"dataset": str(loaded.root), "split": _SPLIT.value, "bundle_sha256": scored.sha256}
+        about["origin"] = origin
         about |= dataclasses.asdict(shared_flags.view())
         tables.write(_OUTPUT_FILE.value, scores, {**about, "notes": notes})
     if _RECORD.value:
         recorded = held_out.record_scores(scored, loaded, _SPLIT.value, scores, shared_flags.view())
         print(f"model card: {recorded.path / bundle.MODEL_CARD}")
-    print(f"{loaded.root}, {_SPLIT.value} images:\n")
+    print(f"{loaded.root}, {f'{origin} {_SPLIT.value}'.strip()} images:\n")
     print("\n".join(map(text_table.console, tables.tables(scores))))
     for note in notes:
         print(f"note: {note}")

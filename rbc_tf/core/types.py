@@ -58,8 +58,8 @@ class Sample:
     `group` is the slide, patient or block it belongs to (its own name where none is given);
     `split` is 'train', 'validation', 'test' or '' where not assigned. `regions` is None where
     regions are to be found from the mask. `subject` is the patient, where known; it may span
-    groups. `origin` is what the image is where it is no photograph ('composed'), else ''.
-    `fully_labelled` is True where each of its cells is known to be labelled. `intensity` is the
+    groups. `origin` is what the image is where it is no photograph ('composed', 'synthetic'), else
+    ''. `fully_labelled` is True where each of its cells is known to be labelled. `intensity` is the
     range of values of the dataset's images of more than 8 bits, None where all say their own.
     """
 

@@ -12,8 +12,9 @@
     intensity.json     range of images of more than 8 bits (`dataset_intensity`) (optional)
 
 An image with rows in `regions.csv` needs no mask: its regions are taken from there. `subject` is
-the patient and may span groups; `origin` names images that are no photographs (`composed`); where
-`fully_labelled` is true the labelled cells of a region are all that it holds, whatever its shape.
+the patient and may span groups; `origin` names images that are no photographs (`composed`,
+`synthetic`); where `fully_labelled` is true the labelled cells of a region are all that it holds,
+whatever its shape.
 """
 
 import collections
@@ -96,6 +97,14 @@ class Dataset:
                 "Make splits with rbc_tf split-dataset (column `split` of images.csv)"
             )
         return chosen
+
+
+def origin_of(samples: Iterable[Sample]) -> str:
+    """What images are, for scores on them: '' for photographs, 'composed', 'composed and real'."""
+    origins = {sample.origin for sample in samples}
+    if origins <= {""}:
+        return ""
+    return " and ".join([*sorted(origins - {""}), *(["real"] if "" in origins else [])])
 
 
 def write_images_table(root: str | pathlib.Path, samples: Iterable[Sample]) -> None:

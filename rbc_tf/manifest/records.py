@@ -94,6 +94,7 @@ class HeldOutScores:
     Attributes:
         dataset, split: the images.
         images, groups: how many.
+        origin: 'composed' or 'synthetic' where the images are no photographs, else ''.
         images_sha256: hash of the hashes of their files: those of the same images replace these.
         scored: UTC time, ISO 8601.
         scale, rotations: how the images were looked at; see `inference.view_config`.
@@ -106,6 +107,7 @@ class HeldOutScores:
     split: str
     images: int
     groups: int
+    origin: str = ""
     images_sha256: str = ""
     scored: str = ""
     scale: str = "none"  # as before there was a choice

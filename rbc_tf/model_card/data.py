@@ -36,9 +36,10 @@ def evaluation(manifest: Manifest) -> str:
     for entry in held_out:
         num_true = _number(entry, stage=DETECTOR)
         complete = _number(entry, stage=CLASSIFIER, subset="all")
+        images = count(entry.images, f"{entry.origin} image".strip())
         text += (
             f"\n\n**Held out:** split '{entry.split}' of `{entry.dataset}`, "
-            f"{count(entry.images, 'image')} in {count(entry.groups, 'group')} with "
+            f"{images} in {count(entry.groups, 'group')} with "
             f"{count(num_true, 'region')}, {complete or 0:,} of them completely labelled; scored "
             f"{entry.scored}, scale {entry.scale}{_turns(entry)}. {_unseen(entry)}"
         )

@@ -114,7 +114,8 @@ def _abnormality(record: AbnormalityRecord | None) -> str:
 
 
 def _held_out(entry: HeldOutScores) -> Iterator[str]:
-    where = f"held-out images, `{entry.dataset}` ('{entry.split}')"
+    origin = f"{entry.origin} " if entry.origin else ""
+    where = f"held-out {origin}images, `{entry.dataset}` ('{entry.split}')"
     yield from map(_markdown, held_out.tables(entry.scores, where))
 
 

@@ -141,6 +141,9 @@ def test_what_images_csv_may_say_besides(folder):
     assert (first.subject, first.origin, first.fully_labelled) == ("Ann", "composed", True)
     assert (second.subject, second.origin, second.fully_labelled) == ("", "", False)
     assert loaded.origins == ("composed",)
+    assert dataset.origin_of(loaded) == "composed and real"
+    assert dataset.origin_of([first]) == "composed"
+    assert dataset.origin_of([second]) == ""
     dataset.write_images_table(folder, loaded)
     assert dataset.load_dataset(folder) == loaded
     rows[0] = ("a", "s1", "", "Ann", "composed", "perhaps")

@@ -375,9 +375,9 @@ class TestWriteDataset:
             f"{name}.png" for name in names
         ]
         assert read_rows(tmp_path / "images.csv") == [
-            {"image": "smear_0001", "group": "slide_0001", "split": ""},
-            {"image": "smear_0002", "group": "slide_0001", "split": ""},
-            {"image": "smear_0003", "group": "slide_0002", "split": ""},
+            {"image": "smear_0001", "group": "slide_0001", "split": "", "origin": "synthetic"},
+            {"image": "smear_0002", "group": "slide_0001", "split": "", "origin": "synthetic"},
+            {"image": "smear_0003", "group": "slide_0002", "split": "", "origin": "synthetic"},
         ]
         assert cell_types.CellTypes.load(tmp_path / "cell_types.yaml") == cell_types.PAPER
         record = json.loads((tmp_path / "synthetic.json").read_text())

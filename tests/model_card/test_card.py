@@ -222,6 +222,16 @@ def test_held_out_figures_say_on_what_data():
     assert "`elsewhere` are of 1 group only" in _sections(_render(manifest))["Limitations"]
 
 
+def test_composed_images_are_called_that():
+    manifest = manifests.from_json(_full())
+    scores = (Score("ap50", 0.5, None, {"stage": "detector"}),)
+    held_out = HeldOutScores("fields", "test", 9, 7, origin="composed", scores=scores)
+    metrics = dataclasses.replace(manifest.metrics, held_out=(held_out,))
+    found = _sections(card.render(dataclasses.replace(manifest, metrics=metrics)))
+    assert "split 'test' of `fields`, 9 composed images in 7 groups" in found["Evaluation data"]
+    assert ", held-out composed images, `fields` ('test')" in found["Metrics"]
+
+
 def test_a_score_of_any_name_stands_in_the_card():
     of = {"stage": "classifier", "subset": "all"}
     scores = (

@@ -20,6 +20,9 @@ from rbc_tf.data.synthetic.smear import render_smear, smear_cells
 
 RECORD_NAME = "synthetic.json"
 
+# The origin of these images in images.csv.
+ORIGIN = "synthetic"
+
 # To be raised with every change to how smears look, so that old and new images never mix.
 _APPEARANCE_VERSION = 1
 
@@ -112,10 +115,10 @@ def _write_tables(output_dir, cells, images_per_slide):
     files.write_csv(output_dir / "cells.csv", ("image", "x", "y", "type"), rows)
     # Splits are drawn elsewhere, by group.
     groups = [
-        (image_name(index), f"slide_{index // images_per_slide + 1:04d}", "")
+        (image_name(index), f"slide_{index // images_per_slide + 1:04d}", "", ORIGIN)
         for index in range(len(cells))
     ]
-    files.write_csv(output_dir / "images.csv", ("image", "group", "split"), groups)
+    files.write_csv(output_dir / "images.csv", ("image", "group", "split", "origin"), groups)
     with files.atomic_path(output_dir / "cell_types.yaml") as temporary:
         cell_types.PAPER.save(temporary)
 

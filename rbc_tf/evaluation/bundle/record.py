@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rbc_tf.core import files
 from rbc_tf.core.score import Score
-from rbc_tf.data.dataset import Dataset
+from rbc_tf.data.dataset import Dataset, origin_of
 from rbc_tf.evaluation.bundle import seen
 from rbc_tf.inference.bundle import Bundle, replace_manifest
 from rbc_tf.inference.view_config import ViewConfig
@@ -41,6 +41,7 @@ def record_scores(
         split=split,
         images=len(samples),
         groups=len({sample.group for sample in samples}),
+        origin=origin_of(samples),
         images_sha256=files.sha256_of_json(
             sorted(files.sha256_of_file(sample.image_path) for sample in samples)
         ),

@@ -106,6 +106,7 @@ def test_scores_are_kept_with_what_they_were_made_on(bundle, dataset):
     assert after.manifest.metrics.detector_validation == {"AP50": 0.5}
     (entry,) = after.manifest.metrics.held_out
     assert (entry.dataset, entry.split, entry.images, entry.groups) == ("smears", "test", 2, 1)
+    assert entry.origin == ""
     at = {"stage": "detector", "score_threshold": "0.5"}
     assert one(entry.scores, "recall", **at).value == 1
     assert one(entry.scores, "recall", subset="multi_cell", **at).value is None
