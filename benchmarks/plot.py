@@ -14,16 +14,16 @@ from rbc_tf.core import files
 _COLUMNS = 2
 
 
-def write(measured: Sequence[Measurement], path: str | pathlib.Path) -> None:
+def write(measured: Sequence[Measurement], path: str | pathlib.Path) -> bool:
     """Writes a PNG; both axes are logarithmic, so that a straight line of slope 1 is linear cost.
 
-    Raises ValueError where no stage was measured at two sizes.
+    Returns whether there was anything to draw: a stage that was measured at two sizes.
     """
     stages = dict.fromkeys(one.stage for one in measured if one.stage != "machine")
     by_stage = {name: [one for one in measured if one.stage == name] for name in stages}
     shown = {name: rows for name, rows in by_stage.items() if len({r.size for r in rows}) > 1}
     if not shown:
-        raise ValueError("No stage was measured at two sizes")
+        return False
     rows = -(-len(shown) // _COLUMNS)
     figure = Figure(figsize=(13, 3.2 * rows), layout="constrained")
     FigureCanvasAgg(figure)
@@ -34,6 +34,7 @@ def write(measured: Sequence[Measurement], path: str | pathlib.Path) -> None:
         place.set_axis_off()
     with files.atomic_path(path) as temporary:
         figure.savefig(temporary, format="png", dpi=100)
+    return True
 
 
 def _panel(axes, name: str, rows: Sequence[Measurement]) -> None:

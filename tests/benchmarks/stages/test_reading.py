@@ -21,3 +21,4 @@ def test_measurements(tmp_path):
     measured = reading.measure(Settings(repetitions=1, scratch_dir=tmp_path, quick=True))
     assert len(measured) == 12
     assert {m.facts["format"] for m in measured} == set(reading.files_of(reading.picture((60, 80))))
+    assert len({m.stage for m in measured}) == 6  # so that each format has its own ratio
