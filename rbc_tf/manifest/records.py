@@ -94,12 +94,12 @@ class HeldOutScores:
     Attributes:
         dataset, split: the images.
         images, groups: how many.
-        origin: 'composed' or 'synthetic' where the images are no photographs, else ''.
         images_sha256: hash of the hashes of their files: those of the same images replace these.
         scored: UTC time, ISO 8601.
         scale, rotations: how the images were looked at; see `inference.view_config`.
         unseen_by: parts that are known to have seen none of these images; version 0.1.0 knew it
             of all but the detector.
+        origin: 'composed' or 'synthetic' where the images are no photographs, else ''.
         scores: of a `stage` each, DETECTOR, CLASSIFIER or CHAIN.
     """
 
@@ -107,12 +107,12 @@ class HeldOutScores:
     split: str
     images: int
     groups: int
-    origin: str = ""
     images_sha256: str = ""
     scored: str = ""
     scale: str = "none"  # as before there was a choice
     rotations: int = 1
     unseen_by: tuple[str, ...] = ("backbone", "classifier")
+    origin: str = ""
     scores: tuple[Score, ...] = ()
 
 
