@@ -47,7 +47,9 @@ def main() -> None:
     measured = run.run(_STAGES.value or all_stages, settings, output_dir)
     for table in tables.tables(measured):
         print(text_table.console(table), end="\n\n")
-    plot.write(measured, output_dir / "benchmark.png")
+    picture = output_dir / "benchmark.png"
+    if not plot.write(measured, picture):
+        picture.unlink(missing_ok=True)  # an earlier one would show other figures
 
 
 def _named(detector: str) -> tuple[str, str]:

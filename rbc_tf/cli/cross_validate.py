@@ -17,7 +17,8 @@ Trains Models A and B and the gradient boosting on each fold, scores their predi
 regions held out, prints the tables and writes them with everything else into the output folder. A
 run that was killed goes on where it stopped.
 
-Settings, in YAML, as for train-classifier, and for finetune-backbone below 'finetuning':
+Settings, in YAML, as for train-classifier, and for finetune-backbone below 'finetuning',
+for the single-label network below 'single_label':
 --params_override='{heads: {learning_rate: 1e-4}, finetuning: {epochs: 12}}'
 """
 
@@ -121,12 +122,18 @@ def main() -> None:
 
 
 def _check_flags() -> None:
+    from rbc_tf.evaluation.cross_validation.predictions import MODEL_SINGLE_LABEL
+
     if _DATASET_DIR.value and not _WEIGHTS.value:
         raise ValueError("--weights must be given with --dataset_dir. Received: none")
     if _FINETUNE.value and not _DATASET_DIR.value:
         raise ValueError("--dataset_dir must be given with --finetune. Received: none")
     if not _FINETUNE.value and not _FEATURES_DIR.value:
         raise ValueError("--features_dir must be given without --finetune. Received: none")
+    if not _FINETUNE.value and MODEL_SINGLE_LABEL in _MODELS.value:
+        raise ValueError(
+            f"--models={MODEL_SINGLE_LABEL} must be with --finetune. Received: without"
+        )
     if not _FINETUNE.value and len(_DATASET_DIR.value) > 1:
         raise ValueError(
             f"--dataset_dir must be given once without --finetune. Received: {_DATASET_DIR.value}"

@@ -98,6 +98,8 @@ def _cut(folder: pathlib.Path) -> None:
     for split in _SPLITS:
         # What is unlabelled says nothing of how well a network does.
         taken = (collected.splits == split) & (labelled | (split == "train"))
+        if not taken.any():
+            raise ValueError(f"The split '{split}' must have labelled regions. Received: none")
         archive = collected.select(taken)
         archive.save(_archive_path(folder, split))
         print(f"{split}: {len(archive)} patches of {len(archive.about['image_hashes'])} images")
@@ -109,12 +111,17 @@ def _train(folder: pathlib.Path, config: "finetuning.FinetuningConfig") -> None:
     train, validation = (
         patch_archive.PatchArchive.load(_archive_path(folder, split)) for split in _SPLITS
     )
+    if train.about["regions"] == patch_archive.ALSO_UNLABELLED and not _TEACHER.value:
+        raise ValueError(
+            "--teacher must be given to learn from unlabelled regions. Received: none; or cut the "
+            "patches with --regions=all"
+        )
     start, name = None, flags.FLAGS.backbone or backbone_spec.DEFAULT
     size = train.patches.shape[1]
     if _WEIGHTS.value != "scratch":
         start = backbone.load_backbone(_WEIGHTS.value, size, name=flags.FLAGS.backbone)
         name = start.name
-    teacher = _teacher(size)
+    teacher = _teacher(train)
     model, history = finetuning.finetune(
         train,
         validation,
@@ -126,19 +133,31 @@ def _train(folder: pathlib.Path, config: "finetuning.FinetuningConfig") -> None:
     )
     # Of networks that were not fine-tuned, as those of ImageNet, there is no record.
     earlier = [one.record for one in (start, teacher) if one is not None and one.record]
-    record = finetuning.make_record(train, validation, config, history, earlier)
+    record = finetuning.make_record(
+        train, validation, config, history, earlier, teacher.weights_sha256 if teacher else None
+    )
     backbone.Backbone(model, record, name).save(folder / backbone.FILE)
     best = record["best"]
     print(f"best epoch {best['epoch']} of {len(history)}: mean AUC {best['mean_auc']:.4f}")
     print(f"backbone: {folder / backbone.FILE}")
 
 
-def _teacher(patch_size: int):
-    """The backbone that teaches, or None."""
+def _teacher(train: patch_archive.PatchArchive):
+    """The backbone that teaches, or None; patches must be cut as those that it learnt from."""
     from rbc_tf.features import backbone
 
     if not _TEACHER.value:
         return None
     if pathlib.Path(_TEACHER.value).suffix != ".keras":
         raise ValueError(f"--teacher must be a file NAME.keras. Received: {_TEACHER.value}")
-    return backbone.load_backbone(_TEACHER.value, patch_size)
+    teacher = backbone.load_backbone(_TEACHER.value, train.patches.shape[1])
+    learnt = teacher.record.get("crop", {})
+    # Each network has a fill of its own, and the one that learns decides.
+    other = {key for key in learnt if key != "fill" and learnt[key] != train.about["crop"].get(key)}
+    if other:
+        key = min(other)
+        raise ValueError(
+            f"{_TEACHER.value}: patches must be cut as for the teacher, {key} {learnt[key]}. "
+            f"Received: {key} {train.about['crop'].get(key)}"
+        )
+    return teacher

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 _BLOCK = 8
-_FEWEST_BLOCKS = 4  # of a side; with fewer, any texture could pass for blocks
+_FEWEST_BLOCKS = 12  # of a side; with fewer, any texture could pass for blocks
 _LONGEST_SIDE = 1024  # of what is looked at, in the middle of the image
 _NEXT_TO_NOTHING = 0.05  # grey values: below the noise of a camera
 
@@ -24,10 +24,11 @@ def steps(pixels: np.ndarray) -> float | None:
         pixels: uint8 [H, W, 3] RGB.
 
     Returns:
-        About 1 without compression, 1.2 to 1.9 at a quality of 75, 1.6 to 2.9 at 30; None for
-        images of less than four blocks a side.
+        About 1 without compression; smears of Chula have 1.3 to 1.8 at a quality of 75, and 1.7 to
+        3 at 30. Pixels made eight times as large by repetition are blocks, too. None for images of
+        fewer than twelve blocks a side.
     """
-    if min(pixels.shape[:2]) <= _FEWEST_BLOCKS * _BLOCK:
+    if min(pixels.shape[:2]) < _FEWEST_BLOCKS * _BLOCK:
         return None
     grey = cv2.cvtColor(np.ascontiguousarray(_middle(pixels)), cv2.COLOR_RGB2GRAY)
     return min(_steps_of_columns(grey), _steps_of_columns(grey.T))

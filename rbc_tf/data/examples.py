@@ -22,9 +22,10 @@ def label_vector(region: Region, cell_types: CellTypes) -> np.ndarray:
 
     Returns:
         int8 [T]: 1 present, 0 absent, -1 unknown. Of an incomplete region only the labelled
-        types are known; what else it holds is unknown, never absent.
+        types are known; what else it holds is unknown, never absent. Without any, nothing is.
     """
-    labels = np.full(len(cell_types), ABSENT if region.complete else UNKNOWN, dtype=np.int8)
+    known = region.complete and bool(region.types)
+    labels = np.full(len(cell_types), ABSENT if known else UNKNOWN, dtype=np.int8)
     for name in region.types:
         labels[cell_types.index(name)] = PRESENT
     return labels

@@ -49,7 +49,7 @@ class CollectionConfig:
 def collect_patches(
     dataset_dirs: Sequence[str | pathlib.Path], config: CollectionConfig
 ) -> PatchArchive:
-    """Cuts the labelled regions of datasets.
+    """Cuts the regions of datasets, those with a label or all of them.
 
     Raises:
         ValueError: a dataset or split has no such region; a type is normal here and abnormal there;

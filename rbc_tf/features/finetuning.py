@@ -245,13 +245,14 @@ def make_record(
     config: FinetuningConfig,
     history: list[dict],
     earlier: Sequence[Mapping] = (),
+    teacher: str | None = None,
 ) -> dict:
     """The record of how a backbone was fine-tuned, plain JSON values.
 
     `images` has the sha256 of every image that took part, by name; `crop` how patches must be cut.
     Where it began with weights that were fine-tuned themselves, or learnt from a teacher that was,
     by `earlier`, their records, it has seen the images of all of them, and multi-cell regions where
-    any has.
+    any has. `teacher` is the hash of the weights of a teacher.
     """
     images = {**train.seen_images, **validation.seen_images}
     for record in earlier:
@@ -263,7 +264,8 @@ def make_record(
         "types": train.about["types"],
         "images": images,
         "num_patches": {"train": len(train), "validation": len(validation)},
-        "config": dataclasses.asdict(config),
+        "config": config.to_fingerprint(taught=teacher is not None),
+        **({} if teacher is None else {"teacher": teacher}),
         "best": max(history, key=_mean_auc),
         "backend": keras.backend.backend(),
         "versions": files.versions(),

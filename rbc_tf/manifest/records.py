@@ -99,7 +99,7 @@ class HeldOutScores:
         scale, rotations: how the images were looked at; see `inference.view_config`.
         unseen_by: parts that are known to have seen none of these images; version 0.1.0 knew it
             of all but the detector.
-        origin: 'composed' or 'synthetic' where the images are no photographs, else ''.
+        origin: what the images are where they are no photographs; see `data.dataset.origin_of`.
         scores: of a `stage` each, DETECTOR, CLASSIFIER or CHAIN.
     """
 
@@ -204,7 +204,7 @@ class BackboneRecord:
     """How a backbone was fine-tuned.
 
     Attributes:
-        regions: 'all' or 'single_cell'.
+        regions: of `features.patch_archive.REGION_CHOICES`.
         num_patches: by split.
         num_images: images that took part, validation included.
         crop, types, config, best, versions: as in the record in its file.

@@ -35,10 +35,10 @@ def limits(manifest: Manifest) -> Iterator[str]:
     if manifest.appearance:
         size = manifest.appearance.get("cell_size")
         # Bundles of version 0.1.0 do not know how their images were compressed.
-        what = "crowd or compression" if "compression" in manifest.appearance else "or crowd"
+        what = ", crowd or compression" if "compression" in manifest.appearance else " or crowd"
         of_size = f"; regions measured {size[0]:.0f} to {size[1]:.0f} pixels" if size else ""
         yield (
-            f"Analysis warns of images whose light, stain, focus, size of cells, {what} lie beyond "
+            f"Analysis warns of images whose light, stain, focus, size of cells{what} lie beyond "
             f"those of the training images{of_size}. What it does not measure it cannot warn of."
         )
     yield (

@@ -60,7 +60,8 @@ def test_a_dataset_is_checked_whatever_the_environment(folder, environment):
 
 # Loaded by Python before anything else: whoever asks for the network gets none.
 _NO_NETWORK = """
-import socket
+import pathlib, socket
+pathlib.Path(__file__).with_name("loaded").touch()
 def _refuse(*arguments, **options):
     raise OSError("no network")
 socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = _refuse
@@ -88,6 +89,7 @@ def test_images_are_analysed_without_network_home_or_stdin(tmp_path):
         cwd="/",
     )
     assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "site" / "loaded").exists()
     assert (tmp_path / "bare" / "report.html").is_file()
     found, usual = (_regions(tmp_path / name) for name in ("bare", "usual"))
     assert len(found) == 1 + 9

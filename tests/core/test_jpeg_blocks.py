@@ -21,13 +21,13 @@ def _compressed(image, quality):
 
 
 def test_known_steps_give_their_ratio():
-    """Steps of 4 between blocks and of 1 within: (4 + 0.05) / (1 + 0.05)."""
-    steep = np.where(np.arange(79) % 8 == 7, 4, 1)
+    """Steps of 2 between blocks and of 1 within: (2 + 0.05) / (1 + 0.05)."""
+    steep = np.where(np.arange(95) % 8 == 7, 2, 1)
     line = np.concatenate([[0], np.cumsum(steep)])
     grey = (line[:, None] + line[None, :]).astype(np.uint8)
     assert grey.max() < 255
     found = jpeg_blocks.steps(np.repeat(grey[..., None], 3, axis=2))
-    assert found == pytest.approx(4.05 / 1.05)
+    assert found == pytest.approx(2.05 / 1.05)
 
 
 def test_texture_without_compression_has_none():
@@ -61,12 +61,12 @@ def test_pixels_made_larger_are_no_blocks(times):
 
 
 def test_without_anything_in_it_an_image_has_no_blocks():
-    assert jpeg_blocks.steps(np.full((64, 64, 3), 200, np.uint8)) == pytest.approx(1)
+    assert jpeg_blocks.steps(np.full((96, 96, 3), 200, np.uint8)) == pytest.approx(1)
 
 
 def test_too_few_blocks_say_nothing():
-    assert jpeg_blocks.steps(_texture(32, 320)) is None
-    assert jpeg_blocks.steps(_texture(33, 33)) is not None
+    assert jpeg_blocks.steps(_texture(95, 320)) is None
+    assert jpeg_blocks.steps(_texture(96, 96)) is not None
 
 
 def test_of_a_large_image_the_middle_is_looked_at():

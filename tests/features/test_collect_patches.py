@@ -53,11 +53,11 @@ def test_types_are_the_union_and_what_a_dataset_does_not_know_is_unknown(folders
 
 def test_unlabelled_regions_are_taken_where_that_is_asked_for(tmp_path):
     boxes = [("a", (0, 0, 20, 30), "Elon", 1, True), ("a", (25, 5, 45, 40), "", 1, False)]
+    boxes.append(("a", (25, 45, 45, 58), "", 1, True))  # says that all of nothing is known
     folder = write(tmp_path / "first", 0, boxes)
     assert len(collect_patches([folder], CollectionConfig(CROP, regions="all"))) == 1
     archive = collect_patches([folder], CollectionConfig(CROP, regions="also_unlabelled"))
-    assert archive.labels.tolist() == [[0, 1, 0, 0, 0, 0], [-1] * 6]
-    assert archive.complete.tolist() == [True, False]
+    assert archive.labels.tolist() == [[0, 1, 0, 0, 0, 0], [-1] * 6, [-1] * 6]
 
 
 def test_a_type_cannot_be_normal_here_and_abnormal_there(folders, tmp_path):

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from rbc_tf.features.finetuning import AugmentedBatches, FinetuningConfig, finetune
+from rbc_tf.features.finetuning import AugmentedBatches, FinetuningConfig, finetune, make_record
 from rbc_tf.features.masked_loss import masked_cross_entropy
 from rbc_tf.features.teacher import Teacher, taught_loss
 from tests import builders
@@ -91,3 +91,26 @@ def test_a_training_with_another_teacher_is_another(tiny_resnet50, tmp_path):
     finetune(train, validation, config, None, tmp_path, teacher=_teacher())
     with pytest.raises(ValueError, match="teacher was"):
         finetune(train, validation, config, None, tmp_path)
+    weighed = dataclasses.replace(config, teacher_weight=1.0)
+    with pytest.raises(ValueError, match=r"teacher_weight was 5\.0, is now 1\.0"):
+        finetune(train, validation, weighed, None, tmp_path, teacher=_teacher())
+
+
+def test_without_a_teacher_settings_are_those_of_earlier_versions():
+    """Trainings and studies that these began go on."""
+    assert "teacher_weight" not in CONFIG.to_fingerprint()
+    assert CONFIG.to_fingerprint(taught=True)["teacher_weight"] == 5.0
+
+
+def test_the_record_names_the_teacher_and_what_it_has_seen():
+    archives = [_archive(name, 20, 0, False) for name in ("train", "validation")]
+    for archive in archives:
+        archive.about["crop"] = {}
+    history = [{"epoch": 1, "mean_auc": 0.5}]
+    of_teacher = {"images": {"x": "hash of x"}, "regions": "all"}
+    record = make_record(*archives, CONFIG, history, [of_teacher], "hash of the teacher")
+    assert record["teacher"] == "hash of the teacher"
+    assert "hash of x" in record["images"].values()
+    assert record["config"]["teacher_weight"] == 5.0
+    alone = make_record(*archives, CONFIG, history)
+    assert not {"teacher", "teacher_weight"} & {*alone, *alone["config"]}

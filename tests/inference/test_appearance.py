@@ -53,7 +53,7 @@ def test_compression_is_that_of_the_image_as_it_came():
     assert "more compressed" in appearance.unlike(found, {"compression": (1.0, 1.05)})
 
 
-def test_some_compression_does_no_harm_though_none_was_seen():
+def test_some_compression_is_tolerated_though_none_was_seen():
     assert appearance.unlike({"compression": 1.44}, {"compression": (1.0, 1.01)}) == {}
 
 

@@ -84,7 +84,7 @@ class GivenFeatures:
     cell_types: CellTypes
     weights: str
     fingerprint: dict
-    archive: None = None
+    archive: PatchArchive | None = None
     shared: bool = True
 
     @property

@@ -151,7 +151,8 @@ def rows_for(
         wanted = wanted & real & ((table.labels == PRESENT).sum(axis=1) == 1)
     train, stopping = (rows[wanted[rows]] for rows in (part.train, part.stopping))
     if not len(train):
-        kind = "real" if model == MODEL_A_REAL else "single-cell"
+        kinds = {MODEL_A_REAL: "real", MODEL_SINGLE_LABEL: "real single-cell, of one type,"}
+        kind = kinds.get(model, "single-cell")
         raise ValueError(f"Model {model} requires {kind} regions to train on. Received: none")
     if model in (MODEL_B, MODEL_A_REAL, MODEL_SINGLE_LABEL):
         return train, stopping

@@ -2,6 +2,7 @@
 the gradient boosting on nested folds (Abnormality)."""
 
 import dataclasses
+import json
 import pathlib
 import time
 import typing
@@ -18,6 +19,7 @@ from rbc_tf.classification.training import train_heads
 from rbc_tf.core import files
 from rbc_tf.core.cell_types import CellTypes
 from rbc_tf.core.fingerprint import Fingerprint
+from rbc_tf.core.keras_settings import keras
 from rbc_tf.core.types import FeatureTable
 from rbc_tf.evaluation.baselines.single_label_cnn import SingleLabelCNN, SingleLabelCNNConfig
 from rbc_tf.evaluation.baselines.single_label_training import (
@@ -275,7 +277,7 @@ class _Runs:
 
         def train() -> tuple[dict, dict[str, np.ndarray]]:
             train_rows, stopping = self._rows_for(model)
-            same = self._same_training(model, train_rows)
+            same = self._same_training(model, train_rows, stopping)
             if same is not None:
                 return same
             self._log(f"model {model}", train_rows)
@@ -299,6 +301,13 @@ class _Runs:
             return record, values
 
         record, arrays = self._kept(model, train)
+        if model == MODEL_SINGLE_LABEL and record["settings"] != self._single_label_settings():
+            # They are no settings of the study: the other models do not depend on them.
+            raise ValueError(
+                f"{self._results.path(self._fold, model)} must be of the settings "
+                f"{self._single_label_settings()}. Received: {record['settings']}. "
+                "Delete the results of this model to train it anew"
+            )
         self._features.forget(self._name(model))
         return record, arrays["values"]
 
@@ -307,16 +316,26 @@ class _Runs:
         return rows_for(model, self._part, self._table, seed, self._composed)
 
     def _same_training(
-        self, model: str, train_rows: np.ndarray
+        self, model: str, train_rows: np.ndarray, stopping: np.ndarray
     ) -> tuple[dict, dict[str, np.ndarray]] | None:
-        """Model A's results where a model learns from the same rows: of single cells alone, say."""
+        """Model A's results for a model of the same rows, as where all regions are single cells."""
         if model in (MODEL_A, MODEL_SINGLE_LABEL):
             return None
         kept = self._results.load(self._fold, MODEL_A)
-        if kept is None or not np.array_equal(train_rows, self._rows_for(MODEL_A)[0]):
+        rows = zip((train_rows, stopping), self._rows_for(MODEL_A), strict=True)
+        if kept is None or not all(np.array_equal(own, of_a) for own, of_a in rows):
             return None
         record, arrays = kept
-        return dict(record), {name: rows for name, rows in arrays.items() if name != "test"}
+        arrays = {name: values for name, values in arrays.items() if name != "test"}
+        return {**record, "same_as": MODEL_A}, arrays
+
+    def _single_label_config(self) -> SingleLabelCNNConfig:
+        archive = typing.cast(PatchArchive, self._features.archive)
+        return dataclasses.replace(self._config.single_label, patch_size=archive.patches.shape[1])
+
+    def _single_label_settings(self) -> dict:
+        """As JSON gives them back."""
+        return json.loads(json.dumps(dataclasses.asdict(self._single_label_config())))
 
     def _single_label(
         self, train: np.ndarray, stopping: np.ndarray
@@ -326,14 +345,15 @@ class _Runs:
             LabelledPatches(archive.patches[rows], archive.labels[rows].argmax(axis=1))
             for rows in (train, stopping)
         )
-        config = dataclasses.replace(self._config.single_label, patch_size=archive.patches.shape[1])
+        config = self._single_label_config()
         with files.scratch_folder() as folder:
             path = folder / "single_label.keras"
             names = self._cell_types.names
             report = train_single_label_cnn(learnt, validation, names, config, path)
-            network = SingleLabelCNN.load(path)
+            values = SingleLabelCNN.load(path).predict(archive.patches[self._part.test])
+        keras.backend.clear_session()
         record = {"num_train": len(train), "num_stopping": len(stopping), "epoch": report.epoch}
-        return record, {"values": network.predict(archive.patches[self._part.test])}
+        return {**record, "settings": self._single_label_settings()}, {"values": values}
 
     def of_boosting(self, probabilities: np.ndarray) -> tuple[dict, np.ndarray]:
         """A record, and float64 [n] that the fold's rows are abnormal.
@@ -409,8 +429,6 @@ def _settings(config: CrossValidationConfig, shared: bool) -> dict:
     splits = {"splits": list(config.splits), "teaching_splits": list(config.teaching_splits)}
     # With features of a cache nothing is composed, and no model is left out.
     further = {} if shared else {"tested_on": config.tested_on}
-    if MODEL_SINGLE_LABEL in config.models:
-        further["single_label"] = dataclasses.asdict(config.single_label)
     return {**settings, **splits, **further}
 
 

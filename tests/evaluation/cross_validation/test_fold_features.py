@@ -121,7 +121,15 @@ def test_only_real_regions_are_scored_where_that_is_asked_for(features, tmp_path
     assert np.mean(softmax.argmax(axis=1) == predictions.labels.argmax(axis=1)) > 0.9
     assert "single label*" in printed
     scores = builders.read_json(tmp_path / "out" / "scores.json")
-    assert scores["run"]["config"]["single_label"]["hidden_units"] == 8
+    of_network = [t for t in scores["run"]["trainings"] if t["model"] == "single_label"]
+    assert [t["settings"]["hidden_units"] for t in of_network] == [8, 8]
+    assert of_network[0]["settings"]["patch_size"] == 32  # that of the patches
+    other = dataclasses.replace(config, single_label=SingleLabelCNNConfig(hidden_units=9))
+    with pytest.raises(ValueError, match=r"fold0-single_label\.npz must be of the settings"):
+        make_table1(features, tmp_path / "out", other, FEW)
+    # The other models do not depend on it.
+    without = dataclasses.replace(config, models=("A", "B"))
+    assert "single label*" not in make_table1(features, tmp_path / "out", without, FEW)
 
 
 def test_models_must_be_known_and_comparable():
