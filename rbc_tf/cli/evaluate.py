@@ -57,8 +57,8 @@ def main() -> None:
     )
     origin = dataset.origin_of(loaded.in_split(_SPLIT.value))
     if _OUTPUT_FILE.value:
-        about = {"dataset": str(loaded.root), "split": _SPLIT.value, "bundle_sha256": scored.sha256}
-        about["origin"] = origin
+        about = {"dataset": str(loaded.root), "split": _SPLIT.value, "origin": origin}
+        about["bundle_sha256"] = scored.sha256
         about |= dataclasses.asdict(shared_flags.view())
         tables.write(_OUTPUT_FILE.value, scores, {**about, "notes": notes})
     if _RECORD.value:

@@ -15,7 +15,7 @@ from absl import logging
 from rbc_tf.core import divergence, files, structured, unseen
 from rbc_tf.core.fingerprint import Fingerprint
 from rbc_tf.core.keras_settings import keras
-from rbc_tf.features import backbone_spec
+from rbc_tf.features import backbone_spec, prediction
 from rbc_tf.features.augmentation import AugmentationConfig, augment
 from rbc_tf.features.backbone import hash_of_weights
 from rbc_tf.features.backbone_spec import BackboneSpec
@@ -26,7 +26,6 @@ from rbc_tf.features.teacher import Teacher, taught_loss
 _FINGERPRINT, _HISTORY = "fingerprint.json", "history.json"
 _OLD_FINGERPRINT = "made_of.json"  # of version 0.1.0
 _BEST, _STATE = "best.weights.h5", "state"
-_PREDICTION_BATCH = 256
 
 
 @dataclasses.dataclass(frozen=True)
@@ -308,17 +307,7 @@ class _Validation(keras.callbacks.Callback):
         self.model.set_weights(trained)  # the training goes on with these
 
     def _validate(self, epoch, logs):
-        patches = self._validation.patches
-        logits = np.concatenate(
-            [
-                keras.ops.convert_to_numpy(
-                    self.model.predict_on_batch(
-                        patches[i : i + _PREDICTION_BATCH].astype(np.float32)
-                    )
-                )
-                for i in range(0, len(patches), _PREDICTION_BATCH)
-            ]
-        ).astype(np.float32)
+        logits = prediction.predict(self.model, self._validation.patches)
         logits = logits[:, : len(self._weights)]  # without the features that a teacher gave
         scores = score_logits(logits, self._validation, self._weights)
         entry = {"epoch": epoch + 1, "loss": float(logs["loss"]), **scores}

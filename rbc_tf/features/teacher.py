@@ -11,11 +11,11 @@ import dataclasses
 import numpy as np
 
 from rbc_tf.core.keras_settings import keras
+from rbc_tf.features import prediction
 from rbc_tf.features.masked_loss import masked_cross_entropy
 
 # Patches that say how large features are.
 _MEASURED = 1024
-_PREDICTION_BATCH = 256
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -43,7 +43,7 @@ class Teacher:
                 f"Received: one for {list(model.input_shape[1:])}"
             )
         spread = np.linspace(0, len(patches) - 1, min(len(patches), _MEASURED)).astype(int)
-        features = _features(model, patches[spread])
+        features = prediction.predict(model, patches[spread])
         scale = features.std(axis=0)
         return cls(
             model, features.mean(axis=0), np.where(scale > 1e-6, scale, 1).astype(np.float32)
@@ -55,17 +55,7 @@ class Teacher:
 
     def targets(self, patches: np.ndarray) -> np.ndarray:
         """float32 [N, D], of mean 0 and deviation 1, of patches [N, S, S, 3], 0 to 255."""
-        return (_features(self.model, patches) - self.mean) / self.scale
-
-
-def _features(model: keras.Model, patches: np.ndarray) -> np.ndarray:
-    found = [
-        keras.ops.convert_to_numpy(
-            model(patches[first : first + _PREDICTION_BATCH].astype(np.float32), training=False)
-        )
-        for first in range(0, len(patches), _PREDICTION_BATCH)
-    ]
-    return np.concatenate(found).astype(np.float32)
+        return (prediction.predict(self.model, patches) - self.mean) / self.scale
 
 
 def taught_loss(weights: np.ndarray, teacher_weight: float):

@@ -34,7 +34,7 @@ def limits(manifest: Manifest) -> Iterator[str]:
         )
     if manifest.appearance:
         size = manifest.appearance.get("cell_size")
-        # Bundles of version 0.1.0 do not know how their images were compressed.
+        # Bundles that were made before it was measured do not know it.
         what = ", crowd or compression" if "compression" in manifest.appearance else " or crowd"
         of_size = f"; regions measured {size[0]:.0f} to {size[1]:.0f} pixels" if size else ""
         yield (

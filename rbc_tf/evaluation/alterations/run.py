@@ -9,7 +9,6 @@ from rbc_tf.core.score import Score
 from rbc_tf.core.types import Sample
 from rbc_tf.evaluation.alterations.alterations import ALTERATIONS, Alteration
 from rbc_tf.evaluation.bundle import run as bundle_run
-from rbc_tf.inference import appearance
 from rbc_tf.inference.cell_scale import View
 from rbc_tf.inference.chain import Chain
 
@@ -35,10 +34,9 @@ class AlteredChain:
         """As `Chain.look`."""
         altered = self._alter(image)
         view = self._chain.look(altered)
-        kept = view.above(self.manifest.score_threshold).boxes
-        measured = appearance.measure(view.pixels, kept, altered)
+        seen, threshold = self.manifest.appearance, self.manifest.score_threshold
         self.num_scaled += view.factor != 1
-        self.num_unlike += bool(appearance.unlike(measured, self.manifest.appearance))
+        self.num_unlike += bool(view.unlike(altered, seen, threshold))
         return View(view.pixels, view.factor, image.shape[:2], view.detections)
 
 

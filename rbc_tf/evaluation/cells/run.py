@@ -8,7 +8,6 @@ import tqdm
 from rbc_tf.core import boxes, image_io, score_tables
 from rbc_tf.core.score import Score
 from rbc_tf.core.text_table import Table
-from rbc_tf.inference import appearance
 from rbc_tf.inference.chain import Chain
 from rbc_tf.metrics.cell_coverage import INSIDE, score_coverage
 
@@ -27,14 +26,14 @@ def evaluate(chain: Chain, images: Mapping[pathlib.Path, Mapping]) -> list[Score
     Raises ImageError where an image cannot be read.
     """
     regions, scaled, unlike = [], 0, 0
+    threshold = chain.manifest.score_threshold
     for path in tqdm.tqdm(images, desc="evaluate", unit="image"):
         image = image_io.read_image(path)
         view = chain.look(image)
-        kept = view.above(chain.manifest.score_threshold).boxes
+        kept = view.above(threshold).boxes
         regions.append(boxes.as_boxes(view.to_source(kept)))
         scaled += view.factor != 1
-        measured = appearance.measure(view.pixels, kept, image)
-        unlike += bool(appearance.unlike(measured, chain.manifest.appearance))
+        unlike += bool(view.unlike(image, chain.manifest.appearance, threshold))
     return [
         *score_coverage(list(images.values()), regions),
         Score("num_scaled", int(scaled)),
