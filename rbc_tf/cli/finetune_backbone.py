@@ -87,26 +87,19 @@ def _archive_path(folder: pathlib.Path, split: str) -> pathlib.Path:
 
 def _cut(folder: pathlib.Path) -> None:
     # Cutting is TensorFlow's; training must also run where that is not installed.
-    from rbc_tf.core.types import UNKNOWN
     from rbc_tf.features import collect_patches
 
     if not _DATASET_DIR.value:
         raise ValueError("--dataset_dir must be given to cut patches. Received: none")
     config = collect_patches.CollectionConfig(shared_flags.crop(), _SPLITS, _REGIONS.value)
-    collected = collect_patches.collect_patches(_DATASET_DIR.value, config)
-    labelled = (collected.labels != UNKNOWN).any(axis=1)
-    for split in _SPLITS:
-        # What is unlabelled says nothing of how well a network does.
-        taken = (collected.splits == split) & (labelled | (split == "train"))
-        if not taken.any():
-            raise ValueError(f"The split '{split}' must have labelled regions. Received: none")
-        archive = collected.select(taken)
+    for split, archive in collect_patches.collect_splits(_DATASET_DIR.value, config).items():
         archive.save(_archive_path(folder, split))
         print(f"{split}: {len(archive)} patches of {len(archive.about['image_hashes'])} images")
 
 
 def _train(folder: pathlib.Path, config: "finetuning.FinetuningConfig") -> None:
     from rbc_tf.features import backbone, finetuning
+    from rbc_tf.features import teacher as teacher_lib
 
     train, validation = (
         patch_archive.PatchArchive.load(_archive_path(folder, split)) for split in _SPLITS
@@ -121,7 +114,9 @@ def _train(folder: pathlib.Path, config: "finetuning.FinetuningConfig") -> None:
     if _WEIGHTS.value != "scratch":
         start = backbone.load_backbone(_WEIGHTS.value, size, name=flags.FLAGS.backbone)
         name = start.name
-    teacher = _teacher(train)
+    teacher = None
+    if _TEACHER.value:
+        teacher = teacher_lib.load_teacher(_TEACHER.value, train.about["crop"], size)
     model, history = finetuning.finetune(
         train,
         validation,
@@ -141,23 +136,3 @@ def _train(folder: pathlib.Path, config: "finetuning.FinetuningConfig") -> None:
     print(f"best epoch {best['epoch']} of {len(history)}: mean AUC {best['mean_auc']:.4f}")
     print(f"backbone: {folder / backbone.FILE}")
 
-
-def _teacher(train: patch_archive.PatchArchive):
-    """The backbone that teaches, or None; patches must be cut as those that it learnt from."""
-    from rbc_tf.features import backbone
-
-    if not _TEACHER.value:
-        return None
-    if pathlib.Path(_TEACHER.value).suffix != ".keras":
-        raise ValueError(f"--teacher must be a file NAME.keras. Received: {_TEACHER.value}")
-    teacher = backbone.load_backbone(_TEACHER.value, train.patches.shape[1])
-    learnt = teacher.record.get("crop", {})
-    # Each network has a fill of its own, and the one that learns decides.
-    other = {key for key in learnt if key != "fill" and learnt[key] != train.about["crop"].get(key)}
-    if other:
-        key = min(other)
-        raise ValueError(
-            f"{_TEACHER.value}: patches must be cut as for the teacher, {key} {learnt[key]}. "
-            f"Received: {key} {train.about['crop'].get(key)}"
-        )
-    return teacher

@@ -85,6 +85,24 @@ def collect_patches(
     return PatchArchive(**arrays, about=about)
 
 
+def collect_splits(
+    dataset_dirs: Sequence[str | pathlib.Path], config: CollectionConfig
+) -> dict[str, PatchArchive]:
+    """Archives to train on, by split, of which 'train' alone keeps unlabelled regions.
+
+    In the others they would say nothing of how well a network does. Raises as `collect_patches`.
+    """
+    collected = collect_patches(dataset_dirs, config)
+    labelled = (collected.labels != UNKNOWN).any(axis=1)
+    archives = {}
+    for split in config.splits:
+        taken = (collected.splits == split) & (labelled | (split == "train"))
+        if not taken.any():
+            raise ValueError(f"The split '{split}' must have labelled regions. Received: none")
+        archives[split] = collected.select(taken)
+    return archives
+
+
 def _union(known: Sequence[CellTypes]) -> CellTypes:
     """The types of all datasets, each once, in the order in which they are met."""
     types: dict[str, CellType] = {}

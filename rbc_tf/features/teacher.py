@@ -7,11 +7,13 @@ layer in the middle, here the features, which are what the heads work on).
 """
 
 import dataclasses
+import pathlib
+from collections.abc import Mapping
 
 import numpy as np
 
 from rbc_tf.core.keras_settings import keras
-from rbc_tf.features import prediction
+from rbc_tf.features import backbone, prediction
 from rbc_tf.features.masked_loss import masked_cross_entropy
 
 # Patches that say how large features are.
@@ -56,6 +58,29 @@ class Teacher:
     def targets(self, patches: np.ndarray) -> np.ndarray:
         """float32 [N, D], of mean 0 and deviation 1, of patches [N, S, S, 3], 0 to 255."""
         return (prediction.predict(self.model, patches) - self.mean) / self.scale
+
+
+def load_teacher(
+    path: str | pathlib.Path, crop: Mapping, patch_size: int
+) -> backbone.Backbone:
+    """A backbone NAME.keras that teaches a network of patches cut by `crop`, in plain values.
+
+    Raises ValueError for another kind of file, and where patches are cut otherwise than those that
+    it learnt from.
+    """
+    if pathlib.Path(path).suffix != ".keras":
+        raise ValueError(f"A teacher must be a file NAME.keras. Received: {path}")
+    teacher = backbone.load_backbone(path, patch_size)
+    learnt = teacher.record.get("crop", {})
+    # Each network has a fill of its own, and the one that learns decides.
+    other = {key for key in learnt if key != "fill" and learnt[key] != crop.get(key)}
+    if other:
+        key = min(other)
+        raise ValueError(
+            f"{path}: patches must be cut as for the teacher, {key} {learnt[key]}. "
+            f"Received: {key} {crop.get(key)}"
+        )
+    return teacher
 
 
 def taught_loss(weights: np.ndarray, teacher_weight: float):

@@ -6,7 +6,7 @@ import pytest
 from rbc_tf.core.cell_types import CellType, CellTypes
 from rbc_tf.data.composed import dataset_writer
 from rbc_tf.data.composed.config import ComposeConfig
-from rbc_tf.features.collect_patches import CollectionConfig, collect_patches
+from rbc_tf.features.collect_patches import CollectionConfig, collect_patches, collect_splits
 from rbc_tf.features.crops import CropConfig
 from tests import builders
 from tests.data.composed import made_up
@@ -58,6 +58,39 @@ def test_unlabelled_regions_are_taken_where_that_is_asked_for(tmp_path):
     assert len(collect_patches([folder], CollectionConfig(CROP, regions="all"))) == 1
     archive = collect_patches([folder], CollectionConfig(CROP, regions="also_unlabelled"))
     assert archive.labels.tolist() == [[0, 1, 0, 0, 0, 0], [-1] * 6, [-1] * 6]
+
+
+def test_unlabelled_regions_are_trained_on_and_nothing_is_scored_on_them(tmp_path):
+    labelled, unlabelled = (0, 0, 20, 30), (25, 5, 45, 40)
+    folder = builders.write_dataset(
+        tmp_path / "both",
+        {name: builders.noise_image(50, 60, seed) for seed, name in enumerate("ab")},
+        splits=[("a", "one", "train"), ("b", "two", "validation")],
+        regions=[
+            row
+            for name in "ab"
+            for row in ((name, labelled, "Elon", 1, True), (name, unlabelled, "", 1, True))
+        ],
+    )
+    config = CollectionConfig(CROP, ("train", "validation"), "also_unlabelled")
+    archives = collect_splits([folder], config)
+    assert list(archives) == ["train", "validation"]
+    assert archives["train"].boxes.tolist() == [list(labelled), list(unlabelled)]
+    assert archives["validation"].boxes.tolist() == [list(labelled)]
+    assert set(archives["validation"].seen_images) == {"b"}
+
+
+def test_a_split_to_be_scored_on_has_labels(tmp_path):
+    regions = [("a", (0, 0, 20, 30), "Elon", 1, True), ("b", (0, 0, 20, 30), "", 1, True)]
+    folder = builders.write_dataset(
+        tmp_path / "both",
+        {name: builders.noise_image(50, 60, seed) for seed, name in enumerate("ab")},
+        splits=[("a", "one", "train"), ("b", "two", "validation")],
+        regions=regions,
+    )
+    config = CollectionConfig(CROP, ("train", "validation"), "also_unlabelled")
+    with pytest.raises(ValueError, match="'validation' must have labelled regions"):
+        collect_splits([folder], config)
 
 
 def test_a_type_cannot_be_normal_here_and_abnormal_there(folders, tmp_path):

@@ -8,7 +8,8 @@ import pytest
 
 from rbc_tf.features.finetuning import AugmentedBatches, FinetuningConfig, finetune, make_record
 from rbc_tf.features.masked_loss import masked_cross_entropy
-from rbc_tf.features.teacher import Teacher, taught_loss
+from rbc_tf.features.backbone import Backbone
+from rbc_tf.features.teacher import Teacher, load_teacher, taught_loss
 from tests import builders
 
 CONFIG = FinetuningConfig(epochs=8, batch_size=16, learning_rate=0.02)
@@ -70,6 +71,33 @@ def test_teachers_of_other_patches_are_refused():
     train = _archive("train", 8, 0, unknown=False)
     with pytest.raises(ValueError, match=r"patches of \[32, 32, 3\]. Received: .*\[48, 48, 3\]"):
         Teacher.of(_teacher(48), train.patches)
+
+
+def _saved(folder, record):
+    model = builders.pooling_backbone(np.eye(3, 2)).model
+    Backbone(model, record, "efficientnet_lite0").save(folder / "teacher.keras")
+    return folder / "teacher.keras"
+
+
+def test_a_teacher_is_loaded_where_patches_are_cut_as_for_it(tmp_path):
+    crop = {"mode": "letterbox", "context": 0.05, "fill": [1, 2, 3]}
+    path = _saved(tmp_path, {"crop": crop})
+    teacher = load_teacher(path, {**crop, "fill": [0, 0, 0]}, 32)
+    assert teacher.name == "efficientnet_lite0"
+    assert teacher.record == {"crop": crop}
+    with pytest.raises(ValueError, match=r"teacher\.keras: .* context 0\.05\. Received: context 0$"):
+        load_teacher(path, {**crop, "context": 0}, 32)
+    with pytest.raises(ValueError, match=r"shape \(None, 48, 48, 3\)"):
+        load_teacher(path, crop, 48)
+
+
+def test_a_teacher_that_is_not_fine_tuned_takes_patches_however_cut(tmp_path):
+    assert load_teacher(_saved(tmp_path, {}), {"mode": "letterbox"}, 32).record == {}
+
+
+def test_a_teacher_is_a_whole_network(tmp_path):
+    with pytest.raises(ValueError, match=r"NAME\.keras\. Received: imagenet"):
+        load_teacher("imagenet", {}, 32)
 
 
 def test_without_labels_what_the_teacher_knows_is_learnt(tiny_resnet50, tmp_path):
