@@ -9,6 +9,7 @@ import json
 import pathlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+import cv2
 import keras
 import numpy as np
 import tensorflow as tf
@@ -89,6 +90,12 @@ def noise_image(height: int, width: int, seed: int = 0) -> np.ndarray:
 def grey_image(height: int, width: int, value: int = 200) -> np.ndarray:
     """uint8 [height, width, 3]."""
     return np.full((height, width, 3), value, np.uint8)
+
+
+def compressed(image: np.ndarray, quality: int) -> np.ndarray:
+    """An image as it comes back from JPEG of that quality."""
+    _, content = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return cv2.imdecode(content, cv2.IMREAD_COLOR)[..., ::-1]
 
 
 def discs(height: int, width: int, *circles: tuple[float, float, float]) -> np.ndarray:

@@ -135,4 +135,3 @@ def _train(folder: pathlib.Path, config: "finetuning.FinetuningConfig") -> None:
     best = record["best"]
     print(f"best epoch {best['epoch']} of {len(history)}: mean AUC {best['mean_auc']:.4f}")
     print(f"backbone: {folder / backbone.FILE}")
-

@@ -60,9 +60,7 @@ class Teacher:
         return (prediction.predict(self.model, patches) - self.mean) / self.scale
 
 
-def load_teacher(
-    path: str | pathlib.Path, crop: Mapping, patch_size: int
-) -> backbone.Backbone:
+def load_teacher(path: str | pathlib.Path, crop: Mapping, patch_size: int) -> backbone.Backbone:
     """A backbone NAME.keras that teaches a network of patches cut by `crop`, in plain values.
 
     Raises ValueError for another kind of file, and where patches are cut otherwise than those that

@@ -5,9 +5,12 @@ import pathlib
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
+from rbc_tf.classification.classifier import Classifier
 from rbc_tf.core import image_io
+from rbc_tf.core.cell_types import PAPER
 from rbc_tf.inference import analyze
 from tests import builders, tiny_bundle
 
@@ -141,6 +144,45 @@ def test_keras_json_makes_no_difference(tmp_path, settings):
     (tmp_path / ".keras").mkdir()
     (tmp_path / ".keras" / "keras.json").write_text(settings)
     assert _keras_in(tmp_path).stdout == "tensorflow float32 1e-07 channels_last\n"
+
+
+@pytest.mark.slow
+def test_keras_json_makes_no_difference_to_a_training(tmp_path):
+    (tmp_path / "home" / ".keras").mkdir(parents=True)
+    settings = '{"backend": "jax", "floatx": "float16", "image_data_format": "channels_first"}'
+    (tmp_path / "home" / ".keras" / "keras.json").write_text(settings)
+    (tmp_path / "bare").mkdir()
+    features = np.random.default_rng(0).normal(size=(120, 6))
+    table = builders.feature_table(
+        features,
+        features[:, :6] > 0,
+        groups=builders.slides(120, 12),
+        splits=np.where(np.arange(120) < 80, "train", "validation"),
+    )
+    builders.write_features(tmp_path / "features", table, PAPER)
+    bare, set_otherwise = (_heads_trained(tmp_path, home) for home in ("bare", "home"))
+    assert len(bare) >= 2
+    assert {value.dtype for value in bare} == {np.dtype(np.float32)}
+    for value, other in zip(bare, set_otherwise, strict=True):
+        np.testing.assert_array_equal(value, other)
+
+
+def _heads_trained(folder, home):
+    """The weights that train-classifier finds with a home."""
+    output = folder / f"classifier_{home}"
+    settings = "{heads: {max_epochs: 3, hidden_units: 4}, folds: {num_folds: 3}}"
+    ended = _run(
+        [
+            *(sys.executable, "-m", "rbc_tf", "train-classifier"),
+            f"--features_dir={folder / 'features'}",
+            f"--output_dir={output}",
+            f"--params_override={settings}",
+        ],
+        {"HOME": str(folder / home), "KERAS_HOME": None, "KERAS_BACKEND": None},
+        cwd="/",
+    )
+    assert ended.returncode == 0, ended.stderr
+    return Classifier.load(output).heads.get_weights()
 
 
 def test_a_backend_is_chosen_only_where_any_will_do(tmp_path):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from rbc_tf.core import jpeg_blocks
+from tests import builders
 
 
 def _texture(height=240, width=320, seed=0):
@@ -13,11 +14,6 @@ def _texture(height=240, width=320, seed=0):
     soft = cv2.GaussianBlur(rng.uniform(0, 255, (height, width, 3)), (0, 0), 6)
     soft = 128 + (soft - soft.mean()) * 3
     return np.clip(soft + rng.normal(0, 2, soft.shape), 0, 255).astype(np.uint8)
-
-
-def _compressed(image, quality):
-    _, content = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return cv2.imdecode(content, cv2.IMREAD_COLOR)[..., ::-1]
 
 
 def test_known_steps_give_their_ratio():
@@ -36,14 +32,16 @@ def test_texture_without_compression_has_none():
 
 def test_steps_grow_as_quality_falls():
     image = _texture()
-    found = [jpeg_blocks.steps(_compressed(image, quality)) for quality in (95, 75, 50, 30, 10)]
+    found = [
+        jpeg_blocks.steps(builders.compressed(image, quality)) for quality in (95, 75, 50, 30, 10)
+    ]
     assert found == sorted(found)
     assert found[0] < 1.25
     assert found[3] > 1.5
 
 
 def test_blocks_are_found_wherever_an_image_was_cut():
-    image = _compressed(_texture(), 30)
+    image = builders.compressed(_texture(), 30)
     whole, cut = jpeg_blocks.steps(image), jpeg_blocks.steps(image[3:, 5:])
     assert cut == pytest.approx(whole, rel=0.05)
 

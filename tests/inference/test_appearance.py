@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from rbc_tf.inference import appearance
+from tests import builders
 
 _CENTRES = [(y, x) for y in (40, 120, 200) for x in (40, 120, 200)]
 
@@ -45,8 +46,7 @@ def test_without_regions_only_brightness_and_compression_are_known():
 
 def test_compression_is_that_of_the_image_as_it_came():
     image, boxes = _smear(blur=2.0)
-    _, content = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 20])
-    source = cv2.imdecode(content, cv2.IMREAD_COLOR)
+    source = builders.compressed(image, 20)
     scaled = cv2.resize(source, None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA)
     found = appearance.measure(scaled, boxes * 0.7, source)
     assert found["compression"] == appearance.measure(source, boxes)["compression"]

@@ -9,6 +9,7 @@ from rbc_tf.core.types import Detections
 from rbc_tf.inference import cell_scale
 from rbc_tf.inference.cell_scale import View
 from rbc_tf.inference.view_config import ViewConfig
+from tests import builders
 
 _SEEN = {"cell_size": (18.0, 22.0)}
 
@@ -117,6 +118,14 @@ def test_regions_without_area_tell_no_size():
         return Detections(np.zeros((9, 4), np.float32), np.full(9, 0.9, np.float32))
 
     assert _look(_squares(20), detect=detect).factor == 1
+
+
+def test_compression_is_told_of_the_image_as_it_came():
+    source = cv2.GaussianBlur(builders.noise_image(300, 300), (0, 0), 2.0)
+    view = _look(builders.compressed(source, 20), ViewConfig("0.7"))
+    seen = {"compression": (1.0, 1.05)}
+    assert view.unlike(source, seen, 0.5) == {}
+    assert list(view.unlike(builders.compressed(source, 20), seen, 0.5)) == ["more compressed"]
 
 
 @pytest.mark.parametrize("value", ["0", "9", "-1", "nan", "half", ""])
