@@ -238,6 +238,7 @@ def test_analysis_on_beam(run_dir, smears, analyzed, tmp_path):
         assert (tmp_path / name).read_bytes() == (analyzed / name).read_bytes(), name
 
 
+@pytest.mark.slow
 def test_the_chain_as_one_saved_model(run_dir, tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()
@@ -346,6 +347,7 @@ def test_precisions_are_held_against_float32(run_dir, tmp_path):
         assert value("num_patches", other) == value("num_patches", "float32") > 0
 
 
+@pytest.mark.slow
 def test_packing_shows_what_it_costs_and_the_file_is_used_as_a_bundle(run_dir, smears, tmp_path):
     packed = tmp_path / "small.rbc"
     printed = _run(

@@ -98,7 +98,7 @@ def test_backbone_alone_is_loaded_and_said_not_to_be_imagenet(tmp_path, caplog):
         parameters.Sources(
             experiments.FPN,
             params_override="{task: {model: {input_size: [64, 64, 3], "
-            "backbone: {resnet: {model_id: 18}}, decoder: {fpn: {num_filters: 8}}}}}",
+            "backbone: {resnet: {model_id: 10}}, decoder: {fpn: {num_filters: 8}}}}}",
             backbone_checkpoint=str(tmp_path),
         )
     ).task
