@@ -26,7 +26,7 @@ class FrozenGraph:
     """What is kept.
 
     Attributes:
-        serialised: a GraphDef; it calls no function of a library.
+        serialised: a GraphDef.
         inputs: names of the tensors that are fed, in order.
         outputs: names of the tensors that are returned, by the name of the output.
     """
@@ -66,7 +66,7 @@ class FrozenFunction:
     """Arrays in, arrays by name out; may be called from several threads at once."""
 
     def __init__(self, frozen: FrozenGraph):
-        """Raises tf.errors.InvalidArgumentError where the graph is none.
+        """Raises ValueError or tf.errors.InvalidArgumentError where the graph is none.
 
         And OperationError where it does more than compute.
         """
@@ -75,6 +75,7 @@ class FrozenFunction:
         options.graph_options.rewrite_options.disable_meta_optimizer = True
         options.graph_options.optimizer_options.opt_level = config_pb2.OptimizerOptions.L0
         # A session, because its settings are its own: those of `tf.function` are the process's.
+        operations.check_functions(frozen.serialised, "a frozen network")
         graph = _import(frozen.serialised)
         operations.check((one.type for one in graph.get_operations()), "a frozen network")
         session = tf.compat.v1.Session(graph=graph, config=options)

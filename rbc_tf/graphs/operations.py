@@ -10,8 +10,8 @@ import os
 import pathlib
 from collections.abc import Iterable, Iterator, Mapping
 
-from google.protobuf import message
-from tensorflow.core.framework import function_pb2, node_def_pb2
+from google.protobuf import empty_pb2, message, unknown_fields
+from tensorflow.core.framework import function_pb2, graph_pb2, node_def_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 
 from rbc_tf.core import structured
@@ -20,6 +20,8 @@ MODEL_FILE = "saved_model.pb"
 
 # The graph, without weights, of a large network has 10 MB.
 _MOST_BYTES = 512 * 2**20
+
+_LIBRARY = graph_pb2.GraphDef.LIBRARY_FIELD_NUMBER
 
 _COMPUTING = """
     Abs Acos Acosh Add AddN AddV2 All Angle Any ApproximateEqual ArgMax ArgMin Asin Asinh Assert
@@ -70,6 +72,12 @@ _CHECKPOINTING = frozenset(
     ]
 )
 
+# What TensorFlow writes beside a function. Others can make it run one function in place of another:
+# of two with the same `api_implements` Grappler takes the one that is for the device.
+_ATTRIBUTES = frozenset(
+    ["_input_shapes", "_construction_context", "_noinline", "_disable_acd", "_XlaMustCompile"]
+)
+
 
 class OperationError(ValueError):
     """A network has operations that do more than compute."""
@@ -103,7 +111,7 @@ def check_saved_model(folder: str | os.PathLike) -> None:
     files of weights may be there, where nothing calls them.
 
     Raises:
-        OperationError: as `check`.
+        OperationError: as `check`, and where functions have unknown attributes.
         ValueError: it is no SavedModel of TensorFlow 2, or too large.
         OSError: it cannot be read.
     """
@@ -121,6 +129,42 @@ def check_saved_model(folder: str | os.PathLike) -> None:
     check(_operations([functions[name].node_def for name in called], functions), path)
     beside = [function.node_def for name, function in functions.items() if name not in called]
     check(_operations([*beside, graph.node], functions), path, more=_CHECKPOINTING)
+    _check_attributes(graph.library.function, path)
+
+
+def _check_attributes(
+    functions: Iterable[function_pb2.FunctionDef], source: str | os.PathLike
+) -> None:
+    for function in functions:
+        unknown = sorted(set(function.attr) - _ATTRIBUTES)
+        if unknown:
+            raise OperationError(
+                f"{source}: functions of a network must have no attributes but those that "
+                f"TensorFlow gives them: others can change which function is run. Received: "
+                f"{', '.join(unknown[:10])}, of {function.signature.name}"
+            )
+
+
+def check_functions(graph: bytes, source: str | os.PathLike) -> None:
+    """Refuses a GraphDef, serialised, whose functions do more than compute, called or not.
+
+    Nothing of it is parsed but its library: the weights, which are constants of it, are large.
+
+    Raises:
+        OperationError: as `check_saved_model`.
+        ValueError: it is no GraphDef.
+    """
+    functions: list[function_pb2.FunctionDef] = []
+    try:
+        # All that it holds is unknown to an empty message, which keeps it as it is.
+        for field in unknown_fields.UnknownFieldSet(empty_pb2.Empty.FromString(graph)):
+            if field.field_number == _LIBRARY:
+                functions += function_pb2.FunctionDefLibrary.FromString(field.data).function
+    except (message.DecodeError, TypeError) as error:
+        raise ValueError(f"{source} must be a graph of TensorFlow: {error}") from error
+    names = {function.signature.name: function for function in functions}
+    check(_operations([function.node_def for function in functions], names), source)
+    _check_attributes(functions, source)
 
 
 def _called_by_objects(objects) -> set[str]:

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.framework import op_def_registry
 
 from rbc_tf.graphs import frozen_graph, operations
@@ -144,6 +145,55 @@ def test_what_runs_when_a_network_is_loaded_is_looked_at_too(tmp_path):
         operations.check_saved_model(folder)
 
 
+def _with_functions(folder, *functions):
+    """Puts functions into a SavedModel that nothing in it names."""
+    path = folder / "saved_model.pb"
+    model = saved_model_pb2.SavedModel.FromString(path.read_bytes())
+    library = model.meta_graphs[0].graph_def.library
+    known = {function.signature.name for function in library.function}
+    library.function.extend(one for one in functions if one.signature.name not in known)
+    path.write_bytes(model.SerializeToString())
+
+
+def _saves(path, **options):
+    """A function that writes as checkpoints are written, with attributes."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32)], **options)
+    def save(x):
+        saved = tf.raw_ops.SaveV2(
+            prefix=path,
+            tensor_names=["name"],
+            shape_and_slices=[""],
+            tensors=[tf.constant("any bytes")],
+        )
+        with tf.control_dependencies([saved]):
+            return tf.identity(x)
+
+    return save.get_concrete_function().function_def
+
+
+def test_no_function_can_be_run_in_place_of_another(tmp_path):
+    """Of two that implement the same, Grappler takes the one that is for the device."""
+    same = {"api_implements": "sum", "api_preferred_device": "GPU"}
+    compute = tf.function(
+        lambda x: x + 1,
+        input_signature=[tf.TensorSpec([None], tf.float32)],
+        experimental_attributes=same,
+    )
+    folder = _saved(tmp_path / "model", _Network(compute))
+    other = same | {"api_preferred_device": "CPU"}
+    saves = _saves(str(tmp_path / "touched"), experimental_attributes=other)
+    _with_functions(folder, saves)
+    with pytest.raises(operations.OperationError, match="no attributes .* api_implements"):
+        operations.check_saved_model(folder)
+
+
+def test_functions_that_write_checkpoints_may_be_there_where_nothing_calls_them(tmp_path):
+    folder = _saved(tmp_path / "model", _Network(lambda x: x + 1))
+    _with_functions(folder, _saves(str(tmp_path / "touched")))
+    operations.check_saved_model(folder)
+
+
 @pytest.mark.parametrize("content", [b"", b"no network", b"\0" * 100])
 def test_what_is_no_savedmodel_is_refused(tmp_path, content):
     (tmp_path / "saved_model.pb").write_bytes(content)
@@ -157,6 +207,28 @@ def test_a_frozen_network_that_does_more_is_refused(tmp_path):
         inputs = tf.compat.v1.placeholder(tf.float32, [None], name="x")
         with tf.control_dependencies([tf.io.write_file(str(tmp_path / "touched"), "s")]):
             tf.identity(inputs, name="y")
+    frozen = frozen_graph.FrozenGraph(
+        graph.as_graph_def().SerializeToString(), ["x:0"], {"output": "y:0"}
+    )
+    with pytest.raises(operations.OperationError, match="WriteFile"):
+        frozen_graph.FrozenFunction(frozen)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("called", [True, False])
+def test_a_frozen_network_whose_functions_do_more_is_refused(tmp_path, called):
+    """Those of its library too, which are no operations of the graph."""
+
+    @tf.function(input_signature=[tf.TensorSpec([], tf.float32)])
+    def writes(x):
+        tf.io.write_file(str(tmp_path / "touched"), "s")
+        return x + 1
+
+    graph = tf.Graph()
+    with graph.as_default():
+        inputs = tf.compat.v1.placeholder(tf.float32, [], name="x")
+        writes.get_concrete_function().add_to_graph(graph)
+        tf.identity(writes(inputs) if called else inputs, name="y")
     frozen = frozen_graph.FrozenGraph(
         graph.as_graph_def().SerializeToString(), ["x:0"], {"output": "y:0"}
     )
