@@ -25,6 +25,11 @@ _UNREADABLE = (
 )
 
 
+def most_unpacked(size: int) -> int:
+    """The most bytes that an archive of `size` bytes may unpack to."""
+    return max(_ALWAYS_BYTES, _MOST_TIMES * size)
+
+
 def check(path: str | os.PathLike) -> None:
     """Refuses an archive that unpacks to far more than weights or arrays ever do.
 
@@ -77,7 +82,7 @@ def _reading(path: str | os.PathLike) -> Iterator[None]:
 def _check(archive: zipfile.ZipFile, size: int) -> None:
     members = archive.infolist()
     unpacked = sum(member.file_size for member in members)
-    most = max(_ALWAYS_BYTES, _MOST_TIMES * size)
+    most = most_unpacked(size)
     if not members:
         raise ValueError("an archive must hold something")
     if unpacked > most or len(members) > _MOST_MEMBERS:

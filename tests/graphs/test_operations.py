@@ -184,7 +184,7 @@ def test_no_function_can_be_run_in_place_of_another(tmp_path):
     other = same | {"api_preferred_device": "CPU"}
     saves = _saves(str(tmp_path / "touched"), experimental_attributes=other)
     _with_functions(folder, saves)
-    with pytest.raises(operations.OperationError, match="no attributes .* api_implements"):
+    with pytest.raises(operations.OperationError, match=r"no attributes .* api_implements"):
         operations.check_saved_model(folder)
 
 
