@@ -4,6 +4,7 @@ Nothing here grows beyond a small multiple of the file: sizes are looked at befo
 and depth and aliases before anything is made of them.
 """
 
+import collections
 import io
 import json
 import math
@@ -16,9 +17,9 @@ import yaml
 
 # What files of settings, records and manifests never come near.
 MOST_BYTES = 32 * 2**20
-_MOST_YAML_BYTES = 2**20
+_MOST_YAML_BYTES = 2**18
 _MOST_DEPTH = 100
-_MOST_YAML_NODES = 100_000
+_MOST_YAML_NODES = 20_000
 
 _REAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
@@ -120,7 +121,7 @@ def parse_yaml(text: str) -> Any:
     if len(text) > _MOST_YAML_BYTES:
         raise ValueError(f"YAML must be at most {_MOST_YAML_BYTES:,} characters long")
     try:
-        _check_yaml_depth(text)
+        _check_yaml_events(text)
         loader = _Loader(text)
         try:
             node = loader.get_single_node()
@@ -179,10 +180,10 @@ def _construct_mapping(loader: _Loader, node: yaml.MappingNode):
     yield value
     keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
     loader.flatten_mapping(node)
-    twice = sorted({key for key in keys if keys.count(key) > 1} - {"<<"})
+    twice = [key for key, number in collections.Counter(keys).items() if number > 1 and key != "<<"]
     if twice:
         raise yaml.constructor.ConstructorError(
-            None, None, f"'{twice[0]}' is given twice", node.start_mark
+            None, None, f"'{min(twice)}' is given twice", node.start_mark
         )
     value.update(loader.construct_mapping(node, deep=False))
 
@@ -190,9 +191,12 @@ def _construct_mapping(loader: _Loader, node: yaml.MappingNode):
 _Loader.add_constructor("tag:yaml.org,2002:map", _construct_mapping)
 
 
-def _check_yaml_depth(text: str) -> None:
+def _check_yaml_events(text: str) -> None:
+    """Depth and number of values, before anything is made of them."""
     depth = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+    for number, event in enumerate(yaml.parse(text, Loader=yaml.SafeLoader)):
+        if number > 2 * _MOST_YAML_NODES:  # a collection begins and ends
+            raise _too_many(event.start_mark.line + 1)
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > _MOST_DEPTH:
@@ -212,12 +216,16 @@ def _num_nodes(node: yaml.Node, known: dict[int, int]) -> int:
     for child in children:
         number += _num_nodes(child, known)
         if number > _MOST_YAML_NODES:
-            raise ValueError(
-                f"line {node.start_mark.line + 1}: at most {_MOST_YAML_NODES:,} values may be "
-                "given, those that aliases stand for included"
-            )
+            raise _too_many(node.start_mark.line + 1)
     known[id(node)] = number
     return number
+
+
+def _too_many(line: int) -> ValueError:
+    return ValueError(
+        f"line {line}: at most {_MOST_YAML_NODES:,} values may be given, those that aliases stand "
+        "for included"
+    )
 
 
 def _is_deeper(value: Any, most: int) -> bool:

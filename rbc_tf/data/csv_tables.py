@@ -17,6 +17,9 @@ from rbc_tf.core import csv_text, structured
 
 _SEPARATORS = (",", ";", "\t")
 
+# Ten million cells have 300 MB.
+_MOST_BYTES, _MOST_COLUMNS = 2**29, 1000
+
 # The first line that Excel takes for the separator of what follows.
 _EXCEL_LINE = "sep="
 
@@ -81,12 +84,15 @@ def read(
     except (OSError, UnicodeError, csv.Error) as error:
         problems.append(f"{path}: cannot be read as UTF-8 CSV ({error})")
         return []
+    except ValueError as error:  # no file, or too large
+        problems.append(str(error))
+        return []
     comma = separator != "," and any("," in row.cells[name] for row in rows for name in numbers)
     return [dataclasses.replace(row, decimal_comma=comma) for row in rows]
 
 
 def _text(path: pathlib.Path) -> str:
-    content = path.read_bytes()
+    content = structured.read_bytes(path, _MOST_BYTES)
     utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     return content.decode("utf-16" if utf16 else "utf-8-sig")
 
@@ -106,6 +112,8 @@ def _separator(lines: list[str], columns: Sequence[str]) -> tuple[str, int]:
 
 
 def _problem_of_header(header: list[str], columns: Sequence[str]) -> str:
+    if len(header) > _MOST_COLUMNS:
+        return f"at most {_MOST_COLUMNS:,} columns are read. Received: {len(header):,}"
     twice = next((name for name in header if name and header.count(name) > 1), None)
     if twice:
         return f"the column {twice} is given twice"

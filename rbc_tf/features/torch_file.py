@@ -14,6 +14,8 @@ from typing import IO
 
 import numpy as np
 
+from rbc_tf.core import structured
+
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
 
@@ -35,7 +37,7 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
         OSError: it cannot be read.
     """
     try:
-        with path.open("rb") as file:
+        with structured.open_file(path) as file:
             if [_Restricted(file).load() for _ in range(2)] != [_MAGIC, _PROTOCOL]:
                 raise ValueError("it is no weights file that torch.save wrote in its old form")
             _Restricted(file).load()

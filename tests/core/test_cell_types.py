@@ -50,7 +50,7 @@ _CHAIN = list(itertools.pairwise("abcdefghi"))
         (
             "types: &a [1, 1, 1, 1, 1, 1, 1, 1, 1]\n"
             + "".join(f"k{n}: &{y} [{f'*{x}, ' * 9}]\n" for n, (x, y) in enumerate(_CHAIN)),
-            "at most 100,000 values",
+            "at most 20,000 values",
         ),
     ],
 )

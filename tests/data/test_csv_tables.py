@@ -1,5 +1,7 @@
 """Tables as people and spreadsheets write them: read where there is one reading, else named."""
 
+import os
+
 import pytest
 
 from rbc_tf.data import csv_tables
@@ -43,6 +45,23 @@ def test_the_unicode_text_of_excel(tmp_path):
     rows, problems = _read(tmp_path, "image\tx\ty\ttype\né\t1,5\t7\tOval\n", "utf-16")
     assert problems == []
     assert _values(rows[0]) == ("é", 1.5, 7.0, "Oval")
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_pipes_and_devices_are_no_tables(tmp_path, make):
+    """To read them would never end."""
+    make(tmp_path / "cells.csv")
+    problems = []
+    assert csv_tables.read(tmp_path / "cells.csv", _COLUMNS, _NUMBERS, problems) == []
+    assert problems == [
+        f"{tmp_path / 'cells.csv'} must be a file. Received: a folder, a pipe or a device"
+    ]
+
+
+def test_a_header_of_very_many_columns_is_refused(tmp_path):
+    rows, problems = _read(tmp_path, "image,x,y,type," + ",".join(map(str, range(2000))) + "\n")
+    assert rows == []
+    assert "at most 1,000 columns are read. Received: 2,004" in problems[0]
 
 
 def test_lines_are_those_of_the_file(tmp_path):

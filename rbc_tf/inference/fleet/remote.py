@@ -25,6 +25,9 @@ _AS_IT_IS = CompressionTypes.UNCOMPRESSED
 
 _CHUNK = 2**20
 
+# Of an image or its results.
+_MOST_BYTES = 2**31
+
 
 class RemoteFolder(ResultsFolder):
     """A folder of results in an object store."""
@@ -183,7 +186,10 @@ def _download(place: str, local: pathlib.Path, most_bytes: int) -> int:
 
 def _read(place: str) -> bytes:
     with FileSystems.open(place, compression_type=_AS_IT_IS) as file:
-        return file.read()
+        content = file.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise OSError(f"{place} holds more than {_MOST_BYTES:,} bytes")
+    return content
 
 
 def _is_image(path: str) -> bool:
