@@ -279,6 +279,8 @@ def _log_odds(share: float) -> float:
 def _vector(name: str, values, dtype) -> np.ndarray:
     """A vector of that dtype that holds the same numbers, all finite."""
     try:
+        if isinstance(values, list) and any(isinstance(value, bool) for value in values):
+            raise ValueError("true and false are no numbers")
         array = np.asarray(values)
         kinds = "iu" if dtype is np.int32 else "iuf"
         if array.ndim != 1 or (array.size and array.dtype.kind not in kinds):

@@ -25,6 +25,7 @@ import math
 import numpy as np
 from scipy import optimize, special
 
+from rbc_tf.core import structured
 from rbc_tf.core.types import ABSENT, PRESENT, UNKNOWN
 from rbc_tf.metrics.classified import decide
 from rbc_tf.metrics.multilabel import PLAIN_THRESHOLD
@@ -80,10 +81,21 @@ class Calibration:
     at_least_one: bool = False
 
     def __post_init__(self):
-        if not all(_is_number(value) and 0 < value < math.inf for value in self.temperatures):
-            raise ValueError(f"Every temperature must be above 0. Received: {self.temperatures}")
-        if not all(_is_number(value) and 0 <= value <= 1 for value in self.thresholds):
-            raise ValueError(f"Every threshold must lie in [0, 1]. Received: {self.thresholds}")
+        for value in self.temperatures:
+            if not (structured.is_number(value) and value > 0):
+                raise ValueError(
+                    f"Every temperature must be above 0. Received: {structured.shown(value)}"
+                )
+        for value in self.thresholds:
+            if not (structured.is_number(value) and 0 <= value <= 1):
+                raise ValueError(
+                    f"Every threshold must lie in [0, 1]. Received: {structured.shown(value)}"
+                )
+        if not isinstance(self.at_least_one, bool):
+            raise ValueError(
+                "`at_least_one` must be true or false. Received: "
+                f"{structured.shown(self.at_least_one)}"
+            )
         if len(self.temperatures) != len(self.thresholds):
             raise ValueError(
                 "`temperatures` and `thresholds` must have one value per type each. "
@@ -170,10 +182,6 @@ def rows_for_thresholds(labels: np.ndarray, objective: str) -> np.ndarray:
     if objective == EXACT_MATCH:
         return (labels != UNKNOWN).all(axis=1)
     return np.ones(len(labels), dtype=bool)
-
-
-def _is_number(value) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _scaled(outputs: np.ndarray, temperatures: np.ndarray) -> np.ndarray:

@@ -1,7 +1,8 @@
 """CSV that is safe to open: no cell is a formula, and a line break in a name breaks no row.
 
-Spreadsheets take a cell that begins with = + - @, a tab or a carriage return for a formula, which
-may run programs or send data away, and names of files are anybody's. Such text gets an apostrophe
+Spreadsheets take a cell that begins with = + - @, as wide as Chinese characters too, a tab or a
+line break for a formula, which may run programs or send data away, and names of files are
+anybody's. Such text gets an apostrophe
 in front, which spreadsheets take for "this is text"; numbers stay as they are. Whoever reads a
 table of ours takes it off again with `as_meant`.
 """
@@ -12,7 +13,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = (*"=+-@", *"\uff1d\uff0b\uff0d\uff20", "\t", "\r", "\n")
 _TEXT_MARK = "'"
 
 

@@ -17,7 +17,7 @@ BACKEND = "tensorflow"
 _chosen_by_the_process = "keras" in sys.modules
 try:
     import keras
-except (ImportError, ValueError) as error:
+except (ImportError, ValueError, AttributeError, TypeError) as error:
     raise ValueError(
         f"Keras cannot be loaded ({error}). Settings that may be in the way: KERAS_BACKEND "
         f"({os.environ.get('KERAS_BACKEND', 'not set')}), and keras.json in the folder .keras of "

@@ -151,6 +151,16 @@ def real(text: str) -> float:
     return value
 
 
+def is_number(value: Any) -> bool:
+    """Whether a value of JSON is a number that can be computed with: true and NaN are none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond those with a point
+        return False
+
+
 def shown(value: Any, most: int = 80) -> str:
     """A value for an error message: its beginning, whatever it is."""
     text = value if isinstance(value, str) else _begun(value)

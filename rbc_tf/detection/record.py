@@ -7,6 +7,9 @@ from rbc_tf.core import config, files, structured
 
 FILE = "detector.json"
 
+# Smaller images are no smears; of images cut into pieces of a pixel there would be no end.
+_SMALLEST_SIDE = 16
+
 
 @dataclasses.dataclass(frozen=True)
 class UsedSplit:
@@ -30,6 +33,8 @@ class UsedSplit:
 @dataclasses.dataclass(frozen=True)
 class DetectorRecord:
     """How a detector was trained and exported; None where that is not recorded.
+
+    Raises ValueError for sizes that nothing can have.
 
     Attributes:
         experiment: name of the experiment whose settings it started from.
@@ -62,6 +67,16 @@ class DetectorRecord:
     records: dict[str, UsedSplit] = dataclasses.field(default_factory=dict)
     versions: dict = dataclasses.field(default_factory=dict)
     files: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        for name in ("input_image_size", "training_image_size", "largest_training_region"):
+            size = getattr(self, name)
+            least = 1 if name == "largest_training_region" else _SMALLEST_SIDE
+            if size is not None and (len(size) != 2 or min(size) < least):
+                raise ValueError(
+                    f"`{name}` must be a height and a width of {least} or more. "
+                    f"Received: {list(size)}"
+                )
 
     @property
     def images(self) -> frozenset[str] | None:

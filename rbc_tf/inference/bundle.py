@@ -33,6 +33,7 @@ DETECTOR, BACKBONE, CLASSIFIER = "detector", "backbone.keras", "classifier"
 MOST_MANIFEST_BYTES = 32 * 2**20
 MOST_BYTES = 8 * 2**30
 _MOST_FILES = 10_000
+_DEEPEST = 20
 
 # In the manifest: the hash of all that stands beside it there.
 _OWN_HASH = "sha256"
@@ -212,7 +213,7 @@ def parse_manifest(content: bytes, path: str | os.PathLike) -> dict:
 
 
 def _check_version(version, path: str | os.PathLike) -> None:
-    if version not in READ_VERSIONS or isinstance(version, bool):
+    if type(version) is not int or version not in READ_VERSIONS:
         older = isinstance(version, int) and 0 < version < FORMAT_VERSION
         raise BundleError(
             f"{path}: this version of rbc_tf reads bundles of format versions "
@@ -266,11 +267,13 @@ def _states(folder: pathlib.Path) -> dict[str, tuple]:
     return states
 
 
-def _entries(folder: str | os.PathLike) -> Iterator[os.DirEntry]:
+def _entries(folder: str | os.PathLike, depth: int = 0) -> Iterator[os.DirEntry]:
+    if depth > _DEEPEST:
+        raise BundleError(f"{folder}: in a bundle at most {_DEEPEST} folders may be nested")
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
             if entry.is_dir(follow_symlinks=False):
-                yield from _entries(entry.path)
+                yield from _entries(entry.path, depth + 1)
             else:
                 yield entry
 

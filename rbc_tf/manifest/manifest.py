@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from rbc_tf.classification.calibration import OBJECTIVES, PLAIN, Calibration
-from rbc_tf.core import config, files
+from rbc_tf.core import config, files, structured
 from rbc_tf.core import score as score_lib
 from rbc_tf.core.cell_types import CellTypes
 from rbc_tf.features.crops import CropConfig
@@ -15,6 +15,8 @@ FORMAT = "rbc_tf bundle"
 FORMAT_VERSION = 4
 # Version 3 had no hash of its own; for the rest they are alike.
 READ_VERSIONS = (earlier.FORMAT_VERSION, 3, FORMAT_VERSION)
+
+_KINDS = {"backbone": str, "created": str, "weight_bits": int, "versions": dict}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,9 +67,23 @@ class Manifest:
                 f"`threshold_objective` must be one of {', '.join(OBJECTIVES)}. "
                 f"Received: {self.threshold_objective!r}"
             )
-        shares = (self.score_threshold, self.abnormal_threshold)
-        if not all(isinstance(value, int | float) and 0 <= value <= 1 for value in shares):
-            raise ValueError(f"Every threshold must lie in [0, 1]. Received: {shares}")
+        for value in (self.score_threshold, self.abnormal_threshold):
+            if not (structured.is_number(value) and 0 <= value <= 1):
+                raise ValueError(
+                    f"Every threshold must lie in [0, 1]. Received: {structured.shown(value)}"
+                )
+        for name, kind in _KINDS.items():
+            value = getattr(self, name)
+            if not isinstance(value, kind) or isinstance(value, bool):
+                raise ValueError(
+                    f"`{name}` must be a {kind.__name__}. Received: {structured.shown(value)}"
+                )
+        for name, seen in self.appearance.items():
+            if not (all(map(structured.is_number, seen)) and seen[0] <= seen[1]):
+                raise ValueError(
+                    f"`appearance` must have the lowest and the highest {name} that was seen. "
+                    f"Received: {', '.join(map(structured.shown, seen))}"
+                )
 
     @property
     def thresholds(self) -> tuple[float, ...]:
@@ -139,8 +155,7 @@ def from_json(content: Mapping) -> Manifest:
         network=config.from_dict(Network, content.get("network", {}), ignore_unknown=True),
         weight_bits=content.get("weight_bits", 32),
         appearance={
-            name: (float(low), float(high))
-            for name, (low, high) in content.get("appearance", {}).items()
+            name: (low, high) for name, (low, high) in content.get("appearance", {}).items()
         },
         metrics=_metrics_from_json(content["metrics"]),
         provenance=config.from_dict(Provenance, content["provenance"], ignore_unknown=True),

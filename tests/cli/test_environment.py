@@ -146,6 +146,14 @@ def test_keras_json_makes_no_difference(tmp_path, settings):
     assert _keras_in(tmp_path).stdout == "tensorflow float32 1e-07 channels_last\n"
 
 
+def test_a_keras_json_that_is_no_mapping_is_named(tmp_path):
+    (tmp_path / ".keras").mkdir()
+    (tmp_path / ".keras" / "keras.json").write_text("[1]")
+    last = _keras_in(tmp_path).stderr.splitlines()[-1]
+    assert "Keras cannot be loaded" in last
+    assert "keras.json in the folder .keras" in last
+
+
 @pytest.mark.slow
 def test_keras_json_makes_no_difference_to_a_training(tmp_path):
     (tmp_path / "home" / ".keras").mkdir(parents=True)

@@ -6,6 +6,7 @@ import pytest
 from rbc_tf.core import csv_text, files
 
 _FORMULAS = ["=cmd|' C calc'!A0.png", "+1+1.png", "@SUM(A1).png", "-2+3.png", "\t=1", "\r=1"]
+_FORMULAS += ["\n=1", "\uff1d1+1.png", "\uff0b1"]
 _PLAIN = ["", "smear.png", "a,b", 'q"', "it's", "'quoted'", "1-2", " =1"]
 
 

@@ -65,7 +65,17 @@ def test_what_a_newer_version_adds_is_left_out():
 
 
 @pytest.mark.parametrize(
-    "content", ['{"step": "three"}', "[1]", '{"step":', '{"records": {"a": 1}}']
+    "content",
+    [
+        '{"step": "three"}',
+        "[1]",
+        '{"step":',
+        '{"records": {"a": 1}}',
+        '{"training_image_size": [0, 0]}',
+        '{"training_image_size": [1, 1]}',
+        '{"training_image_size": [-5, 480]}',
+        '{"largest_training_region": [0, 9]}',
+    ],
 )
 def test_a_damaged_record_is_named(tmp_path, content):
     (tmp_path / "detector.json").write_text(content)

@@ -176,11 +176,36 @@ def test_newer_and_foreign_formats_are_refused(folder, tmp_path):
         {"cell_types": [{"name": "x"}]},
         {"crop": {"mode": "stretch", "zoom": 2}},
         {"score_threshold": "high"},
+        {"score_threshold": True},
+        {"abnormal_threshold": False},
+        {"abnormal_threshold": 10**400},
+        {"calibration": _calibration(temperatures=dict.fromkeys(PAPER.names, 10**400))},
+        {"calibration": _calibration(at_least_one="yes")},
+        {"appearance": {"brightness": [10**400, 2]}},
+        {"appearance": {"brightness": [float("nan"), 2]}},
+        {"appearance": {"brightness": [True, "2"]}},
+        {"appearance": {"brightness": [3, 2]}},
+        {"weight_bits": "x"},
+        {"created": {}},
+        {"versions": [1]},
+        {"backbone": 5},
     ],
 )
 def test_damaged_manifests_are_refused(folder, changes):
     _edit(folder, **changes)
     with pytest.raises(bundles.BundleError, match="is damaged"):
+        bundles.load_bundle(folder)
+
+
+def test_versions_are_whole_numbers(folder):
+    _edit(folder, format_version=4.0)
+    with pytest.raises(bundles.BundleError, match=r"Received: 4\.0"):
+        bundles.load_bundle(folder)
+
+
+def test_folders_nested_without_end_are_refused(folder):
+    (folder / "/".join("d" * 40)).mkdir(parents=True)
+    with pytest.raises(bundles.BundleError, match="at most 20 folders may be nested"):
         bundles.load_bundle(folder)
 
 

@@ -156,6 +156,10 @@ def _index(archive: zipfile.ZipFile) -> dict[str, list[dict]]:
     found = content["files"]
     if not isinstance(found, dict) or not all(map(isinstance, found.values(), [list] * len(found))):
         raise ValueError(f"{_INDEX} must list the segments of each file")
+    numbers = [int(segment["number"]) for segments in found.values() for segment in segments]
+    if len(set(numbers)) < len(numbers):
+        # Of a few numbers, taken again and again, any amount of work could be made.
+        raise ValueError(f"{_INDEX} must give each segment numbers of its own")
     outside = [name for name in found if not bundles.is_inside(name)]
     if outside:
         raise ValueError(f"it names files outside of it, such as {structured.shown(outside[0])}")

@@ -102,6 +102,11 @@ def _first_segment(index):
     return next(segments[0] for segments in index["files"].values() if segments)
 
 
+def _repeat_first_segment(index):
+    segments = next(segments for segments in index["files"].values() if segments)
+    segments += [segments[0]] * 1000
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -115,6 +120,7 @@ def _first_segment(index):
         (lambda index: _first_segment(index).update(shape=[10**6, 10**6]), "do not belong|hold"),
         (lambda index: _first_segment(index).update(shape=[1]), "do not belong|must hold"),
         (lambda index: index.update(files=[]), "damaged"),
+        (_repeat_first_segment, "numbers of its own"),
     ],
 )
 def test_an_index_that_makes_no_sense_is_refused(packed, tmp_path, change, message):

@@ -3,7 +3,7 @@
 // As core/csv_text.py: a spreadsheet must take no name for a formula.
 function csvCell(value) {
   let text = String(value ?? "");
-  if (typeof value === "string" && /^'*[=+\-@\t\r]/.test(text)) {
+  if (typeof value === "string" && /^'*[=+\-@\uff1d\uff0b\uff0d\uff20\t\r\n]/.test(text)) {
     text = `'${text}`;
   }
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
