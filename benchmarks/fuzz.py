@@ -209,16 +209,20 @@ def _picture() -> np.ndarray:
 
 
 def _images() -> list[Subject]:
-    kept = [("png", True), ("jpg", False), ("bmp", False), ("tif", False)]
+    progressive = [cv2.IMWRITE_JPEG_PROGRESSIVE, 1]
+    kept = [
+        *(("png", [], True), ("jpg", [], False), ("jpg", progressive, False)),
+        *(("bmp", [], False), ("tif", [], False)),
+    ]
     return [
         Subject(
+            f"image.{kind}{', progressive' if options else ''}",
             f"image.{kind}",
-            f"image.{kind}",
-            cv2.imencode(f".{kind}", _picture())[1].tobytes(),
+            cv2.imencode(f".{kind}", _picture(), options)[1].tobytes(),
             image_io.read_image,
             checksummed,
         )
-        for kind, checksummed in kept
+        for kind, options, checksummed in kept
     ]
 
 
@@ -303,6 +307,43 @@ def _tables(folder: pathlib.Path) -> list[Subject]:
     return [Subject(name, name, text.encode(), read_as(name)) for name, text in rows.items()]
 
 
+def part_subjects(folder: pathlib.Path, bundle_dir: pathlib.Path) -> list[Subject]:
+    """The parts of a bundle as whoever made it may have changed them: no hash tells."""
+    from rbc_tf.classification import abnormality
+    from rbc_tf.core import network_files
+    from rbc_tf.detection import record
+    from rbc_tf.features import backbone_spec
+    from rbc_tf.graphs import operations
+    from rbc_tf.inference import bundle as bundles
+    from rbc_tf.inference.packed import archive, packing
+
+    backbone_spec.register_layers()
+    packed = folder / "small.rbc"
+    packing.pack(bundles.load_bundle(bundle_dir), packed)
+
+    def compute(path):
+        try:
+            network_files.load(path)
+        except network_files.ERRORS as error:  # what the callers name the file in
+            raise ValueError(str(error) or "damaged") from error
+
+    def unpack(path):
+        with tempfile.TemporaryDirectory() as place:
+            return dict(archive.unpack(path, pathlib.Path(place) / "bundle").files)
+
+    in_folder = [
+        ("detector/saved_model.pb", lambda path: operations.check_saved_model(path.parent)),
+        ("detector/detector.json", lambda path: record.load(path.parent)),
+        ("classifier/abnormality.json", lambda path: abnormality.load(path) and None),
+        ("backbone.keras", compute),
+    ]
+    parts = [
+        Subject(f"part: {name}", pathlib.Path(name).name, (bundle_dir / name).read_bytes(), read)
+        for name, read in in_folder
+    ]
+    return [*parts, Subject("packed bundle", packed.name, packed.read_bytes(), unpack, True)]
+
+
 def bundle_subjects(folder: pathlib.Path, bundle_dir: pathlib.Path) -> list[Subject]:
     """Manifest, graph and archives of a bundle, of which a copy is made."""
     import shutil
@@ -343,7 +384,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         kinds = subjects(pathlib.Path(folder))
         if given.bundle_dir:
-            kinds += bundle_subjects(pathlib.Path(folder), pathlib.Path(given.bundle_dir))
+            bundle_dir = pathlib.Path(given.bundle_dir)
+            kinds += bundle_subjects(pathlib.Path(folder), bundle_dir)
+            kinds += part_subjects(pathlib.Path(folder), bundle_dir)
         began = time.monotonic()
         report = run(kinds, given.count, given.seed)
     for name, counts in report.counts.items():

@@ -37,7 +37,7 @@ def check(path: str | os.PathLike) -> None:
         ValueError: it does, or is no archive; names the file.
         OSError: it cannot be read.
     """
-    with _reading(path), zipfile.ZipFile(path) as archive:
+    with reading(path), zipfile.ZipFile(path) as archive:
         _check(archive, pathlib.Path(path).stat().st_size)
 
 
@@ -46,12 +46,18 @@ def read_json(path: str | os.PathLike, member: str):
 
     Raises ValueError as `check`, and where the file is no JSON.
     """
-    with _reading(path), zipfile.ZipFile(path) as archive:
+    with reading(path), zipfile.ZipFile(path) as archive:
         if member not in archive.namelist():
             return None
         if archive.getinfo(member).file_size > structured.MOST_BYTES:
             raise ValueError(f"{member} must hold at most {structured.MOST_BYTES:,} bytes")
         return structured.parse_json(archive.read(member), member)
+
+
+def read_bytes(path: str | os.PathLike, member: str) -> bytes:
+    """A file of an archive that has been checked; raises as `check`, and where it has none."""
+    with reading(path), zipfile.ZipFile(path) as archive:
+        return archive.read(member)
 
 
 def load_npz(path: str | os.PathLike) -> dict[str, np.ndarray]:
@@ -61,7 +67,7 @@ def load_npz(path: str | os.PathLike) -> dict[str, np.ndarray]:
         ValueError: the file is none, or damaged; names it.
         OSError: it cannot be read.
     """
-    with _reading(path):
+    with reading(path):
         with zipfile.ZipFile(path) as archive:
             _check(archive, pathlib.Path(path).stat().st_size)
             for member in archive.infolist():
@@ -71,7 +77,8 @@ def load_npz(path: str | os.PathLike) -> dict[str, np.ndarray]:
 
 
 @contextlib.contextmanager
-def _reading(path: str | os.PathLike) -> Iterator[None]:
+def reading(path: str | os.PathLike) -> Iterator[None]:
+    """What goes wrong when an archive is read in the block is a ValueError, which names it."""
     try:
         yield
     except _UNREADABLE as error:

@@ -4,7 +4,6 @@ import io
 import math
 import os
 import pathlib
-import zipfile
 from collections.abc import Iterator
 
 import h5py
@@ -20,6 +19,7 @@ _CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
 # Far beyond what is built here: ResNet-50 has 2,048 features and 23 million weights, which come to
 # 116 million where each layer is taken for as wide as the widest.
 _LARGEST_NUMBER, _MOST_WEIGHTS = 65_536, 2**29
+_OUTPUTS = ("filters", "units", "hidden_units", "depth_multiplier")
 _NO_SIZES = ("seed", "shared_object_id")
 
 
@@ -32,7 +32,8 @@ def load(path: str | os.PathLike) -> keras.Model:
     archives.check(path)
     _check_layers(archives.read_json(path, _CONFIG))
     _check_weights(path)
-    return keras.saving.load_model(path, compile=False, safe_mode=True)
+    with archives.reading(path):
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
 
 
 def _check_layers(config) -> None:
@@ -76,9 +77,11 @@ def _sizes(config) -> Iterator[int]:
 
 def _outputs_and_kernel(layer: dict) -> tuple[int, int]:
     """How wide a layer is, and how many places its kernel has; (0, 0) where it is no layer."""
-    outputs = layer.get("filters", layer.get("units", layer.get("depth_multiplier")))
+    outputs = next((layer[key] for key in _OUTPUTS if key in layer), None)
     kernel = layer.get("kernel_size", 1)
     sides = kernel if isinstance(kernel, list) else [kernel]
+    if isinstance(layer.get("names"), list):  # one of them for each cell type
+        sides = [*sides, len(layer["names"])]
     if not all(isinstance(number, int) for number in (outputs, *sides)):
         return 0, 0
     return outputs, math.prod(sides)
@@ -86,8 +89,7 @@ def _outputs_and_kernel(layer: dict) -> tuple[int, int]:
 
 def _check_weights(path: str | os.PathLike) -> None:
     """HDF5 makes room for what a data set says it holds, and can read it from other files."""
-    with zipfile.ZipFile(path) as archive:
-        content = archive.read(_WEIGHTS)
+    content = archives.read_bytes(path, _WEIGHTS)
     limit = archives.most_unpacked(pathlib.Path(path).stat().st_size)
     with h5py.File(io.BytesIO(content)) as file:
         total = sum(one.nbytes for one in _datasets(file))

@@ -5,12 +5,22 @@ import time
 import pytest
 
 from benchmarks import fuzz
+from tests import tiny_bundle
 
 
 def test_no_reader_answers_a_mutated_file_with_a_traceback_or_takes_it_for_whole(tmp_path):
     report = fuzz.run(fuzz.subjects(tmp_path), count=1500, seed=7, seconds=25)
     assert report.wrong == []
     assert sum(sum(counts.values()) for counts in report.counts.values()) > 0
+
+
+def test_parts_of_a_bundle_are_refused_in_words_however_they_were_changed(tmp_path):
+    bundle = tiny_bundle.write(tmp_path / "tiny")
+    (tmp_path / "work").mkdir()
+    kinds = fuzz.part_subjects(tmp_path / "work", bundle.path)
+    report = fuzz.run(kinds, count=500, seed=7, seconds=5)
+    assert report.wrong == []
+    assert set(report.counts) >= {"part: backbone.keras", "packed bundle"}
 
 
 def _subject(read, checksummed=False):
