@@ -9,7 +9,7 @@ certain what it is: it does not count, and is refused when it is read.
 
 import contextlib
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import BinaryIO
 
 import numpy as np
@@ -35,8 +35,9 @@ def of_folder(
 ) -> IntensityRange | None:
     """The range of the images that do not say their own; None where there are none.
 
-    Where all of them were saved at the same display range, by ImageJ say, it is that. What is
-    chosen is logged. Images that cannot be read are passed over: whoever reads them reports them.
+    Where two or more were all saved at the same display range, by ImageJ say, and it is not the
+    own one of any of them, it is that. What is chosen is logged. Images that cannot be read are
+    passed over: whoever reads them reports them.
 
     Args:
         paths: all images of the folder, in an order that is the same on every machine.
@@ -45,8 +46,7 @@ def of_folder(
     lacking = {path: header for path in paths if (header := _lacking(path, open_image)) is not None}
     if not lacking:
         return None
-    displays = {header.display for header in lacking.values()}
-    chosen = displays.pop() if len(displays) == 1 else None
+    chosen = _display_of_all(lacking, open_image)
     if chosen is None:
         chosen = _estimate(list(lacking), open_image)
     if chosen is not None:
@@ -76,6 +76,26 @@ def _lacking(path: Path, open_image: Open) -> Header | None:
     return header if header.lacks_intensity else None
 
 
+def _display_of_all(lacking: Mapping[Path, Header], open_image: Open) -> IntensityRange | None:
+    """The display range of all images alike; None where it may be that of one image's pixels.
+
+    Programs make it from the pixels of the image that they show, hot ones included, and give it to
+    all that are saved together. So that of a single image tells nothing of its camera, nor does
+    one that ends at the largest value of any of the images.
+    """
+    displays = {header.display for header in lacking.values()}
+    shared = displays.pop() if len(displays) == 1 and len(lacking) > 1 else None
+    if shared is None or any(_ends_at(shared, path, open_image) for path in lacking):
+        return None
+    return shared
+
+
+def _ends_at(display: IntensityRange, path: Path, open_image: Open) -> bool:
+    """Whether the range ends at the largest value of an image, or of one of its colours."""
+    values = _values(path, open_image)
+    return values is not None and bool((values.max(axis=(0, 1)) == display.high).any())
+
+
 def _estimate(paths: Sequence[Path], open_image: Open) -> IntensityRange | None:
     places = np.linspace(0, len(paths) - 1, min(len(paths), _MOST_IMAGES)).astype(int)
     bits = {paths[place]: _bits(paths[place], open_image) for place in places}
@@ -92,10 +112,17 @@ def _estimate(paths: Sequence[Path], open_image: Open) -> IntensityRange | None:
 
 def _bits(path: Path, open_image: Open) -> int | None:
     """The bits that hold an image without its brightest hundredth; None if it cannot be read."""
-    try:
-        with open_image(path) as file:
-            values = image_io.values_above_8_bits(file.read(), path)
-    except (ImageError, OSError):
+    values = _values(path, open_image)
+    if values is None:
         return None
     ranges = (IntensityRange.of_bits(bits, ESTIMATED) for bits in _DEPTHS)
     return next(r.bits for r in ranges if r.share_above(values) <= MOST_ABOVE)
+
+
+def _values(path: Path, open_image: Open) -> np.ndarray | None:
+    """uint16 [H, W] or [H, W, 3]; None if the image cannot be read."""
+    try:
+        with open_image(path) as file:
+            return image_io.values_above_8_bits(file.read(), path)
+    except (ImageError, OSError):
+        return None

@@ -187,9 +187,9 @@ def is_plain_jpeg(content: bytes) -> bool:
 
 
 def values_above_8_bits(content: bytes, name: str | pathlib.Path) -> np.ndarray:
-    """The values of an image of more than 8 bits as they are stored: uint16, of any shape.
+    """The values of an image of more than 8 bits as they are stored.
 
-    Raises ImageError, as `read_image`.
+    uint16 [H, W] grey or [H, W, 3] RGB. Raises ImageError, as `read_image`.
     """
     return _decoded(content, name).values
 

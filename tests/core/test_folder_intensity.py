@@ -84,15 +84,64 @@ def test_images_of_8_bits_or_that_say_their_range_need_none(tmp_path):
     assert folder_intensity.of_folder([]) is None
 
 
+def _write_shown(folder, frames, shown):
+    """Files as ImageJ saves them, each with the (lowest, highest) value that it was shown at."""
+    paths = [folder / f"{number}.tif" for number in range(len(frames))]
+    for path, frame, (low, high) in zip(paths, frames, shown, strict=True):
+        metadata = {"min": float(low), "max": float(high)}
+        tifffile.imwrite(path, frame, imagej=True, metadata=metadata)
+    return paths
+
+
 def test_a_display_range_counts_where_all_have_the_same(tmp_path):
     """ImageJ stores the range that it shows, which it takes from each image by itself."""
-    same = [(_frame(12, seed), {"min": 100.0, "max": 3000.0}) for seed in range(2)]
-    paths = [tmp_path / f"{number}.tif" for number in range(2)]
-    for path, (frame, shown) in zip(paths, same, strict=True):
-        tifffile.imwrite(path, frame, imagej=True, metadata=shown)
-    assert folder_intensity.of_folder(paths) == IntensityRange(100, 3000, FILE)
-    tifffile.imwrite(paths[1], same[1][0], imagej=True, metadata={"min": 90.0, "max": 2000.0})
+    frames = [_frame(12, seed) for seed in range(2)]
+    paths = _write_shown(tmp_path, frames, [(100, 3100)] * 2)
+    assert folder_intensity.of_folder(paths) == IntensityRange(100, 3100, FILE)
+    paths = _write_shown(tmp_path, frames, [(100, 3100), (90, 2000)])
     assert folder_intensity.of_folder(paths) == _estimated(12)
+
+
+def _with_a_hot_pixel(frame):
+    hot = frame.copy()
+    hot[3, 4] = 6000
+    return hot
+
+
+@pytest.mark.parametrize("tags", ["ImageJ", "SMinSampleValue and SMaxSampleValue"])
+@pytest.mark.parametrize("low_end", [True, False])
+def test_the_display_range_of_a_single_image_does_not_count(tmp_path, tags, low_end):
+    hot = _with_a_hot_pixel(_frame(12))
+    low, high = (hot.min() if low_end else 0), hot.max()
+    if tags == "ImageJ":
+        paths = _write_shown(tmp_path, [hot], [(low, high)])
+    else:
+        extra = [(340, "H", 1, int(low), True), (341, "H", 1, int(high), True)]
+        paths = _write(tmp_path, [hot], extratags=extra)
+    found = folder_intensity.of_folder(paths)
+    assert found == _estimated(12)
+    cool = _write(tmp_path / "cool", [_frame(12)])[0]
+    differ = image_io.read_image(paths[0], found) != image_io.read_image(cool, found)
+    assert np.argwhere(differ.any(axis=2)).tolist() == [[3, 4]]
+
+
+@pytest.mark.parametrize("place", [0, 2])
+def test_nor_does_one_that_ends_at_the_largest_value_of_an_image(tmp_path, place):
+    """So it comes where frames were saved together, as they were shown for one of them."""
+    frames = [_frame(12, seed) for seed in range(3)]
+    frames[place] = _with_a_hot_pixel(frames[place])
+    own = frames[place].min(), frames[place].max()
+    assert folder_intensity.of_folder(_write_shown(tmp_path, frames, [own] * 3)) == _estimated(12)
+
+
+def test_nor_at_that_of_a_colour(tmp_path):
+    coloured = np.stack([_frame(12), _frame(12, 1) // 2, _frame(12, 2) // 4], axis=2)
+    for sample in range(3):
+        own = [(341, "H", 3, [int(coloured[..., sample].max())] * 3, True)]
+        paths = [tmp_path / f"{number}.tif" for number in range(2)]
+        for path in paths:
+            tifffile.imwrite(path, coloured, photometric="rgb", extratags=own)
+        assert folder_intensity.of_folder(paths) == _estimated(12)
 
 
 def test_many_images_are_sampled_over_the_whole_folder(tmp_path, monkeypatch):

@@ -31,7 +31,7 @@ class Header:
         bits: of a sample as it is stored, 1 to 16.
         intensity: the range of samples of more than 8 bits, where the file says it for certain.
         display: the range that a program showed the image at. It may be of this image alone, and
-            counts only where all images of a folder have the same.
+            counts only where several images of a folder all have the same (`folder_intensity`).
     """
 
     format: str
