@@ -15,7 +15,7 @@ import numpy as np
 import tifffile
 from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC
 
-from rbc_tf.core.decoding import orientation, raster
+from rbc_tf.core.decoding import further_images, orientation, raster
 from rbc_tf.core.decoding.stored import MAX_PIXELS, Header, ImageError, Path, Stored, check_size
 from rbc_tf.core.intensity import FILE, MAX_BITS, MIN_BITS, IntensityRange
 
@@ -93,7 +93,7 @@ def _whole_numbers(content: bytes, page: tifffile.TiffPage, path: Path) -> np.nd
 
 def _with_page(stream: BinaryIO, path: Path, use):
     try:
-        # OME may name further files, which are none of this image's.
+        # OME may name other files, which are none of this image's.
         with tifffile.TiffFile(stream, _multifile=False) as file:
             return use(file, _only_page(file, path))
     except ImageError:
@@ -118,6 +118,7 @@ def _only_page(file: tifffile.TiffFile, path: Path) -> tifffile.TiffPage:
             f"{path}: a TIFF file of one page is required. Received: {count} pages; "
             "save each as a file of its own"
         )
+    further_images.check_none(file, page, path)
     return page
 
 
@@ -144,6 +145,11 @@ def _check_samples(page: tifffile.TiffPage, path: Path) -> None:
     if page.dtype not in (np.uint8, np.uint16, np.bool_):
         raise ImageError(
             f"{path}: TIFF pixels must be of 8 or 16 bits, unsigned. Received: {page.dtype}"
+        )
+    if "PhotometricInterpretation" not in page.tags:
+        raise ImageError(
+            f"{path}: a TIFF file must have the tag PhotometricInterpretation, which says whether "
+            "0 is black or white. Received: none; save it with another program"
         )
     colours = _COLOURS.get(page.photometric)
     if colours is None or (

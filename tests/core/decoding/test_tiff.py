@@ -11,7 +11,7 @@ import tifffile
 
 from rbc_tf.core import image_io
 from rbc_tf.core.intensity import FILE, IntensityRange
-from tests.core.decoding.varieties import HEIGHT, WIDTH, deep, picture, raw_tiff, tiff
+from tests.core.decoding.varieties import HEIGHT, WIDTH, deep, picture, raw_tiff, tiff, without_tag
 
 _GREY = picture()[..., 0]
 
@@ -112,6 +112,17 @@ def test_impossible_values_of_tags_are_the_image_s_failure_or_no_matter(tag, val
     np.testing.assert_array_equal(found[..., 0], shown)
 
 
+@pytest.mark.parametrize("photometric", [0, 1, 2])
+def test_whether_black_or_white_is_zero_must_be_said(photometric):
+    pixels = picture() if photometric == 2 else _GREY
+    bits = (8,) * (3 if photometric == 2 else 1)
+    content = raw_tiff(pixels.tobytes(), bits=bits, photometric=photometric)
+    assert image_io.decode_image(content, "a.tif").shape == picture().shape
+    for read in (image_io.decode_image, image_io.header):
+        with pytest.raises(image_io.ImageError, match=r"a\.tif: .*PhotometricInterp.*Received: no"):
+            read(without_tag(content, 262), "a.tif")
+
+
 def test_sizes_and_numbers_are_bounded_before_anything_is_decoded():
     content = raw_tiff(b"\0" * 100, height=13_000, width=13_000)
     with pytest.raises(image_io.ImageError, match="150,000,000 pixels"):
@@ -133,21 +144,6 @@ def test_a_strip_that_unpacks_to_more_than_the_image_is_refused_or_cut():
     bomb = zlib.compress(bytes(200 * HEIGHT * WIDTH), 9)
     with pytest.raises(image_io.ImageError, match="damaged"):
         image_io.decode_image(raw_tiff(bomb, compression=8), "bomb.tif")
-
-
-def test_no_other_file_is_read(tmp_path):
-    """OME may say that planes lie in other files."""
-    text = (
-        '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0">'
-        f'<Pixels ID="P:0" DimensionOrder="XYZCT" Type="uint8" SizeX="{WIDTH}" SizeY="{HEIGHT}" '
-        'SizeZ="2" SizeC="1" SizeT="1"><Channel ID="C:0" SamplesPerPixel="1"/>'
-        '<TiffData FirstZ="1" IFD="0"><UUID FileName="other.ome.tif">urn:uuid:1</UUID></TiffData>'
-        "</Pixels></Image></OME>"
-    )
-    (tmp_path / "other.ome.tif").write_bytes(tiff(255 - _GREY, photometric="minisblack"))
-    path = tmp_path / "a.ome.tif"
-    path.write_bytes(tiff(_GREY, photometric="minisblack", description=text))
-    np.testing.assert_array_equal(image_io.read_image(path)[..., 0], _GREY)
 
 
 def test_random_damage_never_ends_in_another_error():

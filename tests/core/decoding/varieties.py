@@ -99,6 +99,11 @@ def raw_tiff(
     return start + data + extra + struct.pack("<H", len(entries)) + table + b"\0\0\0\0"
 
 
+def without_tag(content: bytes, tag: int) -> bytes:
+    """A file of `raw_tiff` in which a tag has a number that means nothing."""
+    return content.replace(struct.pack("<HH", tag, 4), struct.pack("<HH", 65_000, 4))
+
+
 def tiff(pixels: np.ndarray, **settings) -> bytes:
     stream = io.BytesIO()
     settings = {"metadata": None, "rowsperstrip": 16} | settings
@@ -295,6 +300,10 @@ def _tiff_of_other_samples() -> Iterator[Variety]:
         data = np.repeat(rgb[..., :1], samples, axis=2).tobytes()
         content = raw_tiff(data, bits=(8,) * samples, photometric=code)
         yield Variety("TIFF", f"photometric {name}", content, None)
+    for bits in (1, 8, 16):
+        data = _packed(deep(rgb[..., 0], bits), bits)
+        content = without_tag(raw_tiff(data, bits=(bits,)), 262)
+        yield Variety("TIFF", f"grey, {bits} bits, black or white is zero unsaid", content, None)
     content = raw_tiff(rgb.tobytes(), bits=(8, 8, 16), photometric=2)
     yield Variety("TIFF", "RGB, 8, 8 and 16 bits", content, None)
     for code in (6, 7, 32809, 34661, 65000, 12345):
@@ -308,8 +317,10 @@ def _tiff_of_several_images() -> Iterator[Variety]:
         stack = np.stack([grey] * count)
         content = tiff(stack, photometric="minisblack")
         yield Variety("TIFF", f"{count} pages", content, None)
-        content = _one_directory(stack)
+        content = one_directory(stack)
         yield Variety("TIFF", f"ImageJ stack of {count} in one directory", content, None)
+        name = f"ImageJ stack of {count} in one directory, cut off"
+        yield Variety("TIFF", name, content[:-1], None)
         content = tiff(stack, photometric="minisblack", metadata={"axes": "ZYX"}, ome=True)
         yield Variety("TIFF", f"OME of {count} planes", content, None)
     content = tiff(grey, photometric="minisblack", metadata={"axes": "YX"}, ome=True)
@@ -362,7 +373,7 @@ def _half_zeros(pixels: np.ndarray, name: str) -> bytes:
     return bytes(content)
 
 
-def _one_directory(stack: np.ndarray) -> bytes:
+def one_directory(stack: np.ndarray) -> bytes:
     text = f"ImageJ=1.53t\nimages={len(stack)}\nslices={len(stack)}\n\0"
     content = tiff(stack[0], photometric="minisblack", description=text)
     # As ImageJ writes it: the further slices follow the first, which must be the last in the file.
