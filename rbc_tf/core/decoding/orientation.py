@@ -1,15 +1,18 @@
-"""The orientation tag of EXIF and TIFF: images are taken as viewers and browsers show them.
+"""The orientation tag of EXIF, XMP and TIFF: images are taken as viewers and browsers show them.
 
 Who annotates sees the image turned; so boxes, points and masks belong to the turned image. All
 readers turn it, whatever the format.
 """
 
+import re
 import warnings
 
 import numpy as np
 from PIL import ExifTags, Image
 
 UPRIGHT = 1
+
+_IN_XMP = re.compile(rb"""tiff:Orientation\s*(?:=\s*["']|>)\s*(\d{1,3})(?!\d)""")
 
 # Of each tag: whether rows and columns change places, then whether rows, columns run backwards.
 _STEPS = {
@@ -29,23 +32,28 @@ def steps(tag: int) -> tuple[bool, bool, bool]:
     return _STEPS[tag]
 
 
-def valid(tag: object) -> int:
-    """The tag, or UPRIGHT where it is none of the eight: so do viewers."""
-    return tag if isinstance(tag, int) and tag in _STEPS else UPRIGHT
+def said(tag: object) -> set[int]:
+    """The tag, or nothing where it is none of the eight: so do viewers."""
+    return {tag} if isinstance(tag, int) and tag in _STEPS else set()
 
 
-def of_exif(exif: bytes | None) -> int:
-    """The tag in a block of EXIF, as it stands in JPEG and PNG; UPRIGHT where there is none."""
+def of_exif(exif: bytes | None) -> set[int]:
+    """The tag in a block of EXIF, as it stands in JPEG and PNG, if there is one."""
     if not exif:
-        return UPRIGHT
+        return set()
     block = Image.Exif()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of damaged blocks
             block.load(exif)
-            return valid(block.get(ExifTags.Base.Orientation))
+            return said(block.get(ExifTags.Base.Orientation))
     except Exception:  # a damaged block, of which viewers take no notice either
-        return UPRIGHT
+        return set()
+
+
+def of_xmp(xmp: bytes | None) -> set[int]:
+    """The tags in a packet of XMP."""
+    return set().union(*(said(int(tag)) for tag in _IN_XMP.findall(xmp or b"")))
 
 
 def upright(values: np.ndarray, tag: int) -> np.ndarray:

@@ -4,7 +4,6 @@ import io
 import re
 import struct
 import warnings
-import zlib
 from collections.abc import Iterator
 
 import imagecodecs
@@ -12,11 +11,17 @@ import numpy as np
 import simplejpeg
 from PIL import Image, UnidentifiedImageError
 
-from rbc_tf.core.decoding import orientation
-from rbc_tf.core.decoding.stored import MAX_PIXELS, Header, ImageError, Path, Stored, check_size
+from rbc_tf.core.decoding import orientation, png_chunks
+from rbc_tf.core.decoding.stored import (
+    MAX_PIXELS,
+    Header,
+    ImageError,
+    Path,
+    Stored,
+    agreed_orientation,
+    check_size,
+)
 from rbc_tf.core.intensity import FILE, IntensityRange
-
-_PNG = b"\x89PNG\r\n\x1a\n"
 
 # Cameras and encoders make a dozen. A file of 100 kB may have ten thousand, of minutes each.
 _MAX_SCANS = 100
@@ -28,7 +33,7 @@ _HUFFMAN_CODED = {0xC0, 0xC1, 0xC2}
 
 
 def is_png(content: bytes) -> bool:
-    return content.startswith(_PNG)
+    return content.startswith(png_chunks.MAGIC)
 
 
 def is_deep_png(content: bytes) -> bool:
@@ -38,7 +43,8 @@ def is_deep_png(content: bytes) -> bool:
 
 def png_header(content: bytes, path: Path) -> Header:
     """Raises ImageError where the header is damaged, or the file holds several images."""
-    chunks = dict(_png_chunks(content))
+    found = list(png_chunks.all_but_data(content))
+    chunks = dict(reversed(found))  # of each kind the first
     start = chunks.get(b"IHDR", b"")
     if len(start) != 13 or content[12:16] != b"IHDR":
         raise ImageError(f"{path}: the PNG file is damaged (its header is)")
@@ -51,7 +57,7 @@ def png_header(content: bytes, path: Path) -> Header:
         )
     # Values of fewer significant bits are scaled to all bits: so PNG has it.
     full = IntensityRange.of_bits(16, FILE) if bits == 16 and b"sBIT" in chunks else None
-    turned = orientation.of_exif(chunks.get(b"eXIf"))
+    turned = agreed_orientation(png_chunks.orientations(found, path), path)
     return Header("PNG", height, width, turned, bits, full)
 
 
@@ -72,8 +78,9 @@ def pillow_header(content: bytes, path: Path) -> Header:
     with _open(content, path) as image:
         # A JPEG whose file holds further pictures (MPO), as of phones: the first is the image.
         kind = "JPEG" if image.format == "MPO" else str(image.format)
-        turned = orientation.of_exif(image.info.get("exif")) if kind == "JPEG" else 1
-        return Header(kind, image.height, image.width, turned)
+        said = orientation.of_exif(image.info.get("exif"))
+        said |= orientation.of_xmp(image.info.get("xmp"))
+        return Header(kind, image.height, image.width, agreed_orientation(said, path))
 
 
 def decode_jpeg(content: bytes, path: Path) -> Stored:
@@ -149,16 +156,6 @@ def _jpeg_segments(content: bytes) -> Iterator[tuple[int, bytes]]:
         yield marker, content[place + 2 : place + 8]
         # Segments say their length; a picture within one is none of this image.
         place += int.from_bytes(content[place : place + 2], "big")
-
-
-def _png_chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """(kind, data) of the chunks before the image's data whose hash is right, in turn."""
-    place = len(_PNG)
-    while place + 12 <= len(content) and content[place + 4 : place + 8] != b"IDAT":
-        end = place + 8 + int.from_bytes(content[place : place + 4], "big")
-        if content[end : end + 4] == zlib.crc32(content[place + 4 : end]).to_bytes(4, "big"):
-            yield content[place + 4 : place + 8], content[place + 8 : end]
-        place = end + 4
 
 
 def _open(content: bytes, path: Path) -> Image.Image:

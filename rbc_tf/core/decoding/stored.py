@@ -27,7 +27,7 @@ class Header:
     Attributes:
         format: 'JPEG', 'PNG', 'BMP' or 'TIFF'.
         height, width: of the samples as they are stored.
-        orientation: the tag of TIFF and EXIF, 1 to 8; 1: the first row is at the top.
+        orientation: the tag of TIFF, EXIF and XMP, 1 to 8; 1: the first row is at the top.
         bits: of a sample as it is stored, 1 to 16.
         intensity: the range of samples of more than 8 bits, where the file says it for certain.
         display: the range that a program showed the image at. It may be of this image alone, and
@@ -78,6 +78,19 @@ class Stored:
     values: np.ndarray
     alpha: np.ndarray | None = None
     white_is_zero: bool = False
+
+
+def agreed_orientation(said: set[int], path: Path) -> int:
+    """The tag that a file says, once or several times; raises ImageError where it says two.
+
+    Programs differ in which they believe, so that nobody knows how the image was seen.
+    """
+    if len(said) > 1:
+        raise ImageError(
+            f"{path}: all orientation tags of a file (EXIF, XMP, TIFF) must be the same. Received: "
+            f"{', '.join(map(str, sorted(said)))}; save the image anew as it is to be seen"
+        )
+    return next(iter(said), orientation.UPRIGHT)
 
 
 def check_size(height: int, width: int, path: Path) -> None:

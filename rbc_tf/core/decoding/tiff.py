@@ -16,7 +16,15 @@ import tifffile
 from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC
 
 from rbc_tf.core.decoding import further_images, orientation, raster
-from rbc_tf.core.decoding.stored import MAX_PIXELS, Header, ImageError, Path, Stored, check_size
+from rbc_tf.core.decoding.stored import (
+    MAX_PIXELS,
+    Header,
+    ImageError,
+    Path,
+    Stored,
+    agreed_orientation,
+    check_size,
+)
 from rbc_tf.core.intensity import FILE, MAX_BITS, MIN_BITS, IntensityRange
 
 # What tifffile logs of a damaged file stands in our error.
@@ -88,7 +96,7 @@ def _whole_numbers(content: bytes, page: tifffile.TiffPage, path: Path) -> np.nd
     whole = values.astype(np.int32)
     if (whole < 0).any() or not np.array_equal(whole, values):
         return None
-    return orientation.upright(whole, orientation.valid(_value(page, "Orientation")))
+    return orientation.upright(whole, _orientation(page, path))
 
 
 def _with_page(stream: BinaryIO, path: Path, use):
@@ -124,11 +132,18 @@ def _only_page(file: tifffile.TiffFile, path: Path) -> tifffile.TiffPage:
 
 def _header(file: tifffile.TiffFile, page: tifffile.TiffPage, path: Path) -> Header:
     _check_samples(page, path)
-    turned = orientation.valid(_value(page, "Orientation"))
+    turned = _orientation(page, path)
     size = page.imagelength, page.imagewidth
     if page.bitspersample <= 8 or page.photometric == PHOTOMETRIC.PALETTE:
         return Header("TIFF", *size, turned, min(page.bitspersample, 8))
     return Header("TIFF", *size, turned, page.bitspersample, *_intensity(file, page))
+
+
+def _orientation(page: tifffile.TiffPage, path: Path) -> int:
+    xmp = _value(page, "XMP")
+    said = orientation.said(_value(page, "Orientation"))
+    said |= orientation.of_xmp(xmp if isinstance(xmp, bytes) else str(xmp).encode())
+    return agreed_orientation(said, path)
 
 
 def _value(page: tifffile.TiffPage, tag: str | int):

@@ -1,7 +1,8 @@
 """The orientation tag of JPEG and PNG as TensorFlow operations, as `core.decoding` reads it.
 
-TensorFlow's own decoders pass over it. Loops go from segment to segment (JPEG) or chunk to chunk
-(PNG) before the image data, and stop at a block of EXIF.
+TensorFlow's own decoders pass over it. Loops go from segment to segment before the image's data
+(JPEG), or from chunk to chunk (PNG), and stop at a block of EXIF. XMP, and EXIF in the text of a
+PNG, are not looked for: that would take expressions that TensorFlow runs over all bytes of a file.
 """
 
 from collections.abc import Callable
@@ -94,14 +95,14 @@ def _exif_of_jpeg(content: tf.Tensor) -> tf.Tensor:
 
 
 def _exif_of_png(content: tf.Tensor) -> tf.Tensor:
-    """The chunk of EXIF before the image's data; b'' where there is none."""
+    """The first chunk of EXIF, wherever it stands; b'' where there is none."""
     length = tf.strings.length(content)
 
     def kind(place: tf.Tensor) -> tf.Tensor:
         return tf.strings.substr(content, tf.minimum(place + 4, length), 4)
 
     def goes_on(place: tf.Tensor, exif: tf.Tensor) -> tf.Tensor:
-        return (place + 8 <= length) & (place >= 0) & (kind(place) != b"IDAT") & (exif == b"")
+        return (place + 8 <= length) & (place >= 0) & (kind(place) != b"IEND") & (exif == b"")
 
     def step(place: tf.Tensor, exif: tf.Tensor):
         # A length beyond the end of the file ends the loop, and the decoder reports it.

@@ -12,7 +12,7 @@ from PIL import Image
 
 from rbc_tf.core import image_io
 from rbc_tf.core.decoding import raster
-from tests.core.decoding.varieties import picture, pillow, tiff
+from tests.core.decoding.varieties import picture, pillow, png_chunk, tiff
 
 _FILES = {
     "baseline.jpg": pillow(picture(), "JPEG"),
@@ -85,13 +85,9 @@ def test_pictures_within_segments_count_for_nothing():
 
 
 def _png_of(data, height=8, width=8):
-    def chunk(kind, content):
-        body = kind + content
-        return struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))
-
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    end = chunk(b"IDAT", data) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + end
+    end = png_chunk(b"IDAT", data) + png_chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + end
 
 
 def test_png_whose_chunks_are_whole_and_whose_data_are_not():
@@ -106,12 +102,6 @@ def test_png_whose_chunks_are_whole_and_whose_data_are_not():
     ):
         with pytest.raises(image_io.ImageError, match=r"a\.png: the image is damaged"):
             image_io.decode_image(_png_of(data), "a.png")
-
-
-def test_an_orientation_in_png_and_jpeg_is_that_of_exif_alone():
-    described = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><tiff:Orientation>6</tiff:Orientation>'
-    content = pillow(picture(), "JPEG", xmp=described + b"</x:xmpmeta>")
-    assert image_io.header(content, "a.jpg").orientation == 1
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import itertools
 import pathlib
 import re
 import struct
+import zlib
 from collections.abc import Callable, Iterator
 
 import cv2
@@ -102,6 +103,11 @@ def raw_tiff(
 def without_tag(content: bytes, tag: int) -> bytes:
     """A file of `raw_tiff` in which a tag has a number that means nothing."""
     return content.replace(struct.pack("<HH", tag, 4), struct.pack("<HH", 65_000, 4))
+
+
+def png_chunk(kind: bytes, data: bytes) -> bytes:
+    body = kind + data
+    return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
 
 
 def tiff(pixels: np.ndarray, **settings) -> bytes:
@@ -438,8 +444,12 @@ def _png() -> Iterator[Variety]:
         content = cv2.imencode(".png", swapped)[1].tobytes()
         yield Variety("PNG", f"{name}, 12 bits in 16", content, shown)
     for tag in range(1, 9):
-        content = pillow(rgb, "PNG", exif=_exif(tag))
+        content = pillow(rgb, "PNG", exif=exif(tag))
         yield Variety("PNG", f"orientation {tag}", content, turned(rgb, tag))
+    upright, late = pillow(rgb, "PNG"), png_chunk(b"eXIf", exif(6).removeprefix(b"Exif\0\0"))
+    end = upright.rindex(b"IEND") - 4
+    content = upright[:end] + late + upright[end:]
+    yield Variety("PNG", "orientation 6 behind the data", content, turned(rgb, 6))
     frames = [Image.fromarray(rgb), Image.fromarray(255 - rgb)]
     stream = io.BytesIO()
     frames[0].save(stream, "PNG", save_all=True, append_images=frames[1:])
@@ -469,7 +479,7 @@ def _jpeg() -> Iterator[Variety]:
         content = pillow(rgb, "JPEG", **settings)
         yield Variety("JPEG", name, content, opened(content))
     for tag in range(1, 9):
-        content = pillow(rgb, "JPEG", exif=_exif(tag), quality=95)
+        content = pillow(rgb, "JPEG", exif=exif(tag), quality=95)
         yield Variety("JPEG", f"orientation {tag}", content, turned(opened(content), tag))
     stream = io.BytesIO()
     image = Image.fromarray(rgb)
@@ -495,7 +505,7 @@ def _bmp() -> Iterator[Variety]:
     yield Variety("BMP", "truncated", content[: len(content) // 2], None)
 
 
-def _exif(tag: int) -> bytes:
+def exif(tag: int) -> bytes:
     block = Image.Exif()
     block[274] = tag
     return block.tobytes()

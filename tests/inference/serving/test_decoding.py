@@ -14,6 +14,7 @@ from PIL import Image
 from rbc_tf.core import image_io
 from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.inference.serving import decoding
+from tests.core.decoding.varieties import exif, png_chunk
 
 _BYTES = [tf.TensorSpec([], tf.string)]
 _decode = tf.function(lambda content: decoding.decode(content), input_signature=_BYTES)
@@ -68,6 +69,15 @@ def test_images_are_turned_as_their_tag_says(tmp_path, pixels, kind, tag, endian
     image = Image.fromarray(pixels).convert("RGB")
     found = _check(tmp_path / "a", _encoded(image, kind, exif=turned.tobytes()))
     assert found.shape == ((63, 41, 3) if 5 <= tag <= 8 else (41, 63, 3))
+
+
+@pytest.mark.parametrize("tag", range(1, 9))
+def test_a_png_whose_tag_comes_behind_the_data_is_turned(tmp_path, pixels, tag):
+    content = _encoded(Image.fromarray(pixels), "PNG")
+    end = len(content) - 12
+    late = png_chunk(b"eXIf", exif(tag).removeprefix(b"Exif\0\0"))
+    found = _check(tmp_path / "a.png", content[:end] + late + content[end:])
+    assert found.shape == ((63, 41, 3) if tag >= 5 else (41, 63, 3))
 
 
 def test_damaged_exif_turns_nothing(tmp_path, pixels):
