@@ -1,17 +1,15 @@
 """JPEG, PNG and BMP. Decoders that forgive are no use here: missing data would become grey."""
 
 import io
-import re
 import struct
 import warnings
-from collections.abc import Iterator
 
 import imagecodecs
 import numpy as np
 import simplejpeg
 from PIL import Image, UnidentifiedImageError
 
-from rbc_tf.core.decoding import orientation, png_chunks
+from rbc_tf.core.decoding import jpeg_scans, orientation, png_chunks
 from rbc_tf.core.decoding.stored import (
     MAX_PIXELS,
     Header,
@@ -23,12 +21,6 @@ from rbc_tf.core.decoding.stored import (
 )
 from rbc_tf.core.intensity import FILE, IntensityRange
 
-# Cameras and encoders make a dozen. A file of 100 kB may have ten thousand, of minutes each.
-_MAX_SCANS = 100
-# In coded data, what follows FF is 0, a marker that stands alone, or that of a segment.
-_MARKER = re.compile(rb"\xff+([^\x00\x01\xff\xd0-\xd7])", re.DOTALL)
-_START_OF_SCAN, _END = 0xDA, 0xD9
-_STARTS_OF_FRAME = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _HUFFMAN_CODED = {0xC0, 0xC1, 0xC2}
 
 
@@ -87,10 +79,13 @@ def decode_jpeg(content: bytes, path: Path) -> Stored:
     """Raises ImageError where any data are missing or damaged, or the image is too large."""
     header = pillow_header(content, path)
     check_size(header.height, header.width, path)
-    scans = _count_scans(content)
-    if scans > _MAX_SCANS:
-        raise ImageError(f"{path}: at most {_MAX_SCANS} scans are read. Received: {scans}")
+    scans = jpeg_scans.count(content)
+    if scans > jpeg_scans.MAX_SCANS:
+        raise ImageError(
+            f"{path}: at most {jpeg_scans.MAX_SCANS} scans are read. Received: {scans}"
+        )
     try:
+        jpeg_scans.check_whole(content)
         values = _strict_jpeg(content)
     except ValueError as error:
         raise ImageError(f"{path}: the image is damaged ({error})") from error
@@ -99,8 +94,9 @@ def decode_jpeg(content: bytes, path: Path) -> Stored:
 
 def check_jpeg(content: bytes) -> None:
     """Raises ValueError where data of a JPEG stream are missing or damaged."""
-    if _count_scans(content) > _MAX_SCANS:
-        raise ValueError(f"more than {_MAX_SCANS} scans")
+    if jpeg_scans.count(content) > jpeg_scans.MAX_SCANS:
+        raise ValueError(f"more than {jpeg_scans.MAX_SCANS} scans")
+    jpeg_scans.check_whole(content)
     _strict_jpeg(content)
 
 
@@ -109,8 +105,8 @@ def is_plain_jpeg(content: bytes) -> bool:
     in 8 bits, and not to be turned."""
     if not content.startswith(b"\xff\xd8\xff"):
         return False
-    for marker, segment in _jpeg_segments(content):
-        if marker in _STARTS_OF_FRAME:
+    for marker, segment in jpeg_scans.segments(content):
+        if marker in jpeg_scans.STARTS_OF_FRAME:
             plain = marker in _HUFFMAN_CODED and segment[0] == 8 and segment[5] in (1, 3)
             return plain and pillow_header(content, "").orientation == orientation.UPRIGHT
     return False
@@ -139,23 +135,6 @@ def _strict_jpeg(content: bytes) -> np.ndarray:
         with Image.open(io.BytesIO(content), formats=("JPEG",)) as image:
             return np.asarray(image.convert("RGB"))
     return simplejpeg.decode_jpeg(content, "RGB")
-
-
-def _count_scans(content: bytes) -> int:
-    """How often the image of a JPEG is gone through before it ends."""
-    return sum(marker == _START_OF_SCAN for marker, _ in _jpeg_segments(content))
-
-
-def _jpeg_segments(content: bytes) -> Iterator[tuple[int, bytes]]:
-    """(marker, first bytes of the content) of the segments, in turn, up to the end of the image."""
-    place = 2
-    while found := _MARKER.search(content, place):
-        place, marker = found.end(), found[1][0]
-        if marker == _END:
-            return
-        yield marker, content[place + 2 : place + 8]
-        # Segments say their length; a picture within one is none of this image.
-        place += int.from_bytes(content[place : place + 2], "big")
 
 
 def _open(content: bytes, path: Path) -> Image.Image:

@@ -126,6 +126,11 @@ def pillow(pixels: np.ndarray, kind: str, mode: str | None = None, **settings) -
     return stream.getvalue()
 
 
+def scans(content: bytes) -> list[int]:
+    """Where the scans of a JPEG without metadata begin."""
+    return [found.start() for found in re.finditer(rb"\xff\xda", content)]
+
+
 def opened(content: bytes) -> np.ndarray:
     """uint8 [H, W, 3], by Pillow."""
     return np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
@@ -490,6 +495,10 @@ def _jpeg() -> Iterator[Variety]:
     yield Variety("JPEG", "truncated", content[: len(content) * 3 // 4], None)
     cut = content[: len(content) * 3 // 4] + b"\xff\xd9"
     yield Variety("JPEG", "data missing, with an end", cut, None)
+    progressive = pillow(rgb, "JPEG", progressive=True)
+    for name, scan in (("one scan alone", 1), ("the last scan missing", -1)):
+        cut = progressive[: scans(progressive)[scan]] + b"\xff\xd9"
+        yield Variety("JPEG", f"progressive, {name}, with an end", cut, None)
     taller = bytearray(content)
     place = re.search(rb"\xff\xc0", content).start() + 5
     taller[place : place + 2] = struct.pack(">H", 4 * HEIGHT)
