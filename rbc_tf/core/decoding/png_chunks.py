@@ -20,8 +20,12 @@ _XMP = b"XML:com.adobe.xmp"
 _MAX_TEXT = 16 * 2**20
 
 
-def all_but_data(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """(kind, data) of the chunks, those of the pixels left out, whose hash is right, in turn."""
+def all_but_data(content: bytes, path: Path) -> Iterator[tuple[bytes, bytes]]:
+    """(kind, data) of the chunks, those of the pixels left out, in turn.
+
+    Raises ImageError where the hash of one is not that of its data: decoders pass over it, and the
+    image would not be turned, for one.
+    """
     place = len(MAGIC)
     while place + 12 <= len(content):
         end = place + 8 + int.from_bytes(content[place : place + 4], "big")
@@ -30,8 +34,11 @@ def all_but_data(content: bytes) -> Iterator[tuple[bytes, bytes]]:
             return
         if kind != _DATA:
             hashed = zlib.crc32(memoryview(content)[place + 4 : end]).to_bytes(4, "big")
-            if content[end : end + 4] == hashed:
-                yield kind, content[place + 8 : end]
+            if content[end : end + 4] != hashed:
+                raise ImageError(
+                    f"{path}: the PNG file is damaged (its chunk {ascii(kind)[1:]} is)"
+                )
+            yield kind, content[place + 8 : end]
         place = end + 4
 
 

@@ -35,7 +35,7 @@ def is_deep_png(content: bytes) -> bool:
 
 def png_header(content: bytes, path: Path) -> Header:
     """Raises ImageError where the header is damaged, or the file holds several images."""
-    found = list(png_chunks.all_but_data(content))
+    found = list(png_chunks.all_but_data(content, path))
     chunks = dict(reversed(found))  # of each kind the first
     start = chunks.get(b"IHDR", b"")
     if len(start) != 13 or content[12:16] != b"IHDR":

@@ -152,10 +152,20 @@ def test_what_is_no_orientation_says_nothing():
         _text(b"Raw profile type exif", b"\nexif\n 9\nno digits"),
         png_chunk(b"zTXt", b"Raw profile type exif\0\0no deflate"),
         png_chunk(b"iTXt", b"XML:com.adobe.xmp"),
-        struct.pack(">I", len(profile)) + b"eXIf" + profile + b"none",  # another hash
     ):
         content = _png(chunk)
         np.testing.assert_array_equal(image_io.decode_image(content, "a.png"), picture())
+
+
+@pytest.mark.parametrize("kind", [b"eXIf", b"tEXt", b"pHYs"])
+@pytest.mark.parametrize("before", [b"IDAT", b"IEND"])
+def test_a_chunk_that_is_damaged_is_no_reason_not_to_turn_an_image(kind, before):
+    chunk = bytearray(png_chunk(kind, _raw_exif(6)))
+    chunk[-1] ^= 1
+    content = _png(bytes(chunk), before=before)
+    for read in (image_io.decode_image, image_io.header):
+        with pytest.raises(image_io.ImageError, match=rf"damaged .its chunk '{kind.decode()}' is"):
+            read(content, "a.png")
 
 
 def test_a_text_that_unpacks_to_very_much_is_refused(monkeypatch):
