@@ -14,7 +14,7 @@ from benchmarks.settings import Settings
 from benchmarks.timing import Contender, compare
 from rbc_tf.data.synthetic import SmearConfig, render_smear
 from rbc_tf.features import backbone, crops
-from rbc_tf.features.cache import FeatureCache
+from rbc_tf.features.cache import FeatureCache, Fingerprint, ImageEntry
 from rbc_tf.features.extractor import FeatureExtractor
 from rbc_tf.graphs import frozen
 
@@ -35,6 +35,7 @@ def measure(settings: Settings) -> list[Measurement]:
     plain = FeatureExtractor(network)
     smear = render_smear(SmearConfig(height=4 * side, width=6 * side, num_cells=20), seed=0).image
     cache = FeatureCache(settings.scratch_dir / "features")
+    cache.prepare(Fingerprint({}, {"smear": ImageEntry("", "")}), overwrite=True)
     measured = []
     for size in _QUICK_SIZES if settings.quick else _SIZES:
         boxes = _boxes(size, side, smear.shape)

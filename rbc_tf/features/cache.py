@@ -10,16 +10,19 @@ Features cost hours and depend on pixels, boxes and settings alone: a shard is w
 at all, and kept until one of those changes. Labels, groups and splits cost nothing: they stand in
 the table, which every run writes anew, so that correcting a label recomputes no feature. The table
 is written last: a folder without one is unfinished and cannot be loaded. It holds the hashes of the
-other files, so that it is only read beside those that it was written with.
+other files, so that it is only read beside those that it was written with. Each record of a shard
+holds the hash of what it was made from, so that a shard of another folder is noticed.
 """
 
 import dataclasses
 import json
+import os
 import pathlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
+from google.protobuf import message
 
 from rbc_tf.core import archives, files, structured
 from rbc_tf.core import fingerprint as fingerprints
@@ -33,6 +36,8 @@ FORMAT_VERSION = 1
 
 # Keys of a record.
 IMAGE, BOX, FEATURES = "image", "box", "features"
+# Hash of the settings and of the image's entry; shards of version 0.1.0 have none.
+MADE_FROM = "made_from"
 
 BACKBONE_FILE = "backbone.keras"
 
@@ -84,6 +89,16 @@ class Fingerprint:
         images = {name: dataclasses.asdict(entry) for name, entry in self.images.items()}
         return fingerprints.Fingerprint({"settings": self.settings, "images": images}).sha256
 
+    def made_from(self, image: str) -> str:
+        """Hash over the settings and the entry of an image; '' of an image that it does not name.
+
+        Of no other image, so that a shard stays valid when images come or go.
+        """
+        if image not in self.images:
+            return ""
+        values = {"settings": self.settings, "image": dataclasses.asdict(self.images[image])}
+        return fingerprints.Fingerprint(values).sha256
+
     @property
     def backbone(self) -> str:
         """Name of the network, as in `backbone_spec`."""
@@ -110,6 +125,7 @@ class FeatureCache:
 
     def __init__(self, folder: str | pathlib.Path):
         self.folder = pathlib.Path(folder)
+        self._prepared: Fingerprint | None = None
 
     def shard_path(self, image: str) -> pathlib.Path:
         return self.folder / _SHARDS / f"{image}{_SHARD_SUFFIX}"
@@ -123,20 +139,21 @@ class FeatureCache:
 
         Raises:
             StaleError: shards were made from something else, and `overwrite` is False.
+            CacheError: the fingerprint that is there is damaged, or a shard is no file.
         """
         path = self.folder / _FINGERPRINT
-        if path.exists():
-            old = Fingerprint.load(path)
-            stale = self._stale_shards(old, fingerprint)
-            if stale and not overwrite:
-                raise self._error(old, fingerprint, stale)
-            if old.settings != fingerprint.settings:
-                (self.folder / BACKBONE_FILE).unlink(missing_ok=True)
-            for image in stale:
-                self.shard_path(image).unlink()
+        old = Fingerprint.load(path) if path.exists() else Fingerprint(fingerprint.settings, {})
+        stale = self._stale_shards(old, fingerprint)
+        if stale and not overwrite:
+            raise self._error(old, fingerprint, stale)
+        if old.settings != fingerprint.settings:
+            (self.folder / BACKBONE_FILE).unlink(missing_ok=True)
+        for image in stale:
+            self.shard_path(image).unlink()
         if any(not self.shard_path(image).exists() for image in fingerprint.images):
             (self.folder / _TABLE).unlink(missing_ok=True)
         fingerprint.save(path)
+        self._prepared = fingerprint
 
     def keep_backbone(self, backbone: Backbone) -> None:
         """Saves the backbone beside its features, unless it is there already."""
@@ -145,13 +162,21 @@ class FeatureCache:
             backbone.save(path)
 
     def write_shard(self, image: str, boxes: np.ndarray, features: np.ndarray) -> None:
-        """Writes the features float32 [N, D] of the boxes float32 [N, 4] of one image."""
+        """Writes the features float32 [N, D] of the boxes float32 [N, 4] of one image.
+
+        Raises ValueError where the folder has not been prepared for the image.
+        """
+        made_from = self._prepared.made_from(image) if self._prepared else ""
+        if not made_from:
+            raise ValueError(
+                f"{self.folder} must be prepared for what is written. Received: {image}"
+            )
         with (
             files.atomic_path(self.shard_path(image)) as temporary,
             tf.io.TFRecordWriter(str(temporary)) as writer,
         ):
             for box, values in zip(boxes, features, strict=True):
-                writer.write(_record(image, box, values))
+                writer.write(_record(image, box, values, made_from))
 
     def write_table(self, table: FeatureTable, cell_types: CellTypes) -> None:
         """Writes all but the features of a table, whose `features` are not looked at."""
@@ -167,11 +192,7 @@ class FeatureCache:
     def load(self) -> FeatureTable:
         """See `load_features`."""
         rows = self.load_rows()
-        try:
-            feature_dim = load_fingerprint(self.folder).settings["feature_dim"]
-        except KeyError as error:
-            raise CacheError(f"{self.folder} does not record how long features are") from error
-        features = self._read_shards(rows.images, rows.boxes, feature_dim)
+        features = self._read_shards(rows.images, rows.boxes, load_fingerprint(self.folder))
         return dataclasses.replace(rows, features=features)
 
     def load_rows(self) -> FeatureTable:
@@ -230,7 +251,19 @@ class FeatureCache:
     def _stale_shards(self, old: Fingerprint, new: Fingerprint) -> list[str]:
         if old.settings != new.settings:
             return self._shards()
-        return [i for i in self._shards() if old.images.get(i) != new.images.get(i)]
+        return [
+            image
+            for image in self._shards()
+            if old.images.get(image) != new.images.get(image) or not self._fits(image, new)
+        ]
+
+    def _fits(self, image: str, fingerprint: Fingerprint) -> bool:
+        """Whether a shard says that it was made from what is asked for, or says nothing."""
+        try:
+            made_from = _first_made_from(self.shard_path(image))
+        except ValueError as error:
+            raise CacheError(f"{error}. Delete it and run again") from error
+        return made_from in ("", fingerprint.made_from(image))
 
     def _error(
         self, old: Fingerprint, new: Fingerprint, stale: Sequence[str]
@@ -241,22 +274,35 @@ class FeatureCache:
         remedy = "Give --overwrite to replace what changed, or name another folder."
         return fingerprints.stale(f"the features in {self.folder}", lines, remedy)
 
-    def _read_shards(self, images, boxes, feature_dim: int) -> np.ndarray:
+    def _read_shards(self, images, boxes, fingerprint: Fingerprint) -> np.ndarray:
+        try:
+            feature_dim = fingerprint.settings["feature_dim"]
+        except KeyError as error:
+            raise CacheError(f"{self.folder} does not record how long features are") from error
         names = list(dict.fromkeys(images.tolist()))
+        expected = {name: fingerprint.made_from(name) for name in names}
         features = np.empty((len(images), feature_dim), np.float32)
         row = 0
         try:
-            for found, batch_boxes, batch in _batches(map(self.shard_path, names), feature_dim):
+            for found, made_from, batch_boxes, batch in _batches(
+                map(self.shard_path, names), feature_dim
+            ):
                 rows = slice(row, row + len(found))
                 if not np.array_equal(found, images[rows]) or not np.array_equal(
                     batch_boxes, boxes[rows]
                 ):
                     raise CacheError(f"the shards hold other patches than {_TABLE} lists")
+                for name, origin in dict.fromkeys(zip(found, made_from, strict=True)):
+                    if origin and origin != expected[name]:
+                        raise CacheError(
+                            f"{self.shard_path(name)} was made with other weights or settings, or "
+                            f"from another image, than {_FINGERPRINT} says"
+                        )
                 features[rows] = batch
                 row = rows.stop
             if row != len(images):
                 raise CacheError(f"{row} of {len(images)} patches are there")
-        except (tf.errors.OpError, CacheError) as error:
+        except (tf.errors.OpError, OSError, ValueError) as error:
             raise CacheError(
                 f"The features in {self.folder} are damaged: {error}. Delete the folder and "
                 "extract them again."
@@ -288,30 +334,57 @@ def load_fingerprint(features_dir: str | pathlib.Path) -> Fingerprint:
     return Fingerprint.load(path)
 
 
-def _record(image: str, box: np.ndarray, values: np.ndarray) -> bytes:
+def _record(image: str, box: np.ndarray, values: np.ndarray, made_from: str) -> bytes:
     feature = {
         IMAGE: tf.train.Feature(bytes_list=tf.train.BytesList(value=[image.encode()])),
+        MADE_FROM: tf.train.Feature(bytes_list=tf.train.BytesList(value=[made_from.encode()])),
         BOX: tf.train.Feature(float_list=tf.train.FloatList(value=box)),
         FEATURES: tf.train.Feature(float_list=tf.train.FloatList(value=values)),
     }
     return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
 
 
+def _first_made_from(path: pathlib.Path) -> str:
+    """What the first record of a shard says that it was made from; '' where it says nothing.
+
+    One record tells where a shard is from, at a small part of the time that all take; of damage,
+    loading will tell. Raises ValueError where the shard is no file.
+    """
+    with structured.open_file(path) as file:
+        # Of a TFRecord: the length of its data, and the checksum of the length.
+        length = int.from_bytes(file.read(12)[:8], "little")
+        data = file.read(min(length, os.fstat(file.fileno()).st_size))
+    try:
+        values = tf.train.Example.FromString(data).features.feature[MADE_FROM].bytes_list.value
+        return values[0].decode() if values else ""
+    except (message.DecodeError, UnicodeDecodeError):
+        return ""
+
+
 def _batches(paths: Iterable[pathlib.Path], feature_dim: int) -> Iterator[tuple]:
-    """Names str [B], boxes float32 [B, 4], features float32 [B, D], in the order of the files."""
+    """What records hold, in the order of the files.
+
+    Names str [B], hashes of what they were made from str [B] ('' where that is not recorded),
+    boxes float32 [B, 4], features float32 [B, D].
+    """
     paths = [str(path) for path in paths]
+    for path in paths:
+        structured.open_file(path).close()  # TensorFlow would wait for ever at a pipe
     if not paths:
         return
     keys = {
         IMAGE: tf.io.FixedLenFeature([], tf.string),
         BOX: tf.io.FixedLenFeature([4], tf.float32),
         FEATURES: tf.io.FixedLenFeature([feature_dim], tf.float32),
+        MADE_FROM: tf.io.FixedLenFeature([], tf.string, default_value=""),
     }
     records = tf.data.TFRecordDataset(paths).batch(_READ_BATCH)
     parsed = records.map(lambda r: tf.io.parse_example(r, keys), num_parallel_calls=2).prefetch(2)
     for batch in parsed.as_numpy_iterator():
-        names = np.array([name.decode() for name in batch[IMAGE]])
-        yield names, batch[BOX], batch[FEATURES]
+        names, made_from = (
+            np.array([text.decode() for text in batch[key]]) for key in (IMAGE, MADE_FROM)
+        )
+        yield names, made_from, batch[BOX], batch[FEATURES]
 
 
 def _changed_image(name: str, old: ImageEntry | None, new: ImageEntry | None) -> str:
@@ -319,6 +392,8 @@ def _changed_image(name: str, old: ImageEntry | None, new: ImageEntry | None) ->
         return f"image {name} is no longer in the dataset, or cannot be used"
     if old is None:
         return f"image {name} has features of unknown origin"
+    if old == new:
+        return f"image {name}: its features are of other weights, settings or pixels"
     parts = ["its file"] if old.sha256 != new.sha256 else []
     parts += ["its labelled regions"] if old.boxes_sha256 != new.boxes_sha256 else []
     return f"image {name}: {' and '.join(parts)} changed"
