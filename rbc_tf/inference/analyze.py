@@ -8,6 +8,7 @@ summary-00000-of-00010.json beside the same images and overlays; `merge` then ma
 
 import dataclasses
 import pathlib
+from collections.abc import Sequence
 
 import tqdm
 from absl import logging
@@ -80,7 +81,8 @@ def analyze(
     intensity = run_record.prepare(
         folder, bundle, tiling_config, precision, view_config, found.paths, intensity, overwrite
     )
-    done = set() if overwrite else {name for name in images if _is_done(folder, name, images[name])}
+    types = bundle.manifest.cell_types.names
+    done = {n for n, path in images.items() if not overwrite and _is_done(folder, n, path, types)}
     failed = {} if retry_failed else sharding.earlier_failures(folder)
     failed = {name: failed[name] for name in images if name in failed and name not in done}
     todo = {name: images[name] for name in images if name not in done and name not in failed}
@@ -131,7 +133,7 @@ def merge(
         OSError: `output_dir` cannot be written.
     """
     folder = ResultsFolder(output_dir)
-    if folder.read(RUN) is None:
+    if not folder.exists(RUN):
         raise ValueError(f"{folder}: holds no results to merge (it has no {RUN})")
     found = find_images(pathlib.Path(input_path), pathlib.Path(output_dir))
     images = found.paths
@@ -144,7 +146,7 @@ def merge(
     failed = dict(found.unreadable)
     for name, path in images.items():
         was_there = folder.has(result_name(name))
-        if not _is_done(folder, name, path):
+        if not _is_done(folder, name, path, bundle.manifest.cell_types.names):
             failed[name] = known.get(name, f"{path}: {sharding.NOT_ANALYSED}")
             if was_there:  # of another state of the image
                 image_analysis.forget(folder, name)
@@ -197,9 +199,11 @@ def _check_apart(input_path: pathlib.Path, output_dir: pathlib.Path) -> None:
         )
 
 
-def _is_done(folder: ResultsFolder, name: str, path: pathlib.Path) -> bool:
+def _is_done(
+    folder: ResultsFolder, name: str, path: pathlib.Path, type_names: Sequence[str]
+) -> bool:
     """Whether a result is there and the image has not changed since."""
-    analyzed = image_analysis.analyzed_sha256(folder, name)
+    analyzed = image_analysis.analyzed_sha256(folder, name, type_names)
     return analyzed is not None and analyzed == _sha256(path)
 
 

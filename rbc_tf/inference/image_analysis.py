@@ -3,13 +3,14 @@
 import contextlib
 import dataclasses
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 from absl import logging
 
 from rbc_tf.core import exposure, files, image_io, names
 from rbc_tf.core.intensity import IntensityRange
-from rbc_tf.inference import appearance, cell_scale
+from rbc_tf.inference import appearance, cell_scale, result_check
 from rbc_tf.inference.analysis import Analysis
 from rbc_tf.inference.chain import Chain
 from rbc_tf.inference.report import overlay
@@ -19,12 +20,6 @@ from rbc_tf.inference.results_folder import (
     overlay_name,
     result_name,
 )
-
-# Of the JSON of an image: what tables and report are made of.
-_NEEDED = {
-    *("image", "image_sha256", "height", "width", "num_regions", "num_regions_by_type"),
-    *("num_abnormal_regions", "abnormal_region_share", "abnormal_region_share_95", "regions"),
-}
 
 _LONGEST_REASON = 500
 
@@ -110,21 +105,35 @@ def forget(folder: ResultsFolder, name: str) -> None:
             folder.delete(result)
 
 
-def analyzed_sha256(folder: ResultsFolder, name: str) -> str | None:
+def analyzed_sha256(folder: ResultsFolder, name: str, type_names: Sequence[str]) -> str | None:
     """Hash of the file that an image was when it was analysed.
 
-    None where it was not, or what is there of it is damaged or not whole.
+    Args:
+        folder: of the results.
+        name: of the image.
+        type_names: of the bundle's types, in their order.
+
+    Returns:
+        None where it was not analysed, or what is there of it is damaged or not whole.
     """
     try:
-        result = folder.read_json(result_name(name))
-        whole = result is not None and _is_whole(result) and folder.has(overlay_name(name))
+        result = _read_result(folder, name, type_names)
+        is_done = result is not None and folder.has(overlay_name(name))
     except DamagedError as error:
         logging.warning("%s: it is analysed again", error)
         return None
     except OSError:  # as of a name that is too long: writing its result will say so
         return None
-    return result["image_sha256"] if result is not None and whole else None
+    return result["image_sha256"] if result is not None and is_done else None
 
 
-def _is_whole(result: dict) -> bool:
-    return result.keys() >= _NEEDED and isinstance(result["regions"], list)
+def _read_result(folder: ResultsFolder, name: str, type_names: Sequence[str]) -> dict | None:
+    """The JSON of an image, None without one; raises DamagedError where it makes no sense."""
+    place = result_name(name)
+    result = folder.read_json(place)
+    try:
+        if result is not None:
+            result_check.check(result, name, type_names)
+    except ValueError as error:
+        raise folder.damaged(place, error) from error
+    return result

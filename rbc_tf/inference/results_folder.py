@@ -13,15 +13,18 @@ JSON is there, which is written last.
 """
 
 import contextlib
-import json
+import os
 import pathlib
 from collections.abc import Collection, Iterator
 
-from rbc_tf.core import files, image_io, temporaries, walk
+from rbc_tf.core import files, image_io, structured, temporaries, walk
 
 RUN = walk.RESULTS_RECORD
 SUMMARY, REGIONS, REPORT = "summary.json", "regions.csv", "report.html"
 GROUPS = "groups.csv"
+
+# The regions of the largest image, by far.
+_MOST_BYTES = 2**30
 
 _IMAGES, _OVERLAYS = "images/", f"{walk.OVERLAYS}/"
 
@@ -48,9 +51,12 @@ class ResultsFolder:
         return self._path / name
 
     def read(self, name: str) -> bytes | None:
-        """The content of a file; None where there is no such file."""
+        """The content of a file; None where there is no such file.
+
+        Raises ValueError where it is none, as a pipe, or larger than any that is written here.
+        """
         try:
-            return (self._path / name).read_bytes()
+            return structured.read_bytes(self._path / name, _MOST_BYTES)
         except FileNotFoundError:
             return None
 
@@ -81,14 +87,24 @@ class ResultsFolder:
 
         Raises DamagedError where it holds no mapping.
         """
-        content = self.read(name)
         try:
-            value = None if content is None else json.loads(content)
-        except (ValueError, RecursionError) as error:
-            raise DamagedError(f"{self.place(name)}: the file is damaged ({error})") from error
-        if content is not None and not isinstance(value, dict):
-            raise DamagedError(f"{self.place(name)}: the file is damaged (it holds no mapping)")
+            content = self.read(name)
+            if content is None:
+                return None
+            value = structured.parse_json(content, name)
+            if not isinstance(value, dict):
+                raise ValueError("it holds no mapping")
+        except ValueError as error:
+            raise self.damaged(name, error) from error
         return value
+
+    def damaged(self, name: str, error: ValueError) -> DamagedError:
+        """The error of a file that is not what was written there."""
+        return DamagedError(f"{self.place(name)}: the file is damaged ({error})")
+
+    def exists(self, name: str) -> bool:
+        """Whether there is anything of that name, damaged or not."""
+        return os.path.lexists(self._path / name)
 
     def has(self, name: str) -> bool:
         """Whether there is such a file, and it is not empty."""

@@ -58,7 +58,7 @@ def prepare(
     with _written_to(folder):
         folder.sweep()
         earlier = None if overwrite else _read(folder)
-    if intensity is None and earlier is not None and earlier.get("intensity"):
+    if intensity is None and earlier is not None and earlier.get("intensity") is not None:
         intensity = IntensityRange.from_json(earlier["intensity"])
     if intensity is None:
         intensity = folder_intensity.of_folder(images.values(), open_image)
@@ -72,7 +72,7 @@ def prepare(
 
 
 def _begin(folder: ResultsFolder, record: dict) -> None:
-    if folder.read(RUN) is not None:
+    if folder.exists(RUN):
         # All of them first: a run that is killed must leave none among its own.
         folder.delete_tables()
         folder.keep_only(())
@@ -100,10 +100,23 @@ def _written_to(folder: ResultsFolder) -> Iterator[None]:
 
 def _read(folder: ResultsFolder) -> dict | None:
     try:
-        return folder.read_json(RUN)
+        record = folder.read_json(RUN)
+        if record is not None:
+            _check_values(folder, record)
+        return record
     except DamagedError as error:
         text = f"{error}, and what made the results there is not known. {_REPLACE}"
         raise StaleError(text) from error
+
+
+def _check_values(folder: ResultsFolder, record: Mapping) -> None:
+    """Raises DamagedError where what is compared with this run makes no sense."""
+    try:
+        if record.get("intensity") is not None:
+            IntensityRange.from_json(record["intensity"])
+        Fingerprint({key: record.get(key) for key in _COMPARED})  # refuses nan
+    except ValueError as error:
+        raise folder.damaged(RUN, error) from error
 
 
 def _check_images(folder: ResultsFolder, images: Mapping) -> None:

@@ -62,6 +62,6 @@ def _failed(folder: ResultsFolder, summary: str) -> dict[str, str]:
     """Those of one summary; none where it is damaged: they are then tried again."""
     with contextlib.suppress(DamagedError):
         failed = (folder.read_json(summary) or {}).get("failed")
-        if isinstance(failed, dict):
+        if isinstance(failed, dict) and all(isinstance(why, str) for why in failed.values()):
             return failed
     return {}

@@ -4,7 +4,7 @@ import collections
 import dataclasses
 import pathlib
 import posixpath
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import tqdm
 from absl import logging
@@ -99,7 +99,8 @@ def finish(
         grouping: which images belong together.
     """
     if sha256_of is not None:
-        changed = _changed(folder, images, failed, sha256_of)
+        types = bundle.manifest.cell_types.names
+        changed = _changed(folder, images, failed, sha256_of, types)
         failed, analyzed = failed | changed, max(0, analyzed - len(changed))
     names = sorted(images.keys() - failed.keys())
     # Not of those without a result: another shard may be writing it.
@@ -133,11 +134,13 @@ def _changed(
     images: Mapping[str, ImagePath],
     failed: Mapping[str, str],
     sha256_of: Callable[[ImagePath], str | None],
+    type_names: Sequence[str],
 ) -> dict[str, str]:
     """{name: reason} of images whose files are not those that were analysed."""
     changed = {}
     for name in images.keys() - failed.keys():
-        analyzed, now = image_analysis.analyzed_sha256(folder, name), sha256_of(images[name])
+        analyzed = image_analysis.analyzed_sha256(folder, name, type_names)
+        now = sha256_of(images[name])
         if now is None or analyzed != now:
             changed[name] = f"{images[name]}: has been changed or taken away since it was analysed"
             logging.error("%s", changed[name])

@@ -335,6 +335,53 @@ def test_a_damaged_result_is_made_again(loaded, images, tmp_path, content):
     assert _tables(out)[0] == _GOOD
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda result: result.update(regions=[{}, {}]),
+        lambda result: result.update(num_regions="x"),
+        lambda result: result["num_regions_by_type"].update(Oval=True),
+        lambda result: result["regions"][0]["box"].update(ymin=float("nan")),
+        lambda result: result["regions"].pop(),
+        lambda result: result.update(image="sub/a.png"),
+    ],
+)
+def test_a_result_that_is_not_of_a_piece_is_made_again(loaded, images, tmp_path, change):
+    out = tmp_path / "out"
+    analyze.analyze(loaded, images, out)
+    path = out / "images" / "a.png.json"
+    whole = path.read_bytes()
+    result = json.loads(whole)
+    change(result)
+    path.write_text(json.dumps(result))
+    merged = analyze.merge(loaded, images, out)
+    assert list(merged.failed) == ["a.png"]
+    path.write_text(json.dumps(result))
+    again = analyze.analyze(loaded, images, out)
+    assert (again.analyzed, again.skipped, again.failed) == (1, 3, {})
+    assert path.read_bytes() == whole
+
+
+def test_pipes_and_devices_are_no_results(loaded, images, tmp_path):
+    out = tmp_path / "out"
+    analyze.analyze(loaded, images, out)
+    for name, make in (("a.png", os.mkfifo), ("tiny.png", _link_to_zeros)):
+        path = out / "images" / f"{name}.json"
+        path.unlink()
+        make(path)
+    assert analyze.analyze(loaded, images, out).analyzed == 2
+    for make in (os.mkfifo, _link_to_zeros):
+        (out / "run.json").unlink()
+        make(out / "run.json")
+        with pytest.raises(StaleError, match=r"run\.json must be a file.*--overwrite"):
+            analyze.analyze(loaded, images, out)
+        assert analyze.analyze(loaded, images, out, overwrite=True).analyzed == 4
+
+
+def _link_to_zeros(path):
+    path.symlink_to("/dev/zero")
+
+
 def test_an_overlay_that_is_lost_is_made_again(loaded, images, tmp_path):
     out = tmp_path / "out"
     analyze.analyze(loaded, images, out)

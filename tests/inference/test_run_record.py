@@ -1,5 +1,7 @@
 """Results are added to a folder only where they belong to those that are there."""
 
+import json
+
 import pytest
 
 from rbc_tf.core.fingerprint import StaleError
@@ -22,11 +24,15 @@ _RUN = {
 
 @pytest.fixture
 def prepare(tmp_path, monkeypatch):
-    """Prepares one folder for a run like `_RUN` but for what is given."""
+    """Prepares one folder for a run like `_RUN` but for what is given.
+
+    Its earlier record is left as it is where none is given.
+    """
 
     def prepare(earlier=_RUN, overwrite=False, **changed):
         folder = ResultsFolder(tmp_path / "out")
-        folder.write_json(RUN, earlier)
+        if earlier is not None:
+            folder.write_json(RUN, earlier)
         monkeypatch.setattr(run_record, "_record", lambda *args: {**_RUN, **changed})
         run_record.prepare(
             folder, None, None, "float32", None, {"a.png": tmp_path / "a.png"}, overwrite=overwrite
@@ -53,6 +59,29 @@ def test_before_there_was_a_choice_all_was_float32_and_not_scaled(prepare):
         prepare(old, scale="auto")
     with pytest.raises(StaleError, match=r"(?s)rotations was 1, is now 4.*--rotations=1"):
         prepare(old, rotations=4)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"intensity": 5},
+        {"intensity": {"low": "x"}},
+        {"intensity": {"low": 9, "high": 3, "source": "given"}},
+        {"intensity": {}},
+        {"thresholds": [float("nan"), 0.4]},
+        {"scale": float("inf")},
+    ],
+)
+def test_values_that_make_no_sense_are_damage(prepare, tmp_path, damage):
+    text = json.dumps({**_RUN, **damage})
+    for overwrite in (False, True):
+        folder = ResultsFolder(tmp_path / "out")
+        folder.write(RUN, text.encode())
+        if overwrite:
+            assert prepare(None, overwrite=True) == _RUN
+        else:
+            with pytest.raises(StaleError, match=r"run\.json: the file is damaged.*--overwrite"):
+                prepare(None)
 
 
 @pytest.mark.parametrize(

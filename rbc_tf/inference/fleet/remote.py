@@ -42,8 +42,7 @@ class RemoteFolder(ResultsFolder):
         return f"{self._url}/{name}"
 
     def read(self, name: str) -> bytes | None:
-        place = self.place(name)
-        return _read(place) if FileSystems.exists(place) else None
+        return _read(self.place(name)) if self.exists(name) else None
 
     @contextlib.contextmanager
     def writing(self, name: str) -> Iterator[pathlib.Path]:
@@ -53,11 +52,14 @@ class RemoteFolder(ResultsFolder):
             yield local
             self._upload(local, self.place(name))
 
+    def exists(self, name: str) -> bool:
+        return FileSystems.exists(self.place(name))
+
     def has(self, name: str) -> bool:
-        return FileSystems.exists(self.place(name))  # whole: stores lose no half of an object
+        return self.exists(name)  # whole: stores lose no half of an object
 
     def delete(self, name: str) -> None:
-        if FileSystems.exists(self.place(name)):
+        if self.exists(name):
             FileSystems.delete([self.place(name)])
 
     def names(self, prefix: str) -> list[str]:

@@ -95,7 +95,8 @@ def analyze(
         handler = ChainHandler(
             bundle_path, bundle.sha256, tiling_config, plain_thresholds, precision, view_config
         )
-        steps = transforms.AnalyzeImages(handler, folder, intensity)
+        types = bundle.manifest.cell_types.names
+        steps = transforms.AnalyzeImages(handler, folder, types, intensity)
         skipped = _run(steps, input_path, folder, frozenset(given_up), options)
         reasons = given_up | _dead_letters(folder)
         failed = _without_result(images, reasons, folder.done())

@@ -1,6 +1,6 @@
 """The steps of the pipeline: read, analyse, write; what fails leaves by an output of its own."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import apache_beam as beam
@@ -38,13 +38,14 @@ class AnalyzeImages(beam.PTransform):
         self,
         handler: ChainHandler,
         folder: ResultsFolder,
+        type_names: Sequence[str],
         intensity: IntensityRange | None = None,
     ):
-        """Takes the model, the folder of results as workers see it, and the range of intensities
-        of the images, as of `image_io.read_image`."""
+        """Takes the model, the folder of results as workers see it, the names of the model's types
+        in their order, and the range of intensities of the images, as of `image_io.read_image`."""
         super().__init__()
         self._handler = handler
-        self._read = _Read(folder, intensity)
+        self._read = _Read(folder, type_names, intensity)
         self._write = _Write(folder)
 
     def expand(self, images):
@@ -72,15 +73,18 @@ class _ImageDoFn(beam.DoFn):
 
 
 class _Read(_ImageDoFn):
-    def __init__(self, folder: ResultsFolder, intensity: IntensityRange | None):
+    def __init__(
+        self, folder: ResultsFolder, type_names: Sequence[str], intensity: IntensityRange | None
+    ):
         super().__init__(folder)
+        self._type_names = type_names
         self._intensity = intensity
 
     def process(self, element: tuple[str, str]) -> Iterator[SourceImage | _Failure]:
         name, path = element
         try:
             content = remote.read_bytes(path)
-            done = image_analysis.analyzed_sha256(self._folder, name)
+            done = image_analysis.analyzed_sha256(self._folder, name, self._type_names)
             if done is not None and done == files.sha256_of_bytes(content):
                 self._count(SKIPPED)
                 return
