@@ -37,8 +37,8 @@ def check(path: str | os.PathLike) -> None:
         ValueError: it does, or is no archive; names the file.
         OSError: it cannot be read.
     """
-    with reading(path), zipfile.ZipFile(path) as archive:
-        _check(archive, pathlib.Path(path).stat().st_size)
+    with opened(path) as archive:
+        _check(archive, path)
 
 
 def read_json(path: str | os.PathLike, member: str):
@@ -46,7 +46,7 @@ def read_json(path: str | os.PathLike, member: str):
 
     Raises ValueError as `check`, and where the file is no JSON.
     """
-    with reading(path), zipfile.ZipFile(path) as archive:
+    with opened(path) as archive:
         if member not in archive.namelist():
             return None
         if archive.getinfo(member).file_size > structured.MOST_BYTES:
@@ -56,7 +56,7 @@ def read_json(path: str | os.PathLike, member: str):
 
 def read_bytes(path: str | os.PathLike, member: str) -> bytes:
     """A file of an archive that has been checked; raises as `check`, and where it has none."""
-    with reading(path), zipfile.ZipFile(path) as archive:
+    with opened(path) as archive:
         return archive.read(member)
 
 
@@ -67,26 +67,29 @@ def load_npz(path: str | os.PathLike) -> dict[str, np.ndarray]:
         ValueError: the file is none, or damaged; names it.
         OSError: it cannot be read.
     """
-    with reading(path):
-        with zipfile.ZipFile(path) as archive:
-            _check(archive, pathlib.Path(path).stat().st_size)
-            for member in archive.infolist():
-                _check_array(archive, member)
-        with np.load(path, allow_pickle=False) as arrays:
+    with opened(path) as archive:
+        _check(archive, path)
+        for member in archive.infolist():
+            _check_array(archive, member)
+        # By the name of no file: it is the one that has been looked at.
+        archive.fp.seek(0)
+        with np.load(archive.fp, allow_pickle=False) as arrays:
             return dict(arrays)
 
 
 @contextlib.contextmanager
-def reading(path: str | os.PathLike) -> Iterator[None]:
-    """What goes wrong when an archive is read in the block is a ValueError, which names it."""
+def opened(path: str | os.PathLike) -> Iterator[zipfile.ZipFile]:
+    """An archive, of a regular file alone; errors in the block name it."""
     try:
-        yield
+        with structured.open_file(path) as file, zipfile.ZipFile(file) as archive:
+            yield archive
     except _UNREADABLE as error:
         reason = str(error) or type(error).__name__
         raise ValueError(f"{path} cannot be read: {reason}") from error
 
 
-def _check(archive: zipfile.ZipFile, size: int) -> None:
+def _check(archive: zipfile.ZipFile, path: str | os.PathLike) -> None:
+    size = pathlib.Path(path).stat().st_size
     members = archive.infolist()
     unpacked = sum(member.file_size for member in members)
     most = most_unpacked(size)

@@ -32,7 +32,7 @@ def load(path: str | os.PathLike) -> keras.Model:
     archives.check(path)
     _check_layers(archives.read_json(path, _CONFIG))
     _check_weights(path)
-    with archives.reading(path):
+    with archives.opened(path):  # for its errors
         return keras.saving.load_model(path, compile=False, safe_mode=True)
 
 

@@ -6,6 +6,7 @@ The graph stays serialised from file to TensorFlow: parsed and serialised once m
 
 import dataclasses
 import json
+import os
 import pathlib
 from collections.abc import Mapping, Sequence
 
@@ -19,6 +20,8 @@ from rbc_tf.core import files, structured
 from rbc_tf.graphs import operations
 
 _LONGEST_HEADER = 2**20
+# A serialised graph cannot be longer.
+_MOST_BYTES = 2**31
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -46,10 +49,15 @@ class FrozenGraph:
     @classmethod
     def load(cls, path: str | pathlib.Path) -> "FrozenGraph":
         """Raises OSError where there is no file, ValueError where it is not as `save` writes it."""
-        with pathlib.Path(path).open("rb") as file:
+        with structured.open_file(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > _MOST_BYTES:
+                raise ValueError(
+                    f"{path} must hold at most {_MOST_BYTES:,} bytes. Received: {size:,}"
+                )
             try:
                 header = structured.parse_json(file.readline(_LONGEST_HEADER), path)
-                found = cls(file.read(), header["inputs"], header["outputs"])
+                found = cls(file.read(size), header["inputs"], header["outputs"])
                 is_whole = found._sha256() == header["sha256"]
             except (KeyError, TypeError, ValueError) as error:
                 raise ValueError(f"{path} holds no frozen graph: {error}") from error

@@ -1,4 +1,5 @@
 import io
+import os
 import zipfile
 
 import numpy as np
@@ -39,6 +40,17 @@ def test_an_array_whose_header_promises_more_than_there_is_is_refused(tmp_path):
             archive.writestr("a.npy", _npy_header(shape) + b"\0" * 8)
         with pytest.raises(ValueError, match=r"a\.npz cannot be read: a\.npy must hold"):
             archives.load_npz(path)
+
+
+def test_pipes_and_devices_are_no_archives(tmp_path):
+    os.mkfifo(tmp_path / "pipe.npz")
+    (tmp_path / "zeros.npz").symlink_to("/dev/zero")
+    for name in ("pipe.npz", "zeros.npz"):
+        for read in (archives.check, archives.load_npz):
+            with pytest.raises(ValueError, match=rf"{name} must be a file"):
+                read(tmp_path / name)
+        with pytest.raises(ValueError, match=rf"{name} must be a file"):
+            archives.read_json(tmp_path / name, "config.json")
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"no archive"])

@@ -1,6 +1,7 @@
 """Weights files as torch.save wrote them before it wrote zip archives; PyTorch is not needed."""
 
 import collections
+import os
 import pickle
 import sys
 import types
@@ -127,3 +128,11 @@ def test_other_files_are_refused(tmp_path, content):
     (tmp_path / "w.pth").write_bytes(content)
     with pytest.raises(ValueError, match="no weights file that torch"):
         torch_file.read(tmp_path / "w.pth")
+
+
+def test_pipes_and_devices_are_no_weights(tmp_path):
+    os.mkfifo(tmp_path / "pipe.pth")
+    (tmp_path / "zeros.pth").symlink_to("/dev/zero")
+    for name in ("pipe.pth", "zeros.pth"):
+        with pytest.raises(ValueError, match=rf"{name} must be a file"):
+            torch_file.read(tmp_path / name)

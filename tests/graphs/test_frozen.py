@@ -174,6 +174,17 @@ def test_a_damaged_file_is_made_again(tmp_path, damage):
         frozen.load_or_freeze("net", _refuse, frozen.BFLOAT16)
 
 
+def test_pipes_devices_and_endless_files_are_no_prepared_networks(tmp_path):
+    pipe, zeros, endless = (tmp_path / f"{name}.graph" for name in ("pipe", "zeros", "endless"))
+    os.mkfifo(pipe)
+    zeros.symlink_to("/dev/zero")
+    with endless.open("wb") as file:
+        file.truncate(2**31 + 1)
+    for path, message in ((pipe, "be a"), (zeros, "be a"), (endless, "hold at most")):
+        with pytest.raises(ValueError, match=rf"{path.name} must {message}"):
+            frozen_graph.FrozenGraph.load(path)
+
+
 @needs_bfloat16
 def test_no_cache_where_none_is_wanted_or_possible(monkeypatch, tmp_path):
     make = lambda: _function(_network()).get_concrete_function()  # noqa: E731

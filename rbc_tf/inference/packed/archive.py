@@ -9,6 +9,7 @@ fills the segments: what comes out is, byte by byte, the bundle that was packed,
 its manifest prove. A packed bundle may be a stranger's, as any bundle: see docs/reliability.md.
 """
 
+import contextlib
 import json
 import math
 import pathlib
@@ -122,21 +123,24 @@ class _opened:
 
     def __enter__(self) -> zipfile.ZipFile:
         try:
-            self._archive = zipfile.ZipFile(self._path)
-        except _UNREADABLE as error:
+            with contextlib.ExitStack() as files_of_it:
+                file = files_of_it.enter_context(structured.open_file(self._path))
+                archive = files_of_it.enter_context(zipfile.ZipFile(file))
+                self._open = files_of_it.pop_all()
+        except (*_UNREADABLE, ValueError) as error:
             raise BundleError(f"{self._path}: is no packed bundle ({error})") from error
-        unpacked = sum(member.file_size for member in self._archive.infolist())
+        unpacked = sum(member.file_size for member in archive.infolist())
         most = max(_ALWAYS_BYTES, _MOST_TIMES * self._path.stat().st_size)
         if unpacked > most:
-            self._archive.close()
+            self._open.close()
             raise BundleError(
                 f"{self._path}: a packed bundle of its size must unpack to at most {most:,} bytes. "
                 f"Received: {unpacked:,}"
             )
-        return self._archive
+        return archive
 
     def __exit__(self, kind, error, trace) -> None:
-        self._archive.close()
+        self._open.close()
         if isinstance(error, (*_UNREADABLE, ValueError)) and not isinstance(error, BundleError):
             raise BundleError(f"{self._path}: the packed bundle is damaged ({error})") from error
 

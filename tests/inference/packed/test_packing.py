@@ -1,6 +1,7 @@
 """A bundle packed, unpacked, damaged and made by a stranger."""
 
 import json
+import os
 import pathlib
 import zipfile
 
@@ -87,6 +88,14 @@ def _rewritten(packed: pathlib.Path, changed: dict[str, bytes], index=None) -> p
         for name, content in members.items():
             written.writestr(name, content)
     return path
+
+
+def test_pipes_and_devices_are_no_packed_bundles(tmp_path):
+    os.mkfifo(tmp_path / "pipe.rbc")
+    (tmp_path / "zeros.rbc").symlink_to("/dev/zero")
+    for name in ("pipe.rbc", "zeros.rbc"):
+        with pytest.raises(BundleError, match=rf"is no packed bundle .*{name} must be a file"):
+            archive.unpack(tmp_path / name, tmp_path / "out")
 
 
 def test_changed_weights_are_noticed(packed, tmp_path):
