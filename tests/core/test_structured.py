@@ -49,6 +49,9 @@ def test_yaml_mappings_know_their_line():
         (b"[" * 200 + b"]" * 200, "at most 100 values are nested"),
         (b"[" * 100_000 + b"]" * 100_000, "at most 100 values are nested"),
         (b"9" * 5000, "must be JSON in UTF-8"),
+        (b'{"a": 1, "b": 2, "a": 1}', "the key 'a' is given twice"),
+        (b'[{"x": {"": 1, "": [2]}}]', "the key '' is given twice"),
+        (b'{"a": 1, "\\u0061": 2}', "the key 'a' is given twice"),
     ],
 )
 def test_json_that_is_none_or_goes_beyond_bounds_is_refused(tmp_path, content, message):
@@ -57,6 +60,17 @@ def test_json_that_is_none_or_goes_beyond_bounds_is_refused(tmp_path, content, m
     with pytest.raises(ValueError, match=message) as caught:
         structured.load_json(path)
     assert str(path) in str(caught.value)
+
+
+def test_of_keys_that_may_repeat_the_last_counts():
+    text = '{"a": {"b": 1, "b": 2}, "a": {"b": 3, "b": 4}}'
+    assert structured.parse_json(text, "x", keys_may_repeat=True) == {"a": {"b": 4}}
+
+
+def test_many_keys_with_one_twice_are_refused_at_once():
+    keys = ", ".join(f'"{number}": 0' for number in range(200_000))
+    with pytest.raises(ValueError, match="the key '199999' is given twice"):
+        structured.parse_json(f'{{{keys}, "199999": 1}}', "x")
 
 
 def test_json_is_read_with_a_byte_order_mark_and_refused_where_it_is_too_long(tmp_path):
