@@ -28,15 +28,20 @@ _OUTPUT_FILE = flags.DEFINE_string(
 
 def main() -> None:
     from rbc_tf.core import text_table
+    from rbc_tf.evaluation.bundle import seen
     from rbc_tf.evaluation.precision import run, tables
     from rbc_tf.inference import pretrained
 
     loaded = dataset.load_dataset(_DATASET_DIR.value)
     samples = dataset.evenly_spaced(loaded.in_split(_SPLIT.value), _NUM_IMAGES.value)
     compared = pretrained.find(_BUNDLE_DIR.value)
+    # Before minutes of work.
+    notes = seen.notes(compared, loaded, _SPLIT.value)
     scores = run.compare(compared, samples, _PRECISIONS.value)
     if _OUTPUT_FILE.value:
         about = {"dataset": _DATASET_DIR.value, "split": _SPLIT.value}
-        about |= {"bundle_sha256": compared.sha256}
+        about |= {"bundle_sha256": compared.sha256, "notes": notes}
         tables.write(_OUTPUT_FILE.value, scores, about)
     print(text_table.console(tables.table(scores)))
+    for note in notes:
+        print(f"note: {note}")

@@ -4,7 +4,8 @@ rbc_tf evaluate-cells --images_dir=BCCD/JPEGImages --annotations=BCCD/Annotation
     --output_file=scores.json
 
 For images from elsewhere, where neither regions nor types are known. Annotations are Pascal VOC
-files, or a CSV file with the columns image, ymin, xmin, ymax, xmax and label.
+files, or a CSV file with the columns image, ymin, xmin, ymax, xmax and label. Where the detector
+has learnt from some of the images, by the hashes of their files, a note says so.
 """
 
 from absl import flags
@@ -34,6 +35,7 @@ shared_flags.define_precision(shared_flags.FLOAT32)
 
 def main() -> None:
     from rbc_tf.core import score_files, text_table
+    from rbc_tf.evaluation.bundle import seen
     from rbc_tf.evaluation.cells import annotations, run
     from rbc_tf.inference import chain, pretrained
     from rbc_tf.inference.view_config import ViewConfig
@@ -41,6 +43,7 @@ def main() -> None:
     problems: list[str] = []
     images = annotations.read(_ANNOTATIONS.value, _IMAGES_DIR.value, problems, _UNITS.value)
     scored = pretrained.find(_BUNDLE.value)
+    notes = seen.notes_of_detection(scored, images)
     view = ViewConfig(flags.FLAGS.scale)
     parts = chain.Chain(scored, precision=flags.FLAGS.precision, view_config=view)
     scores = run.evaluate(parts, images)
@@ -51,8 +54,11 @@ def main() -> None:
             "scale": flags.FLAGS.scale,
             "bundle_sha256": scored.sha256,
             "left_out": problems,
+            "notes": notes,
         }
         score_files.write_all(_OUTPUT_FILE.value, scores, about, [table])
     print(text_table.console(table))
+    for note in notes:
+        print(f"note: {note}")
     for problem in problems:
         print(f"left out: {problem}")

@@ -6,7 +6,9 @@ their files is, so that renaming hides nothing, and one image that was seen rule
 group: what was photographed together is alike.
 """
 
+import contextlib
 import dataclasses
+import pathlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from rbc_tf.core import files
@@ -64,6 +66,18 @@ def of_samples(samples: Iterable[Sample], split: str) -> Images:
     return Images(sha256, {s.name: s.group for s in samples if s.name in sha256})
 
 
+def of_files(paths: Iterable[pathlib.Path]) -> Images:
+    """Images of which nothing but the files is known: each is a group of its own.
+
+    As in `of_samples`, a file that cannot be read is left out.
+    """
+    sha256 = {}
+    for path in paths:
+        with contextlib.suppress(OSError):
+            sha256[path.name if path.name not in sha256 else str(path)] = files.sha256_of_file(path)
+    return Images(sha256, {name: name for name in sha256})
+
+
 def seen_groups(seen: Seen, images: Images, scored: Collection[str]) -> dict[str, list[str]]:
     """Groups of scored images of which the part has seen an image.
 
@@ -113,15 +127,31 @@ def notes(
         Sentences for readers of the scores: of which part it is not recorded what it has seen,
         and, for a split of SEEN_SPLITS, that the scores are not held out.
     """
-    unknown = [
-        f"Which images the {seen.part} has seen is not recorded." for seen in unrecorded(parts)
-    ]
+    unknown = _unknown(parts)
     if split not in SEEN_SPLITS:
         check(parts, images, scored, where)
         return unknown
     lines = _seen_lines(parts, images, scored)
     because = f": {'; '.join(lines)}" if lines else ""
     return [f"Scores on split '{split}' are not held out{because}. They flatter.", *unknown]
+
+
+def notes_of_files(parts: Sequence[Seen], images: Images) -> list[str]:
+    """As `notes`, for images without splits, of which somebody else may say that they are new.
+
+    Nothing is refused: who has annotations from elsewhere cannot choose another split, and the
+    scores are worth something where a few of many images were seen.
+    """
+    found = []
+    for seen in parts:
+        names = [n for group in seen_groups(seen, images, images.sha256).values() for n in group]
+        if names:
+            noun = "image" if len(images.sha256) == 1 else "images"
+            found.append(
+                f"The {seen.part} has seen {len(names)} of {len(images.sha256)} {noun}, "
+                f"{_listed(names)}: these scores are not held out. They flatter."
+            )
+    return found + _unknown(parts)
 
 
 def unrecorded(parts: Iterable[Seen]) -> list[Seen]:
@@ -162,6 +192,10 @@ def check_single_cell(seen: Seen, where: str) -> None:
             "models trained on single cells and on all regions. Received: one fine-tuned on "
             f"{seen.regions} regions. Fine-tune with --regions=single_cell"
         )
+
+
+def _unknown(parts: Iterable[Seen]) -> list[str]:
+    return [f"Which images the {seen.part} has seen is not recorded." for seen in unrecorded(parts)]
 
 
 def _seen_lines(parts: Iterable[Seen], images: Images, scored: Collection[str]) -> list[str]:

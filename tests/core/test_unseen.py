@@ -100,3 +100,21 @@ def test_single_cells_alone_where_models_a_and_b_are_compared():
     unseen.check_single_cell(Seen(unseen.BACKBONE, frozenset()), "features")
     with pytest.raises(SeenError, match=r"features: the backbone .* one fine-tuned on all regions"):
         unseen.check_single_cell(Seen(unseen.BACKBONE, seen, "all"), "features")
+
+
+def test_images_without_splits_that_were_seen_are_told_and_not_refused(tmp_path):
+    paths = [tmp_path / name for name in ("a.png", "more/a.png", "b.png", "gone.png")]
+    (tmp_path / "more").mkdir()
+    for number, path in enumerate(paths[:3]):
+        path.write_bytes(bytes([number]))
+    images = unseen.of_files(paths)
+    assert list(images.sha256) == ["a.png", str(paths[1]), "b.png"]
+    seen = Seen(unseen.DETECTOR, frozenset(images.sha256.values()) - {images.sha256["a.png"]})
+    assert unseen.notes_of_files([seen], images) == [
+        f"The detector has seen 2 of 3 images, {paths[1]}, b.png: these scores are not held out. "
+        "They flatter."
+    ]
+    assert unseen.notes_of_files([_seen("a")], images) == []
+    assert unseen.notes_of_files([Seen(unseen.DETECTOR, None)], images) == [
+        "Which images the detector has seen is not recorded."
+    ]

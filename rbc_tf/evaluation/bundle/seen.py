@@ -1,5 +1,8 @@
 """What the parts of a bundle have seen, and so what it cannot be scored on."""
 
+import pathlib
+from collections.abc import Iterable
+
 from rbc_tf.core import unseen
 from rbc_tf.core.unseen import Seen
 from rbc_tf.data.dataset import Dataset
@@ -30,6 +33,15 @@ def notes(bundle: Bundle, dataset: Dataset, split: str) -> list[str]:
     """
     images, names = _images(dataset, split)
     return unseen.notes(seen_by(bundle), images, names, split, str(dataset.root))
+
+
+def notes_of_detection(bundle: Bundle, paths: Iterable[pathlib.Path]) -> list[str]:
+    """What readers of scores of the detector should know, on images that have no splits.
+
+    See `unseen.notes_of_files`.
+    """
+    detector = Seen(unseen.DETECTOR, bundle.manifest.provenance.detector.images)
+    return unseen.notes_of_files([detector], unseen.of_files(paths))
 
 
 def check_held_out(bundle: Bundle, dataset: Dataset, split: str) -> list[str]:

@@ -204,3 +204,12 @@ def test_training_images_are_scored_on_purpose_but_not_recorded(bundle, dataset)
     assert "the classifier has seen 1 image of group one" in note
     with pytest.raises(SeenError, match="the detector has seen"):
         seen.check_held_out(trained, dataset, "train")
+
+
+def test_of_images_without_splits_it_is_said_that_the_detector_has_seen_them(bundle, dataset):
+    paths = [dataset.sample(name).image_path for name in "abd"]
+    trained = _with_detector(bundle, dataset.sample("b").image_path)
+    (note,) = seen.notes_of_detection(trained, paths)
+    assert note.startswith("The detector has seen 1 of 3 images, b.png:")
+    (note,) = seen.notes_of_detection(bundle, paths)
+    assert "not recorded" in note
