@@ -23,9 +23,11 @@ import pathlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Any
 
+import numpy as np
+
 import rbc_tf
-from rbc_tf.core import files, names, optional
-from rbc_tf.data.formats import values
+from rbc_tf.core import files, names
+from rbc_tf.data.formats import parts, run_lengths, values
 from rbc_tf.data.formats.marked import MarkedCell, MarkedImage, MarkedRegion
 
 DATASET, RESULTS = "coco.json", "coco_results.json"
@@ -280,8 +282,11 @@ def _check_outline(
     Segmentations are not read beyond that: a region is its box.
     """
     ymin, xmin, ymax, xmax = box
-    outline = _box_of_outline(entry.get("segmentation"), size)
-    if outline is not None:
+    found = _parts_of_outline(entry.get("segmentation"), size)
+    if found:
+        parts.check_together(found)
+        low, high = np.array(found)[:, :2].min(axis=0), np.array(found)[:, 2:].max(axis=0)
+        outline = (*low.tolist(), *high.tolist())
         tolerance = max(_TOLERANCE, 0.1 * max(ymax - ymin, xmax - xmin))
         if max(abs(ours - theirs) for ours, theirs in zip(box, outline, strict=True)) > tolerance:
             raise ValueError(
@@ -289,8 +294,8 @@ def _check_outline(
                 f"bbox {entry['bbox']}; the segmentation reaches from x {outline[1]:g}, y "
                 f"{outline[0]:g} to x {outline[3]:g}, y {outline[2]:g}{_hint(entry, outline)}"
             )
-    area = entry.get("area")
-    if isinstance(area, int | float) and not isinstance(area, bool):
+    if entry.get("area") is not None:
+        area = values.number(entry["area"], "area")
         most = (ymax - ymin + _TOLERANCE) * (xmax - xmin + _TOLERANCE)
         if area > most:
             raise ValueError(
@@ -306,39 +311,21 @@ def _hint(entry: dict, outline: tuple[float, float, float, float]) -> str:
     return ". These are corners, not width and height" if near else ""
 
 
-def _box_of_outline(
-    segmentation: Any, size: tuple[int | None, int | None]
-) -> tuple[float, float, float, float] | None:
-    """(ymin, xmin, ymax, xmax) around polygons or a run-length mask; None where there is none."""
+def _parts_of_outline(segmentation: Any, size: tuple[int | None, int | None]) -> list[parts.Extent]:
+    """(ymin, xmin, ymax, xmax) of polygons or of the parts of a run-length mask; [] of none."""
     if isinstance(segmentation, dict):
-        return _box_of_mask(segmentation, size)
+        return run_lengths.parts(segmentation, size)
     if not segmentation:
-        return None
-    polygons = values.sequence(segmentation, "segmentation")
-    flat = [values.number(v, "segmentation") for p in polygons for v in values.sequence(p, "part")]
-    x, y = flat[::2], flat[1::2]
-    return (min(y), min(x), max(y), max(x)) if x and y else None
+        return []
+    polygons = (values.sequence(p, "part") for p in values.sequence(segmentation, "segmentation"))
+    return [_extent(polygon) for polygon in polygons if polygon]
 
 
-def _box_of_mask(
-    segmentation: dict, size: tuple[int | None, int | None]
-) -> tuple[float, float, float, float] | None:
-    sides = [values.whole(v, "size") for v in values.sequence(segmentation.get("size"), "size")]
-    if None not in size and sides != list(size):
+def _extent(polygon: list) -> parts.Extent:
+    flat = [values.number(v, "segmentation") for v in polygon]
+    if len(flat) % 2:
         raise ValueError(
-            f"the size of the segmentation must be that of its image, {list(size)} (height, "
-            f"width). Received: {sides}"
+            f"a part of the segmentation must be pairs x, y. Received: {len(flat)} numbers"
         )
-    try:
-        masks = optional.load("pycocotools.mask", extra="train")
-    except optional.MissingExtraError:
-        return None
-    try:
-        counts = segmentation.get("counts")
-        coded = (
-            masks.frPyObjects(segmentation, *sides) if isinstance(counts, list) else segmentation
-        )
-        x, y, width, height = masks.toBbox(coded).tolist()
-    except Exception as error:
-        raise ValueError(f"the segmentation cannot be read ({error})") from error
-    return y, x, y + height, x + width
+    x, y = flat[::2], flat[1::2]
+    return min(y), min(x), max(y), max(x)

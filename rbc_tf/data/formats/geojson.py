@@ -21,12 +21,9 @@ import json
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
 
-import numpy as np
-from scipy.sparse import csgraph
-
-from rbc_tf.core import boxes, walk
 from rbc_tf.core import files as artifacts
-from rbc_tf.data.formats import values
+from rbc_tf.core import walk
+from rbc_tf.data.formats import parts, values
 from rbc_tf.data.formats.marked import MarkedCell, MarkedImage, MarkedRegion, colour_of_types
 
 OBJECT_TYPES = ("detection", "annotation")
@@ -34,8 +31,7 @@ OBJECT_TYPES = ("detection", "annotation")
 _EXTENSIONS = (".geojson", ".json")
 _SEPARATOR = ":"
 
-# Parts of a region may be apart by so many pixels, as where its outline was drawn with gaps.
-_NEAR = 5
+_SPLIT = " (in QuPath: Objects, Annotations, Split)"
 
 
 def writer(
@@ -180,9 +176,8 @@ def _read_feature(feature, where: str) -> Iterator[MarkedRegion | MarkedCell]:
     kind, coordinates = geometry.get("type"), geometry.get("coordinates")
     points = list(_points(coordinates))
     if kind in ("Polygon", "MultiPolygon"):
-        if kind == "MultiPolygon":
-            parts = values.sequence(coordinates, "coordinates")
-            _check_together([list(_points(part)) for part in parts])
+        # The further rings of a polygon are holes, and lie in its first one.
+        parts.check_together([_extent(ring) for ring in _rings(coordinates)], _SPLIT)
         _check_plane(geometry)
         measured = _measurements(properties)
         yield MarkedRegion(
@@ -200,18 +195,6 @@ def _read_feature(feature, where: str) -> Iterator[MarkedRegion | MarkedCell]:
         raise ValueError(
             "geometry must be a Polygon or MultiPolygon (a region) or a Point or MultiPoint (a "
             f"cell). Received: {kind!r}"
-        )
-
-
-def _check_together(parts: list[list[tuple[float, float]]]) -> None:
-    """Raises ValueError where parts are too far apart for one region of connected cells."""
-    found = boxes.as_boxes([_bounding_box(part) for part in parts])
-    between = np.maximum(found[:, None, :2] - found[None, :, 2:], 0).max(axis=2)
-    count, _ = csgraph.connected_components(np.maximum(between, between.T) <= _NEAR)
-    if count > 1:
-        raise ValueError(
-            f"the parts of a region must touch. Received: {len(parts)} parts in {count} places; "
-            "make each an annotation of its own (in QuPath: Objects, Annotations, Split)"
         )
 
 
@@ -237,11 +220,27 @@ def _points(coordinates) -> Iterator[tuple[float, float]]:
             yield from _points(inner)
 
 
+def _rings(coordinates: list) -> Iterator[list[tuple[float, float]]]:
+    """The positions of each outline and hole, wherever in the arrays it is."""
+    if not coordinates:
+        return
+    first = coordinates[0]
+    if not isinstance(first, list) or (first and not isinstance(first[0], list)):
+        yield list(_points(coordinates))
+    else:
+        for inner in coordinates:
+            yield from _rings(inner)
+
+
+def _extent(points: list[tuple[float, float]]) -> parts.Extent:
+    x, y = zip(*points, strict=True)
+    return min(y), min(x), max(y), max(x)
+
+
 def _bounding_box(points: list[tuple[float, float]]) -> tuple[float, float, float, float]:
     if not points:
         raise ValueError("a polygon must have positions; it has none")
-    x, y = zip(*points, strict=True)
-    return values.box(min(y), min(x), max(y), max(x))
+    return values.box(*_extent(points))
 
 
 def _class_names(classification) -> list[str]:

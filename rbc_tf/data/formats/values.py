@@ -22,7 +22,7 @@ def load_json(path: str | pathlib.Path) -> Any:
 def number(value: Any, what: str) -> float:
     """A finite number, or ValueError; text and truth values are none."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
-        raise ValueError(f"{what} must be a number. Received: {_short(value)}")
+        raise ValueError(f"{what} must be a number. Received: {short(value)}")
     return value
 
 
@@ -43,14 +43,14 @@ def text(value: Any, what: str) -> str:
 def mapping(value: Any, what: str) -> dict:
     """A JSON object, or ValueError."""
     if not isinstance(value, dict):
-        raise ValueError(f"{what} must be an object {{...}}. Received: {_short(value)}")
+        raise ValueError(f"{what} must be an object {{...}}. Received: {short(value)}")
     return value
 
 
 def sequence(value: Any, what: str) -> list:
     """A JSON array, or ValueError."""
     if not isinstance(value, list):
-        raise ValueError(f"{what} must be an array [...]. Received: {_short(value)}")
+        raise ValueError(f"{what} must be an array [...]. Received: {short(value)}")
     return value
 
 
@@ -80,7 +80,7 @@ def rotated_box(
 def whole(value: Any, what: str) -> int:
     """A whole number, also where it is written as 640.0; or ValueError."""
     if number(value, what) != math.floor(value):
-        raise ValueError(f"{what} must be a whole number. Received: {_short(value)}")
+        raise ValueError(f"{what} must be a whole number. Received: {short(value)}")
     return int(value)
 
 
@@ -94,7 +94,7 @@ def num_cells(value: Any) -> int | None:
         cells = math.nan
     if not (1 <= cells <= MOST_CELLS and cells == math.floor(cells)):
         raise ValueError(
-            f"num_cells must be a whole number from 1 to {MOST_CELLS:,}. Received: {_short(value)}"
+            f"num_cells must be a whole number from 1 to {MOST_CELLS:,}. Received: {short(value)}"
         )
     return int(cells)
 
@@ -111,6 +111,7 @@ def complete(value: Any) -> bool | None:
     return found
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """A value for an error message: its beginning."""
     shown = repr(value)
     return shown if len(shown) <= 60 else f"{shown[:57]}..."

@@ -340,7 +340,16 @@ def _outline(x, y, width, height):
         ({"area": 900}, "area must be that of the region"),
         ({"segmentation": {"size": [60, 40], "counts": [0, 1]}}, "must be that of its image"),
         ({"segmentation": {"size": [40, 60], "counts": [0, 40, 2360]}}, "the segmentation reaches"),
-        ({"segmentation": {"size": [40, 60], "counts": 5}}, "segmentation cannot be read"),
+        ({"segmentation": {"size": [40, 60], "counts": 5}}, "counts must be an array"),
+        ({"segmentation": [[10, 8, 32, 8, 32]]}, "must be pairs x, y. Received: 5 numbers"),
+        ({"segmentation": _outline(10, 8, 6, 18) + _outline(22, 8, 10, 18)}, "2 parts in 2 places"),
+        (
+            # The first and the last of the 22 columns from x 10 on, and 18 rows from y 8 on.
+            {"segmentation": {"size": [40, 60], "counts": [408, 18, 822, 18, 1134]}},
+            "2 parts in 2 places",
+        ),
+        ({"area": 10**400}, "area must be a number"),
+        ({"area": "22"}, "area must be a number"),
     ],
 )
 def test_a_box_that_contradicts_its_outline(tmp_path, images, more, problem):
@@ -359,7 +368,10 @@ def test_a_box_that_contradicts_its_outline(tmp_path, images, more, problem):
         {"segmentation": _outline(10.4, 8, 21, 18.6), "area": 311},
         {"segmentation": _outline(9, 7, 12, 20) + _outline(20, 10, 12, 5), "area": 396},
         {"segmentation": [], "area": 0},
-        {"segmentation": None},
+        {"segmentation": None, "area": None},
+        # Every fourth of the columns from x 10 on, and 18 rows from y 8 on.
+        {"segmentation": {"size": [40, 60], "counts": [408, *[18, 142] * 5, 18, 1174]}},
+        {"segmentation": {"size": [40, 60], "counts": [2400]}},  # nothing: the box says where
     ],
 )
 def test_a_box_that_agrees_with_its_outline(tmp_path, images, more):
@@ -496,6 +508,11 @@ def _geojson(folder, *geometries):
                 "coordinates": [_square(1, 1), _square(13, 1), _square(1, 29)],
             },
             "3 parts in 2 places",
+        ),
+        ({"type": "Polygon", "coordinates": [*_square(2, 2), *_square(40, 2)]}, "in 2 places"),
+        (
+            {"type": "MultiPolygon", "coordinates": [[*_square(2, 2), *_square(40, 2)]]},
+            "in 2 places",
         ),
         (
             {"type": "Polygon", "coordinates": _square(2, 2), "plane": {"c": -1, "z": 3, "t": 0}},
