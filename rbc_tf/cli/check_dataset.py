@@ -17,7 +17,7 @@ shared_flags.define_intensity()
 
 
 def main() -> None:
-    from rbc_tf.core import image_io
+    from rbc_tf.core import exposure, image_io
     from rbc_tf.data import dataset, dataset_intensity, examples, plausibility, regions
 
     given = shared_flags.intensity()
@@ -32,7 +32,8 @@ def main() -> None:
         check.add_header(sample, header)
         check.add(sample, header.size, of_image)
         found += of_image
-    doubts = (*check.doubts(), *dataset.unused_files(checked))
+    unseen = exposure.warning(checked.exposures, len(checked))
+    doubts = (*check.doubts(), *dataset.unused_files(checked), *([unseen] if unseen else []))
     errors = check.errors()
     if errors or (doubts and _STRICT.value):
         raise dataset.DatasetError(checked.root, [*errors, *doubts])

@@ -20,10 +20,10 @@ whatever its shape.
 import collections
 import dataclasses
 import pathlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent import futures
 
-from rbc_tf.core import files, image_io, walk
+from rbc_tf.core import exposure, files, image_io, walk
 from rbc_tf.core.cell_types import OTHER, PAPER, SEPARATOR, CellTypes
 from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.core.names import Lookup, is_utf8, normal, printable
@@ -62,13 +62,15 @@ class Dataset:
     """A checked dataset folder; samples are in the order of their names.
 
     `intensity` is the range of values of its images of more than 8 bits, None where all of them say
-    their own.
+    their own. `exposures` names the images in which nothing can be seen ('nearly black' or 'nearly
+    white'), where pixels were checked.
     """
 
     root: pathlib.Path
     samples: tuple[Sample, ...]
     cell_types: CellTypes
     intensity: IntensityRange | None = None
+    exposures: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -170,6 +172,7 @@ class _Reader:
         self._intensity = intensity
         self._problems: list[str] = []
         self._sizes: dict[str, tuple[int, int] | None] = {}
+        self._exposures: dict[str, str] = {}
         self._without_mask: set[str] = set()  # images that regions.csv names
         self._cell_types = PAPER
         self._names = Lookup(())
@@ -195,7 +198,9 @@ class _Reader:
             )
             sample = dataclasses.replace(sample, intensity=self._intensity)
             samples.append(dataclasses.replace(sample, **about.get(name, {})))
-        return Dataset(self._root, tuple(samples), self._cell_types, self._intensity)
+        return Dataset(
+            self._root, tuple(samples), self._cell_types, self._intensity, self._exposures
+        )
 
     def _list_images(self) -> dict[str, pathlib.Path]:
         folder = self._root / "images"
@@ -242,18 +247,24 @@ class _Reader:
         """Fills in (height, width) of each image, None where it cannot be read (and noted)."""
         with futures.ThreadPoolExecutor() as pool:
             found = pool.map(self._size_or_problem, images.values())
-        for name, (size, problem) in zip(images, found, strict=True):
+        for name, (size, seen, problem) in zip(images, found, strict=True):
             self._sizes[name] = size
+            if seen:
+                self._exposures[name] = seen
             if problem:
                 self._problems.append(f"{problem}; replace or remove the file")
 
-    def _size_or_problem(self, path: pathlib.Path) -> tuple[tuple[int, int] | None, str]:
+    def _size_or_problem(
+        self, path: pathlib.Path
+    ) -> tuple[tuple[int, int] | None, str | None, str]:
+        """(height, width), whether nothing can be seen in it, and what is wrong with it."""
+        seen = None
         try:
             if self._check_pixels:
-                image_io.read_image(path, self._intensity)
-            return image_io.image_size(path), ""
+                seen = exposure.of(image_io.read_image(path, self._intensity))
+            return image_io.image_size(path), seen, ""
         except image_io.ImageError as error:
-            return None, str(error)
+            return None, None, str(error)
 
     def _find_masks(self, images: dict) -> dict[str, pathlib.Path]:
         masks = self._masks_by_name([name for name in images if name not in self._without_mask])

@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import os
+import subprocess
+import sys
 import unicodedata
 
 import numpy as np
@@ -43,6 +45,24 @@ def test_a_good_folder(folder):
     assert loaded.cell_types == PAPER
     with pytest.raises(KeyError, match="'c'"):
         loaded.sample("c")
+
+
+def _check(folder, *flags):
+    command = [sys.executable, "-m", "rbc_tf", "check-dataset", f"--dataset_dir={folder}", *flags]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_images_in_which_nothing_is_seen_are_warned_of(folder):
+    image_io.write_png(folder / "images" / "b.png", builders.grey_image(20, 30, 9))
+    assert dataset.load_dataset(folder).exposures == {}  # pixels were not looked at
+    loaded = dataset.load_dataset(folder, check_pixels=True)
+    assert loaded.exposures == {"b": "nearly black"}
+    done = _check(folder)
+    assert done.returncode == 0, done.stderr
+    assert "warning: 1 of 2 images come out nearly black (b)" in done.stdout
+    strict = _check(folder, "--strict")
+    assert strict.returncode == 1
+    assert "come out nearly black (b)" in strict.stderr
 
 
 def test_all_problems_are_told_at_once(folder):

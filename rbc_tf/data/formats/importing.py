@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import tqdm
 
-from rbc_tf.core import files, folder_intensity, image_io
+from rbc_tf.core import exposure, files, folder_intensity, image_io
 from rbc_tf.core.cell_types import SEPARATOR, CellTypes
 from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.core.names import printable
@@ -77,7 +77,10 @@ class ImportSummary:
 
 @dataclasses.dataclass(frozen=True)
 class _Image:
-    """One image to be written: its name in the dataset, and all that is known of it."""
+    """One image to be written: its name in the dataset, and all that is known of it.
+
+    `exposure` is 'nearly black' or 'nearly white' where nothing can be seen in it.
+    """
 
     name: str
     group: str
@@ -86,6 +89,7 @@ class _Image:
     regions: list[Region]
     cells: list[Cell]
     mask_path: pathlib.Path | None
+    exposure: str | None
 
 
 def import_annotations(
@@ -149,7 +153,11 @@ def import_annotations(
         dataset_intensity.record(folder, intensity)
         _write_tables(folder, images)
         cell_types.save(folder / "cell_types.yaml")
-        found = (*doubts.lines(), *_check_written(folder, pathlib.Path(annotations)))
+        found = (
+            *doubts.lines(),
+            *_check_written(folder, pathlib.Path(annotations)),
+            *_unseen(images),
+        )
         if options.strict and found:
             raise DatasetError(pathlib.Path(annotations), list(found))
         summary = _summarise(images, len(finder.images), found)
@@ -188,6 +196,12 @@ def _check_written(folder: pathlib.Path, annotations: pathlib.Path) -> tuple[str
     if check.errors():
         raise DatasetError(annotations, check.errors())
     return check.doubts()
+
+
+def _unseen(images: list[_Image]) -> tuple[str, ...]:
+    """A line where there are images in which nothing can be seen."""
+    line = exposure.warning({image.name: image.exposure for image in images}, len(images))
+    return (line,) if line else ()
 
 
 def _summarise(
@@ -249,7 +263,8 @@ def _resolve_one(
 ) -> _Image:
     path = marked_images.find(marked, finder)
     # Decoded once, so that no damaged file is copied.
-    size = image_io.read_image(path, options.intensity).shape[:2]
+    pixels = image_io.read_image(path, options.intensity)
+    size = pixels.shape[:2]
     for given, real, edge in zip(
         (marked.height, marked.width), size, ("high", "wide"), strict=True
     ):
@@ -276,7 +291,16 @@ def _resolve_one(
             "--masks_dir, or --segment to make masks by thresholding"
         )
     group = "_".join(relative.parts[:-1])
-    return _Image("_".join(relative.parts), group, path, size, regions, cells, mask_path)
+    return _Image(
+        name="_".join(relative.parts),
+        group=group,
+        path=path,
+        size=size,
+        regions=regions,
+        cells=cells,
+        mask_path=mask_path,
+        exposure=exposure.of(pixels),
+    )
 
 
 def _write_images(folder: pathlib.Path, images: list[_Image], options: ImportOptions) -> None:

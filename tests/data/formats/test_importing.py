@@ -425,6 +425,16 @@ def test_what_is_unlikely_is_said_and_strict_refuses_it(tmp_path, images):
     assert len(_problems(path, images, strict=True)) == 5
 
 
+@pytest.mark.parametrize(("value", "kind"), [(9, "nearly black"), (250, "nearly white")])
+def test_images_in_which_nothing_is_seen_are_a_doubt(tmp_path, images, value, kind):
+    image_io.write_png(images / "b.png", np.full((40, 60, 3), value, np.uint8))
+    boxes = [(n, "Oval", [10, 8, 15, 15], {}) for n in range(2)]
+    path = _coco(tmp_path, boxes, names=("a.png", "b.png"))
+    (doubt,) = _import(path, images)[0].doubts
+    assert doubt.startswith(f"1 of 2 images come out {kind} (b): check their bit depth")
+    assert _problems_again(path, images, strict=True) == (doubt,)
+
+
 # -- which image it is
 
 
