@@ -16,16 +16,22 @@ from rbc_tf.core.types import Cell, Region, Sample
 _SPANS = 0.95
 # A box lies in another where this share of it does, and is nearly the same from this overlap on.
 _INSIDE, _NEARLY_SAME = 0.9, 0.85
-# A region of a mask of this share of the image is rather the background.
-_MOST_OF_IMAGE = 0.5
+# A region of a mask of this share of the image is rather the background, and from the second share
+# on where it reaches from edge to edge: between cells that lie densely there is not half of it.
+_MOST_OF_IMAGE, _MUCH_OF_IMAGE = 0.5, 0.2
 TURNED = (
     "images have an orientation tag, and are taken as viewers show them: what was marked on the "
     "pixels as they are stored lies elsewhere"
 )
 # Regions smaller than this share of the median region are counted, where there are some.
 _FAR_SMALLER, _FEWEST = 0.01, 5
+# An ellipse has 0.785 of its box, a thin sickle across it 0.15. Where the median of all areas is
+# below the first of these, those below it are counted; else those below the second.
+_USUAL_FILLED, _LEAST_FILLED = 1 / 3, 0.1
 # Points as near as this, in pixels, are one cell marked twice.
 _SAME_POINT = 1.0
+# Of so many boxes one can say what they have in common.
+_FEWEST_BOXES = 3
 # So many points within the first pixel of their images are shares of the width and height.
 _FEWEST_RELATIVE = 3
 
@@ -104,6 +110,42 @@ def check_sizes(areas: np.ndarray, where: Sequence[str], doubts: Doubts) -> None
         doubts.add(kind, where[int(np.argmax(small))], int(small.sum()))
 
 
+def check_areas(found: np.ndarray, areas: np.ndarray, where: Sequence[str], doubts: Doubts) -> None:
+    """Notes boxes [x, y, width, height] whose area, which the file gives, is another's.
+
+    Args:
+        found: float [N, 4] (ymin, xmin, ymax, xmax), before they are cut at the edges.
+        areas: [N], in pixels, of the cells in them; 0 where it is not known.
+        where: place of each.
+        doubts: takes what is unlikely.
+    """
+    if not len(found):
+        return
+    found, areas = np.asarray(found, np.float64), np.asarray(areas, np.float64)
+    low, sides = found[:, :2], found[:, 2:] - found[:, :2]
+    as_corners = _are_areas_of(areas, sides - low) & ~_are_areas_of(areas, sides)
+    if as_corners.sum() >= max(_FEWEST_BOXES, len(areas) / 2):
+        kind = (
+            "boxes have the area that they have as corners [x, y, x, y], and were read as "
+            "[x, y, width, height]"
+        )
+        doubts.add(kind, where[int(np.argmax(as_corners))], int(as_corners.sum()))
+        return
+    filled = areas / np.prod(sides, axis=1)
+    known = areas > 0
+    is_usual = known.sum() >= _FEWEST_BOXES and np.median(filled[known]) < _USUAL_FILLED
+    few = known & (filled < (_USUAL_FILLED if is_usual else _LEAST_FILLED))
+    if few.any():
+        kind = "boxes are far larger than their area, which the file gives"
+        doubts.add(kind, where[int(np.argmax(few))], int(few.sum()))
+
+
+def _are_areas_of(areas: np.ndarray, sides: np.ndarray) -> np.ndarray:
+    """Whether areas [N] are those of rectangles [N, 2], the last pixel counted in or not."""
+    least, most = np.prod(sides, axis=1), np.prod(sides + 1, axis=1)
+    return (sides > 0).all(axis=1) & (0.99 * least <= areas) & (areas <= most)
+
+
 def check_points(cells: Sequence[Cell], where: str, doubts: Doubts) -> None:
     """Notes labelled cells of one image that are marked twice."""
     points = np.array([(cell.y, cell.x) for cell in cells], np.float64).reshape(-1, 2)
@@ -139,7 +181,7 @@ def corners_for_sizes(found: np.ndarray, sizes: np.ndarray) -> bool:
         True where all of three or more could be corners, inside of their images, and some of
         them, read as they are, reach over the edge.
     """
-    if len(found) < 3:
+    if len(found) < _FEWEST_BOXES:
         return False
     found, sizes = np.asarray(found, np.float64), np.asarray(sizes)
     low, high = found[:, :2], found[:, 2:] - found[:, :2]
@@ -207,9 +249,14 @@ class DatasetCheck:
     def _add_mask(
         self, sample: Sample, where: str, size: tuple[int, int], found: Sequence[Region]
     ) -> None:
-        largest = max((region.area for region in found), default=0)
-        if largest >= _MOST_OF_IMAGE * size[0] * size[1]:
+        shares = [
+            (region.area / (size[0] * size[1]), region.box == (0, 0, *size)) for region in found
+        ]
+        if any(share >= _MOST_OF_IMAGE for share, _ in shares):
             kind = "masks have one region of most of the image, as inverted ones have"
+            self._doubts.add(kind, where)
+        elif any(share >= _MUCH_OF_IMAGE and spans for share, spans in shares):
+            kind = "masks have one region from edge to edge of the image, as inverted ones have"
             self._doubts.add(kind, where)
         lost = len(sample.cells) - sum(region.num_points for region in found)
         self._points += len(sample.cells)

@@ -69,6 +69,42 @@ def test_what_is_far_smaller_than_the_rest():
     assert few.lines() == ()
 
 
+def _of_areas(boxes, areas):
+    doubts = Doubts()
+    places = [f"box {number}" for number in range(len(boxes))]
+    plausibility.check_areas(np.array(boxes, float), np.array(areas, float), places, doubts)
+    return doubts.lines()
+
+
+# As x, y, width and height they would be 45 x 45, 90 x 50 and 45 x 90, as corners 40 x 40.
+_AS_CORNERS = [(5, 5, 50, 50), (50, 10, 140, 60), (5, 50, 50, 140)]
+
+
+@pytest.mark.parametrize(
+    ("boxes", "areas", "begins"),
+    [
+        (_AS_CORNERS, [1600] * 3, "3 boxes have the area that they have as corners"),
+        (_AS_CORNERS, [41 * 41] * 3, "3 boxes have the area that they have as corners"),
+        ([*_AS_CORNERS, _CELLS[0]], [1600] * 3 + [1300], "3 boxes have the area"),
+        (_AS_CORNERS[1:], [1600] * 2, None),  # 0.36 and 0.4 of the box: could be thin cells
+        (_CELLS, [1300] * 4, None),
+        (_CELLS, [0] * 4, None),
+        (_CELLS, [40 * 42, 38 * 41, 41 * 43, 44 * 40], None),  # of the boxes
+        (_CELLS, [0.15 * 1680, 1200, 1300, 1300], None),  # one thin sickle
+        (_CELLS, [16, 1200, 1300, 1300], "1 boxes are far larger than their area"),
+        (_CELLS, [400, 400, 450, 1300], "3 boxes are far larger than their area"),
+        (_CELLS[:2], [400, 400], None),
+        ([], [], None),
+    ],
+)
+def test_areas_that_contradict_their_boxes(boxes, areas, begins):
+    lines = _of_areas(boxes, areas)
+    assert len(lines) == (begins is not None)
+    if begins:
+        assert lines[0].startswith(begins)
+        assert lines[0].endswith("; first: box 0")
+
+
 def _cells(*points):
     return tuple(Cell(x, y, "Oval") for x, y in points)
 
@@ -144,6 +180,14 @@ def test_an_inverted_mask():
     _, (doubt,) = _checked(((), background, False))
     assert "most of the image" in doubt
     assert _checked(((), (_region((0, 0, 300, 300), area=80_000),), False))[1] == ()
+
+
+def test_an_inverted_mask_of_a_dense_smear():
+    between = (_region((0, 0, 400, 600), area=74_000), _region(_CELLS[0]))  # 31 % of the image
+    _, (doubt,) = _checked(((), between, False))
+    assert doubt.startswith("1 masks have one region from edge to edge")
+    for box, area in (((0, 0, 400, 599), 74_000), ((0, 0, 400, 600), 40_000)):
+        assert _checked(((), (_region(box, area=area),), False))[1] == ()
 
 
 def test_points_beside_the_boxes_of_their_image():

@@ -261,6 +261,7 @@ def _read_region(
     # CVAT writes the rectangle before it was turned, and its outline not at all.
     attributes = entry.get("attributes")
     degrees = attributes.get("rotation") if isinstance(attributes, dict) else None
+    area = None if degrees or entry.get("segmentation") else entry.get("area")
     if degrees:
         box = values.rotated_box(box, values.number(degrees, "rotation"))
     else:
@@ -270,6 +271,7 @@ def _read_region(
         types=types,
         num_cells=values.num_cells(entry.get("num_cells")),
         complete=values.complete(entry.get("complete")),
+        area=area,
         where=where,
     )
 

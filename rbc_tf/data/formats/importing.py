@@ -142,6 +142,7 @@ def import_annotations(
         problems.append("no image is annotated")
     if problems:
         raise DatasetError(pathlib.Path(annotations), problems)
+    _check_areas(marked, doubts)
     record = {
         "format": file_format,
         "annotations": printable(annotations),
@@ -182,6 +183,16 @@ def _problems_of_units(
             "[x, y, x, y], and reach over the edge of their image where they are not"
         ]
     return []
+
+
+def _check_areas(marked: list[MarkedImage], doubts: plausibility.Doubts) -> None:
+    given = [region for image in marked for region in image.regions if region.area]
+    plausibility.check_areas(
+        np.array([region.box for region in given]).reshape(-1, 4),
+        np.array([region.area for region in given], np.float64),
+        [region.where for region in given],
+        doubts,
+    )
 
 
 def _check_written(folder: pathlib.Path, annotations: pathlib.Path) -> tuple[str, ...]:

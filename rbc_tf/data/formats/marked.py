@@ -26,6 +26,7 @@ class MarkedRegion:
         score: the detector's.
         probabilities: of each type, by name.
         abnormal_probability: that it holds an abnormal type.
+        area: in pixels, where the file gives it and no outline that the box was held against.
         where: its place in the file, for messages.
     """
 
@@ -36,6 +37,7 @@ class MarkedRegion:
     score: float | None = None
     probabilities: Mapping[str, float] = dataclasses.field(default_factory=dict)
     abnormal_probability: float | None = None
+    area: float | None = None
     where: str = dataclasses.field(default="", compare=False)
 
 

@@ -56,10 +56,19 @@ def regions(
             continue
         if max(abs(ours - given) for ours, given in zip(box, region.box, strict=True)) > _ROUNDING:
             doubts.add("boxes reach over the edge of their image and are cut there", region.where)
+        if any(_is_same(region, other) for other in merged.get(box, [])):
+            doubts.add(
+                "boxes are given twice with the same type, and are taken for one", region.where
+            )
         merged.setdefault(box, []).append(region)
     where = [same[0].where for same in merged.values()]
     plausibility.check_boxes(np.array(list(merged)).reshape(-1, 4), where, size, doubts)
     return [_merge(box, same, names, complete) for box, same in merged.items()]
+
+
+def _is_same(region: MarkedRegion, other: MarkedRegion) -> bool:
+    """Whether two marks of one box do not each say a type of it."""
+    return region.types == other.types or bool(set(region.types) & set(other.types))
 
 
 def _merge(box: Box, marks: list[MarkedRegion], names: TypeNames, complete: bool) -> Region:

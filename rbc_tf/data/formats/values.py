@@ -56,7 +56,7 @@ def sequence(value: Any, what: str) -> list:
 
 def box(ymin: float, xmin: float, ymax: float, xmax: float) -> tuple[float, float, float, float]:
     """(ymin, xmin, ymax, xmax), or ValueError where it holds nothing."""
-    if not (ymin < ymax and xmin < xmax):
+    if not (0 < ymax - ymin < math.inf and 0 < xmax - xmin < math.inf):
         raise ValueError(
             f"a box must have a height and a width. Received: x {xmin:g} to {xmax:g}, "
             f"y {ymin:g} to {ymax:g}"

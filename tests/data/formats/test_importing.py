@@ -425,6 +425,33 @@ def test_what_is_unlikely_is_said_and_strict_refuses_it(tmp_path, images):
     assert len(_problems(path, images, strict=True)) == 5
 
 
+def test_areas_of_corners_are_a_doubt(tmp_path, images):
+    """In the upper left, corners read as sizes stay in their image."""
+    corners = [(5, 5, 25, 20), (10, 4, 30, 19), (4, 10, 24, 25)]
+    path = _coco(tmp_path, [(0, "Oval", box, {"area": 300}) for box in corners])
+    (doubt,) = _import(path, images)[0].doubts
+    assert doubt.startswith("3 boxes have the area that they have as corners")
+    assert f"first: {path}: annotation 1" in doubt
+    # With an outline, and turned, the box is known to be right.
+    more = {"area": 30, "segmentation": _outline(10, 8, 15, 15)}
+    turned = {"area": 30, "attributes": {"rotation": 90.0}}
+    boxes = [(0, "Oval", [10, 8, 15, 15], more), (0, "Oval", [40, 8, 15, 15], turned)]
+    assert _import(_coco(tmp_path, boxes), images)[0].doubts == ()
+
+
+def test_a_box_given_twice_with_a_type_is_a_doubt(tmp_path, images):
+    box, other = [10, 8, 15, 15], [40, 8, 15, 15]
+    marks = [(0, "Oval", box, {}), (0, "Stom", box, {}), (0, "Oval", box, {})]
+    marks += [(0, "Oval", other, {"types": []})] * 2
+    path = _coco(tmp_path, marks)
+    summary, _ = _import(path, images)
+    assert summary.regions == 2
+    (doubt,) = summary.doubts
+    assert doubt.startswith("2 boxes are given twice with the same type, and are taken for one")
+    assert f"first: {path}: annotation 3" in doubt
+    assert _problems_again(path, images, strict=True) == (doubt,)
+
+
 @pytest.mark.parametrize(("value", "kind"), [(9, "nearly black"), (250, "nearly white")])
 def test_images_in_which_nothing_is_seen_are_a_doubt(tmp_path, images, value, kind):
     image_io.write_png(images / "b.png", np.full((40, 60, 3), value, np.uint8))
