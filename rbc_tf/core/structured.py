@@ -66,42 +66,26 @@ def read_bytes(path: str | os.PathLike, most_bytes: int = MOST_BYTES) -> bytes:
         return content
 
 
-def load_json(
-    path: str | os.PathLike, most_bytes: int = MOST_BYTES, keys_may_repeat: bool = False
-) -> Any:
+def load_json(path: str | os.PathLike, most_bytes: int = MOST_BYTES) -> Any:
     """The value in a JSON file (UTF-8, a byte order mark is forgiven).
-
-    Args:
-        path: of the file.
-        most_bytes: that it may hold.
-        keys_may_repeat: see `parse_json`.
 
     Raises:
         ValueError: as `read_bytes` and `parse_json`; names the file.
         OSError: it cannot be read.
     """
-    return parse_json(read_bytes(path, most_bytes), path, keys_may_repeat)
+    return parse_json(read_bytes(path, most_bytes), path)
 
 
-def parse_json(
-    content: bytes | str, source: str | os.PathLike, keys_may_repeat: bool = False
-) -> Any:
+def parse_json(content: bytes | str, source: str | os.PathLike) -> Any:
     """The value in JSON text.
-
-    Args:
-        content: the text.
-        source: what it is of, for errors.
-        keys_may_repeat: of a key that a mapping gives twice the last value counts, as other
-            programs that write such files rely on it. In our own files it is a slip or a trick.
 
     Raises:
         ValueError: it is none, nested too deeply, or gives a key twice; names `source`, and the
             line or the key where it can.
     """
-    pairs_hook = None if keys_may_repeat else _mapping_of
     try:
         text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
-        value = json.loads(text, object_pairs_hook=pairs_hook)
+        value = json.loads(text, object_pairs_hook=_mapping_of)
     except RecursionError as error:
         raise _too_deep(source) from error
     except ValueError as error:
@@ -112,11 +96,13 @@ def parse_json(
 
 
 def _mapping_of(pairs: list[tuple[str, Any]]) -> dict:
+    """A mapping; ValueError where a key is given twice, of which JSON would take the last."""
     value = dict(pairs)
     if len(value) < len(pairs):
         seen = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))
-        raise ValueError(f"the key {shown(twice)} is given twice")
+        first = ", ".join(f"{shown(key)}: {shown(content)}" for key, content in pairs[:2])
+        raise ValueError(f"the key {shown(twice)} is given twice in {{{first}, ...}}")
     return value
 
 

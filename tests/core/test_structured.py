@@ -52,6 +52,8 @@ def test_yaml_mappings_know_their_line():
         (b'{"a": 1, "b": 2, "a": 1}', "the key 'a' is given twice"),
         (b'[{"x": {"": 1, "": [2]}}]', "the key '' is given twice"),
         (b'{"a": 1, "\\u0061": 2}', "the key 'a' is given twice"),
+        (b'[{"id": 7, "box": [1, 2], "box": [3]}]', "'box' is given twice in {'id': 7, 'box': a "),
+        (b'{"a": {"b": 1, "b": 1}}', "'b' is given twice"),
     ],
 )
 def test_json_that_is_none_or_goes_beyond_bounds_is_refused(tmp_path, content, message):
@@ -60,11 +62,6 @@ def test_json_that_is_none_or_goes_beyond_bounds_is_refused(tmp_path, content, m
     with pytest.raises(ValueError, match=message) as caught:
         structured.load_json(path)
     assert str(path) in str(caught.value)
-
-
-def test_of_keys_that_may_repeat_the_last_counts():
-    text = '{"a": {"b": 1, "b": 2}, "a": {"b": 3, "b": 4}}'
-    assert structured.parse_json(text, "x", keys_may_repeat=True) == {"a": {"b": 4}}
 
 
 def test_many_keys_with_one_twice_are_refused_at_once():

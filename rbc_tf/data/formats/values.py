@@ -14,7 +14,7 @@ _MOST_BYTES = 2**30
 def load_json(path: str | pathlib.Path) -> Any:
     """Reads a JSON file (UTF-8, a byte order mark is forgiven); ValueError names the file."""
     try:
-        return structured.load_json(path, _MOST_BYTES, keys_may_repeat=True)
+        return structured.load_json(path, _MOST_BYTES)
     except (OSError, ValueError) as error:
         raise ValueError(f"{path}: cannot be read as UTF-8 JSON ({error})") from error
 

@@ -53,6 +53,8 @@ def _read_file(
         if root.tag != "annotation":
             raise ValueError(f"the root element must be 'annotation'. Received: '{root.tag}'")
         height, width = _size(root)
+        # `filename` has no folders; those of the XML file stand in for them.
+        name = (_text(root, "filename") or "").strip() or path.stem
     except (expat.ExpatError, OSError, ValueError, LookupError) as error:
         problems.append(f"{path}: cannot be read as VOC XML ({error})")
         return None
@@ -63,8 +65,6 @@ def _read_file(
             regions.append(_read_object(entry, zero_based, where))
         except ValueError as error:
             problems.append(f"{where}: {error}")
-    # `filename` has no folders; those of the XML file stand in for them.
-    name = (root.findtext("filename") or "").strip() or path.stem
     below = path.relative_to(folder).parent
     return MarkedImage(
         (below / name).as_posix(),
@@ -104,9 +104,24 @@ def _parse(content: bytes) -> ElementTree.Element:
     return builder.close()
 
 
+def _text(parent: ElementTree.Element, *tags: str) -> str | None:
+    """The text of the one element at the end of such a path, None where there is none.
+
+    Raises ValueError where there are several: which of them is meant nobody can say.
+    """
+    for tag in tags:
+        found = parent.findall(tag)
+        if len(found) > 1:
+            raise ValueError(f"one {tag} is required. Received: {len(found)}")
+        if not found:
+            return None
+        parent = found[0]
+    return parent.text or ""
+
+
 def _size(root: ElementTree.Element) -> tuple[int | None, int | None]:
     """(height, width); some tools write none, or 0, where they do not know."""
-    height, width = (root.findtext(f"size/{edge}") for edge in ("height", "width"))
+    height, width = (_text(root, "size", edge) for edge in ("height", "width"))
     if not (height and width and height.strip() and width.strip()):
         return None, None
     sides = structured.real(height), structured.real(width)
@@ -116,7 +131,7 @@ def _size(root: ElementTree.Element) -> tuple[int | None, int | None]:
 
 
 def _read_object(entry: ElementTree.Element, zero_based: bool, where: str) -> MarkedRegion:
-    name = values.text(entry.findtext("name"), "name")
+    name = values.text(_text(entry, "name"), "name")
     edges = {edge: _edge(entry, edge) for edge in ("ymin", "xmin", "ymax", "xmax")}
     if not zero_based:
         if min(edges["xmin"], edges["ymin"]) < 1:
@@ -134,20 +149,22 @@ def _read_object(entry: ElementTree.Element, zero_based: bool, where: str) -> Ma
     return MarkedRegion(
         box=box,
         types=(name,),
-        num_cells=values.num_cells(entry.findtext("num_cells")),
-        complete=values.complete(entry.findtext("complete")),
+        num_cells=values.num_cells(_text(entry, "num_cells")),
+        complete=values.complete(_text(entry, "complete")),
         where=where,
     )
 
 
 def _attribute(entry: ElementTree.Element, name: str) -> str:
     """One of the further attributes that CVAT writes, '' where it has none of that name."""
-    found = (a for a in entry.iterfind("attributes/attribute") if a.findtext("name") == name)
-    return next(((a.findtext("value") or "").strip() for a in found), "")
+    found = [a for a in entry.iterfind("attributes/attribute") if a.findtext("name") == name]
+    if len(found) > 1:
+        raise ValueError(f"one attribute {name} is required. Received: {len(found)}")
+    return "".join((a.findtext("value") or "").strip() for a in found)
 
 
 def _edge(entry: ElementTree.Element, edge: str) -> float:
-    text = entry.findtext(f"bndbox/{edge}")
+    text = _text(entry, "bndbox", edge)
     try:
         return structured.real(text or "")
     except ValueError as error:

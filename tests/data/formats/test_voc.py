@@ -128,6 +128,9 @@ def test_folders_names_and_further_elements(tmp_path):
     assert (third.height, third.width) == (None, None)
 
 
+_TURN = "<attribute><name>rotation</name><value>9</value></attribute>"
+
+
 def test_every_problem_is_told(tmp_path):
     (tmp_path / "a.xml").write_text("<annotation>")
     (tmp_path / "b.xml").write_text("<html/>")
@@ -139,6 +142,11 @@ def test_every_problem_is_told(tmp_path):
         "name must be text": _object(name=" "),
         "a box must have a height and a width": _object(box=(5, 1, 2, 2)),
         "num_cells must be a whole number": _object(more="<num_cells>many</num_cells>"),
+        "one bndbox is required. Received: 2": _object(more="<bndbox><xmin>1</xmin></bndbox>"),
+        "one name is required. Received: 2": _object(more="<name>Stom</name>"),
+        "one xmin is required. Received: 2": _object(box=("1</xmin><xmin>2", 1, 3, 3)),
+        "one complete is required": _object(more="<complete>1</complete><complete>0</complete>"),
+        "one attribute rotation is required": _object(more=f"<attributes>{_TURN * 2}</attributes>"),
     }
     path = _file(tmp_path / "d.xml", *bad.values())
     problems = []
@@ -169,6 +177,11 @@ def test_nothing_to_read(tmp_path):
             "a number is required",
         ),
         ("<annotation>", "no element found"),
+        (
+            f"<annotation>{'<filename>a.png</filename>' * 2}</annotation>",
+            "one filename is required",
+        ),
+        (f"<annotation>{'<size/>' * 2}</annotation>", "one size is required"),
     ],
 )
 def test_files_beyond_bounds_are_refused(tmp_path, content, problem):
