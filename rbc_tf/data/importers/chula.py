@@ -6,12 +6,14 @@ each line of the latter `x y id` for the centre of one cell; it has no masks.
 """
 
 import dataclasses
+import os
 import pathlib
+import re
 import shutil
 
 import tqdm
 
-from rbc_tf.core import files, image_io
+from rbc_tf.core import files, image_io, structured
 from rbc_tf.core.cell_types import OTHER, SEPARATOR, CellTypes
 from rbc_tf.core.types import Cell, Region
 from rbc_tf.data import near_regions, segmentation
@@ -37,6 +39,8 @@ TYPE_OF_ID = {
 }
 
 _LARGEST_ID = 12
+# As labels are named: digits of other scripts, or zeros in front, name none.
+_NUMBER = re.compile(r"[1-9][0-9]*|0")
 _RECORD = "import.json"
 _TYPES_FOLDER = pathlib.Path(__file__).parent / "chula_types"
 
@@ -78,8 +82,8 @@ def import_chula(
         config: settings of the segmentation.
 
     Raises:
-        ValueError: the folder is not laid out so, a line of a label file is not `x y id`, or
-            `output_dir` holds something other than an import.
+        ValueError: the folder is not laid out so, a label file cannot be read, a line of one is
+            not `x y id`, or `output_dir` holds something other than an import.
         ImageError: an image cannot be read.
     """
     chula_dir = pathlib.Path(chula_dir)
@@ -134,7 +138,7 @@ def _list_numbered(chula_dir: pathlib.Path) -> list[tuple[int, pathlib.Path]]:
         if not (chula_dir / name).is_dir():
             raise ValueError(f"{chula_dir}: the folders Dataset and Label are required; no {name}")
     images = image_io.list_images(chula_dir / "Dataset")
-    wrong = [path.name for path in images if not path.stem.isdecimal()]
+    wrong = [path.name for path in images if not _NUMBER.fullmatch(path.stem)]
     if wrong or not images:
         raise ValueError(
             f"{chula_dir / 'Dataset'}: images named by number are required. "
@@ -145,14 +149,18 @@ def _list_numbered(chula_dir: pathlib.Path) -> list[tuple[int, pathlib.Path]]:
 
 def _read_points(path: pathlib.Path, shape: tuple[int, int]) -> list[tuple[int, int, int]]:
     """(x, y, id) of each line; [] where the image has no label file."""
-    if not path.exists():
+    if not os.path.lexists(path):
         return []
+    try:
+        text = structured.read_bytes(path).decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path}: cannot be read as UTF-8 text ({error})") from error
     points = []
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
+    for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
         try:
-            x, y, type_id = (int(part) for part in line.split())
+            x, y, type_id = (_whole(part) for part in line.split())
         except ValueError as error:
             raise ValueError(
                 f"{path}: line {number}: 'x y id' is required. Received: '{line}'"
@@ -165,6 +173,13 @@ def _read_points(path: pathlib.Path, shape: tuple[int, int]) -> list[tuple[int, 
             )
         points.append((x, y, type_id))
     return points
+
+
+def _whole(text: str) -> int:
+    value = structured.real(text)
+    if value != int(value):
+        raise ValueError(f"a whole number is required. Received: {structured.shown(text)}")
+    return int(value)
 
 
 def _region_row(found: tuple[str, Region]) -> tuple:

@@ -81,12 +81,43 @@ def test_near_cells_are_one_region_where_asked(chula_dir, tmp_path):
         chula.import_chula(chula_dir, tmp_path / "other", touching_distance=-1)
 
 
-@pytest.mark.parametrize("line", ["60 60", "60 60 13", "200 60 0", "a b c"])
+@pytest.mark.parametrize(
+    "line",
+    ["60 60", "60 60 13", "200 60 0", "a b c", "10 1_5 3", "\u0661 5 3", "5.5 5 3", "nan 5 3"],
+)
 def test_bad_lines_are_named(chula_dir, tmp_path, line):
-    (chula_dir / "Label" / "12.txt").write_text(f"1 1 0\n{line}\n")
+    (chula_dir / "Label" / "12.txt").write_text(f"1 1 0\n{line}\n", encoding="utf-8")
     with pytest.raises(ValueError, match=r"12\.txt: line 2"):
         chula.import_chula(chula_dir, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("kind", ["latin-1", "pipe", "folder", "link to nothing"])
+def test_label_files_that_cannot_be_read_are_named(chula_dir, tmp_path, kind):
+    path = chula_dir / "Label" / "12.txt"
+    if kind == "latin-1":
+        path.write_bytes(b"60 60 0\n\xe9")
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to("nowhere")
+    with pytest.raises(ValueError, match=r"12\.txt: cannot be read as UTF-8 text"):
+        chula.import_chula(chula_dir, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_byte_order_mark_is_no_label(chula_dir, tmp_path):
+    (chula_dir / "Label" / "12.txt").write_text("60 60 0\n", encoding="utf-8-sig")
+    assert chula.import_chula(chula_dir, tmp_path / "out").points == 6
+
+
+@pytest.mark.parametrize("name", ["\u0663", "007"])
+def test_numbers_of_images_are_plain(chula_dir, tmp_path, name):
+    cv2.imwrite(str(chula_dir / "Dataset" / f"{name}.jpg"), _smear())
+    with pytest.raises(ValueError, match=f"named by number are required. Received: {name}"):
+        chula.import_chula(chula_dir, tmp_path / "out")
 
 
 def test_other_layouts_are_refused(chula_dir, tmp_path):
