@@ -23,7 +23,17 @@ from rbc_tf.core.intensity import ESTIMATED, GIVEN, MOST_ABOVE, IntensityRange
 
 __all__ = ["MAX_PIXELS", "MAX_SIDE", "Header", "ImageError"]
 
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+EXTENSIONS = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp")
+
+# Of images that are not read: where they lie among others, that is worth a word.
+OTHER_EXTENSIONS = (
+    *(".webp", ".gif", ".jp2", ".j2k", ".jpx", ".jxl", ".heic", ".heif", ".avif"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".exr", ".psd", ".xcf"),
+    *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2"),  # of cameras
+    # Of microscopes and slide scanners.
+    *(".czi", ".zvi", ".nd2", ".lif", ".lsm", ".stk", ".oib", ".oif", ".oir", ".vsi", ".ims"),
+    *(".svs", ".ndpi", ".mrxs", ".scn", ".bif", ".qptiff", ".btf", ".dcm", ".dicom"),
+)
 
 # More than any image within the limits takes.
 MAX_BYTES = 1_500_000_000

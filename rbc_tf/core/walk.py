@@ -10,8 +10,9 @@ without links where there is one. A link to a folder that holds the folder itsel
 import dataclasses
 import os
 import pathlib
+import re
 import stat
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from absl import logging
 
@@ -27,6 +28,11 @@ RESULTS_RECORD, OVERLAYS = "run.json", "overlays"
 IMAGES, MASKS = "images", "masks"
 DATASET_TABLES = ("cells.csv", "regions.csv", "images.csv")
 
+# What cellpose writes beside the image NAME.tif: NAME_cp_masks.tif, NAME_cp_outlines.png, ...
+_OF_CELLPOSE = re.compile(r"(.+)_cp_(?:masks|outlines|output|flows)")
+
+_MOST_SHOWN = 5
+
 
 @dataclasses.dataclass(frozen=True)
 class Found:
@@ -37,30 +43,43 @@ class Found:
         unreadable: {printable path below the folder: reason} of what cannot be taken: a name that
             is not UTF-8, a folder that cannot be listed, what is no regular file.
         passed_over: printable paths of folders of results, masks, and links to what is taken.
+        not_read: printable paths of files of the `others` that were asked for.
     """
 
     paths: dict[str, pathlib.Path]
     unreadable: dict[str, str]
     passed_over: tuple[str, ...]
+    not_read: tuple[str, ...] = ()
 
     def log(self) -> None:
         """Says what cannot be taken, and what was passed over."""
         for reason in self.unreadable.values():
             logging.warning("%s", reason)
         if self.passed_over:
-            shown = ", ".join(self.passed_over[:5])
-            more = len(self.passed_over) - 5
             logging.warning(
-                "Passed over as earlier results, masks or second links to the same: %s%s",
-                shown,
-                f", and {more} more" if more > 0 else "",
+                "Passed over as earlier results, masks or second links to the same: %s",
+                _listed(self.passed_over),
             )
+        for warning in self.warnings():
+            logging.warning("%s", warning)
+
+    def warnings(self) -> tuple[str, ...]:
+        """A line where there are files of the `others`, which nobody would miss in the results."""
+        return not_read_warning(self.not_read)
+
+    def without_masks(self) -> "Found":
+        """Of pictures, those that are no masks of others (`masks_among`); these are passed over."""
+        masks = masks_among(self.paths)
+        left = {name: path for name, path in self.paths.items() if name not in masks}
+        passed_over = (*self.passed_over, *sorted(map(names.printable, set(masks.values()))))
+        return dataclasses.replace(self, paths=left, passed_over=passed_over)
 
 
 def find(
     folder: str | pathlib.Path,
     extensions: Collection[str],
     leave_out: Iterable[str | pathlib.Path] = (),
+    others: Collection[str] = (),
 ) -> Found:
     """The files below a folder that have one of the extensions, in lower or upper case.
 
@@ -68,14 +87,65 @@ def find(
         folder: an existing folder, which is walked whatever it is itself.
         extensions: with their dots, in lower case.
         leave_out: folders, wherever they are.
+        others: extensions of files that are like those, and cannot be read.
     """
-    return _Walk(pathlib.Path(folder), extensions, leave_out).run()
+    return _Walk(pathlib.Path(folder), extensions, leave_out, others).run()
+
+
+def masks_among(found: Collection[str]) -> dict[str, str]:
+    """{mask: it, or the folder of masks that it is in} of the pictures with these paths.
+
+    Masks are the pictures of a folder `masks` beside a folder `images` where one of them is called
+    after an image there, and what cellpose leaves beside an image or in such a folder.
+    """
+    stems = {name.rpartition(".")[0] for name in found}
+    masks: dict[str, str] = {}
+    folders: set[str] = set()
+    for name in found:
+        *above, file = name.split("/")
+        match = _OF_CELLPOSE.fullmatch(file.rpartition(".")[0])
+        called_after = {file.rpartition(".")[0], *(match.groups() if match else ())}
+        if match and "/".join([*above, match[1]]) in stems:
+            masks[name] = name
+        for place, folder in enumerate(above):
+            beside = [*above[:place], IMAGES, *above[place + 1 :]]
+            if folder == MASKS and any("/".join([*beside, n]) in stems for n in called_after):
+                folders.add("/".join(above[: place + 1]))
+    for name in found:
+        parts = name.split("/")
+        around = ("/".join(parts[:depth]) for depth in range(1, len(parts)))
+        inside = next((folder for folder in around if folder in folders), None)
+        if inside is not None:
+            masks[name] = inside
+    return masks
+
+
+def not_read_warning(not_read: Sequence[str]) -> tuple[str, ...]:
+    """A line of files that hold images, and are of kinds that are not read; () of none."""
+    if not not_read:
+        return ()
+    return (
+        f"{len(not_read)} files of kinds of images that are not read were passed over "
+        f"({_listed(not_read)}): save them as PNG or TIFF",
+    )
+
+
+def _listed(found: Sequence[str]) -> str:
+    more = len(found) - _MOST_SHOWN
+    return ", ".join(found[:_MOST_SHOWN]) + (f", and {more} more" if more > 0 else "")
 
 
 class _Walk:
-    def __init__(self, root: pathlib.Path, extensions: Collection[str], leave_out: Iterable):
+    def __init__(
+        self,
+        root: pathlib.Path,
+        extensions: Collection[str],
+        leave_out: Iterable,
+        others: Collection[str],
+    ):
         self._root = root
         self._extensions = tuple(extensions)
+        self._others = tuple(others)
         self._ancestors = {os.path.realpath(p) for p in (root, *root.absolute().parents)}
         self._seen = {os.path.realpath(path) for path in leave_out}
         self._seen.discard(os.path.realpath(root))
@@ -83,6 +153,7 @@ class _Walk:
         self._paths: list[pathlib.Path] = []
         self._unreadable: dict[str, str] = {}
         self._passed_over: list[str] = []
+        self._not_read: list[str] = []
 
     def run(self) -> Found:
         self._take_folder(self._root)
@@ -93,7 +164,8 @@ class _Walk:
                 self._take_link(link)
         self._paths.sort(key=lambda path: (path.parent, path))
         paths = {path.relative_to(self._root).as_posix(): path for path in self._paths}
-        return Found(paths, self._unreadable, tuple(self._passed_over))
+        not_read = tuple(sorted(self._not_read))
+        return Found(paths, self._unreadable, tuple(self._passed_over), not_read)
 
     def _take_folder(self, folder: pathlib.Path) -> None:
         real = os.path.realpath(folder)
@@ -116,7 +188,7 @@ class _Walk:
                 self._links.append(path)
             elif entry.is_dir():
                 self._take_subfolder(path, present)
-            elif path.suffix.lower() in self._extensions:
+            else:
                 self._take_file(path)
 
     def _take_subfolder(self, path: pathlib.Path, siblings: Collection[str]) -> None:
@@ -133,10 +205,16 @@ class _Walk:
                 self._pass_over(link)
             else:
                 self._take_folder(link)
-        elif link.suffix.lower() in self._extensions:
+        else:
             self._take_file(link)
 
     def _take_file(self, path: pathlib.Path) -> None:
+        if path.suffix.lower() in self._others:
+            self._not_read.append(names.printable(path.relative_to(self._root)))
+        elif path.suffix.lower() in self._extensions:
+            self._take_wanted(path)
+
+    def _take_wanted(self, path: pathlib.Path) -> None:
         name = path.relative_to(self._root).as_posix()
         real = os.path.realpath(path)
         if not names.is_utf8(name):

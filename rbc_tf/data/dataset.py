@@ -150,7 +150,10 @@ def unused_files(dataset: Dataset) -> tuple[str, ...]:
     """One line for each kind of file that looks as if it were part of the dataset, and is not."""
     lines = []
     names = {sample.image_path for sample in dataset}
-    below = set(walk.find(dataset.root / "images", image_io.EXTENSIONS).paths.values()) - names
+    there = walk.find(
+        dataset.root / "images", image_io.EXTENSIONS, others=image_io.OTHER_EXTENSIONS
+    )
+    below = set(there.paths.values()) - names
     masks = {sample.mask_path for sample in dataset}
     folder = dataset.root / "masks"
     loose = set(image_io.list_images(folder)) - masks if folder.is_dir() else set()
@@ -160,7 +163,7 @@ def unused_files(dataset: Dataset) -> tuple[str, ...]:
     ):
         if found:
             lines.append(f"{len(found)} {kind}; first: {min(found)}")
-    return tuple(lines)
+    return (*lines, *there.warnings())
 
 
 class _Reader:

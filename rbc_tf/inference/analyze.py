@@ -105,6 +105,7 @@ def analyze(
             intensity,
             sha256_of=_sha256,
             grouping=grouping,
+            warnings=found.warnings(),
         )
     names_of_results = sorted(images.keys() - failed.keys())
     summary_path = tables.write_tables(bundle, names_of_results, failed, folder, shard, grouping)
@@ -160,11 +161,12 @@ def merge(
         intensity,
         sha256_of=_sha256,
         grouping=grouping,
+        warnings=found.warnings(),
     )
 
 
 def find_images(input_path: pathlib.Path, output_dir: pathlib.Path) -> walk.Found:
-    """The images to analyse, and what cannot be taken (see `walk`); without those in `output_dir`.
+    """The images to analyse, and what cannot be taken (see `walk`); without masks and `output_dir`.
 
     Raises ValueError where there is none, or the results would lie among the images.
     """
@@ -173,7 +175,12 @@ def find_images(input_path: pathlib.Path, output_dir: pathlib.Path) -> walk.Foun
     if not input_path.is_dir():
         raise ValueError(f"{input_path}: there is no such image or folder")
     _check_apart(input_path, output_dir)
-    found = walk.find(input_path, image_io.EXTENSIONS, leave_out=[output_dir])
+    found = walk.find(
+        input_path,
+        image_io.EXTENSIONS,
+        leave_out=[output_dir],
+        others=image_io.OTHER_EXTENSIONS,
+    ).without_masks()
     dataclasses.replace(found, unreadable={}).log()  # these are listed as failed
     if not found.paths and not found.unreadable:
         extensions = ", ".join(image_io.EXTENSIONS)

@@ -79,6 +79,7 @@ def finish(
     read: Callable[[ImagePath], bytes] = image_io.read_bytes,
     sha256_of: Callable[[ImagePath], str | None] | None = None,
     grouping: Grouping = Grouping(),
+    warnings: tuple[str, ...] = (),
 ) -> RunSummary:
     """Writes regions.csv, groups.csv, summary.json and report.html; deletes results of others.
 
@@ -97,6 +98,7 @@ def finish(
         sha256_of: hash of an image's file; None where it cannot be read. Left out, changes are
             only noticed where pictures are made, and these left out.
         grouping: which images belong together.
+        warnings: what there is to say of the input.
     """
     if sha256_of is not None:
         types = bundle.manifest.cell_types.names
@@ -107,7 +109,7 @@ def finish(
     gone = folder.keep_only(images)
     if gone:
         logging.warning("Results of %d images that are gone were deleted", gone)
-    write_tables(bundle, names, failed, folder, grouping=grouping)
+    write_tables(bundle, names, failed, folder, grouping=grouping, warnings=warnings)
     size = 0
     if report_image_size is None:
         # One of an earlier run would show other results than those beside it.
@@ -154,6 +156,7 @@ def write_tables(
     folder: ResultsFolder,
     shard: Shard = Shard(),
     grouping: Grouping = Grouping(),
+    warnings: tuple[str, ...] = (),
 ) -> ImagePath:
     """Writes regions.csv, groups.csv and summary.json, one image's JSON in memory at a time.
 
@@ -184,7 +187,8 @@ def write_tables(
         lines = csv_text.lines(shares.header(), shares.rows())
         temporary.write_text("".join(lines), encoding="utf-8", newline="")
     run = folder.read_json(RUN) or {}
-    warnings = (
+    found = (
+        *warnings,
         exposure.warning(exposures, len(names)),
         appearance.warning(unlike, len(names)),
         pretrained.for_grey_images(manifest, totals["grey"], len(names)),
@@ -207,7 +211,7 @@ def write_tables(
             "intensity": _intensity(run),
             "scaled": cell_scale.note(scales, len(names), is_given=run.get("scale") != AUTO),
             "grouped_by": grouping.pattern,
-            "warnings": [warning for warning in warnings if warning],
+            "warnings": [warning for warning in found if warning],
             "failed": failed,
         },
     )

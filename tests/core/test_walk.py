@@ -87,8 +87,63 @@ def test_a_folder_is_left_out(tmp_path):
 
 def test_masks_of_a_dataset_are_no_images(tmp_path):
     _touch(tmp_path, "d/images/a.png", "d/masks/a.png", "d/cells.csv", "e/images/a.png")
-    _touch(tmp_path, "e/masks/a.png")  # without tables it may be anything
+    _touch(tmp_path, "e/masks/a.png")  # without tables it may be anything that is no picture
     assert _names(tmp_path) == ["d/images/a.png", "e/images/a.png", "e/masks/a.png"]
+
+
+@pytest.mark.parametrize(
+    ("files", "images", "passed_over"),
+    [
+        (
+            ["images/a.png", "images/b.tif", "masks/a.tif", "masks/c.png"],
+            ["images/a.png", "images/b.tif"],
+            ("masks",),
+        ),
+        (
+            ["d/images/s/a.png", "d/masks/s/a.png", "d/masks/t/b.png"],
+            ["d/images/s/a.png"],
+            ("d/masks",),
+        ),
+        (["images/a.png", "masks/a_cp_masks.png"], ["images/a.png"], ("masks",)),
+        (["images/a.png", "masks/b.png"], ["images/a.png", "masks/b.png"], ()),
+        (["masks/a.png", "a.png"], ["a.png", "masks/a.png"], ()),
+        (
+            ["a.tif", "a_cp_masks.tif", "a_cp_outlines.png", "s/a_cp_masks.tif"],
+            ["a.tif", "s/a_cp_masks.tif"],
+            ("a_cp_masks.tif", "a_cp_outlines.png"),
+        ),
+        (["a.tif", "a_cp.tif", "b_cp_masks.tif"], ["a.tif", "a_cp.tif", "b_cp_masks.tif"], ()),
+    ],
+)
+def test_masks_of_pictures_are_no_pictures(tmp_path, files, images, passed_over):
+    found = walk.find(_touch(tmp_path, *files), _SUFFIXES).without_masks()
+    assert (list(found.paths), found.passed_over) == (images, passed_over)
+
+
+def test_masks_behind_links_are_masks(tmp_path):
+    _touch(tmp_path, "store/x.png", "store/y.png", "in/images/b.png")
+    (tmp_path / "in" / "masks").mkdir()
+    for link, name in (("images/a.png", "x.png"), ("masks/a.png", "y.png")):
+        (tmp_path / "in" / link).symlink_to(tmp_path / "store" / name)
+    found = walk.find(tmp_path / "in", _SUFFIXES).without_masks()
+    assert list(found.paths) == ["images/a.png", "images/b.png"]
+
+
+def test_what_is_like_the_others_and_cannot_be_read_is_told(tmp_path):
+    _touch(tmp_path, "a.png", "b.WEBP", "s/c.czi", ".d.czi", "notes.txt")
+    (tmp_path / "e.czi").symlink_to("s/c.czi")
+    found = walk.find(tmp_path, _SUFFIXES, others=(".webp", ".czi"))
+    assert list(found.paths) == ["a.png"]
+    assert found.not_read == ("b.WEBP", "e.czi", "s/c.czi")
+    (warning,) = found.warnings()
+    assert warning.startswith("3 files of kinds of images that are not read were passed over")
+    assert "(b.WEBP, e.czi, s/c.czi)" in warning
+    assert walk.find(tmp_path, _SUFFIXES).warnings() == ()
+
+
+def test_of_many_some_are_named():
+    (warning,) = walk.not_read_warning([f"{n}.czi" for n in range(7)])
+    assert "(0.czi, 1.czi, 2.czi, 3.czi, 4.czi, and 2 more)" in warning
 
 
 def test_a_name_that_is_no_text_is_told(tmp_path):

@@ -65,6 +65,12 @@ def test_images_in_which_nothing_is_seen_are_warned_of(folder):
     assert "come out nearly black (b)" in strict.stderr
 
 
+def test_images_that_are_not_read_are_told(folder):
+    (folder / "images" / "c.czi").write_bytes(b"x")
+    (line,) = dataset.unused_files(dataset.load_dataset(folder))
+    assert line.startswith("1 files of kinds of images that are not read were passed over (c.czi)")
+
+
 def test_all_problems_are_told_at_once(folder):
     (folder / "masks" / "b.png").unlink()
     image_io.write_mask(folder / "masks" / "a.png", np.zeros((5, 5), bool))

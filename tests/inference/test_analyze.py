@@ -597,6 +597,22 @@ def test_images_in_which_nothing_is_seen_are_warned_of(loaded, images, tmp_path)
     assert again.warnings
 
 
+def test_files_that_are_not_read_are_warned_of_and_masks_are_no_images(loaded, images, tmp_path):
+    for name in ("x.czi", "sub/y.webp"):
+        (images / name).write_bytes(b"x")
+    for name in ("d/images/a.jfif", "d/masks/a.png", "a_cp_masks.png"):
+        image_io.write_png(images / name, builders.grey_image(20, 40))
+    out = tmp_path / "out"
+    summary = analyze.analyze(loaded, images, out)
+    assert (summary.analyzed, summary.failed) == (5, {})
+    assert (out / "images" / "d" / "images" / "a.jfif.json").is_file()
+    (warning,) = builders.read_json(out / "summary.json")["warnings"]
+    assert "2 files of kinds of images that are not read" in warning
+    assert "(sub/y.webp, x.czi)" in warning
+    assert f"warning: {warning}" in summary.text()
+    assert "(sub/y.webp, x.czi)" in (out / "report.html").read_text()
+
+
 def test_images_unlike_those_that_were_learnt_from_are_warned_of(loaded, images, tmp_path):
     """Images of grey 200 beside a bundle of brighter ones."""
     manifest = dataclasses.replace(loaded.manifest, appearance={"brightness": (225.0, 240.0)})

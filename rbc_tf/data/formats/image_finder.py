@@ -14,7 +14,9 @@ class ImageFinder:
         self._folder = pathlib.Path(images_dir)
         if not self._folder.is_dir():
             raise ValueError(f"{self._folder}: there is no such folder of images")
-        there = walk.find(self._folder, image_io.EXTENSIONS)
+        there = walk.find(
+            self._folder, image_io.EXTENSIONS, others=image_io.OTHER_EXTENSIONS
+        ).without_masks()
         there.log()
         self.images = tuple(there.paths.values())
         if not self.images:

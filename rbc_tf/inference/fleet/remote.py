@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from absl import logging
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
@@ -140,6 +141,10 @@ def find_images(input_path: str, output_dir: str) -> tuple[dict[str, str], dict[
     pictures = tuple(f"{folder}/{walk.OVERLAYS}/" for folder in earlier)
     paths = [path for path in paths if not path.startswith(pictures)]
     images = {path[len(root) + 1 :]: path for path in paths if _is_image(path)}
+    masks = walk.masks_among(images)
+    images = {name: path for name, path in images.items() if name not in masks}
+    for warning in walk.not_read_warning([path for path in paths if _is_other_image(path)]):
+        logging.warning("%s", warning)
     if not images:
         extensions = ", ".join(image_io.EXTENSIONS)
         raise ValueError(f"{input_path}: holds no image ({extensions})")
@@ -196,6 +201,11 @@ def _read(place: str) -> bytes:
 
 def _is_image(path: str) -> bool:
     return posixpath.splitext(path)[1].lower() in image_io.EXTENSIONS and not _is_hidden(path)
+
+
+def _is_other_image(path: str) -> bool:
+    extension = posixpath.splitext(path)[1].lower()
+    return extension in image_io.OTHER_EXTENSIONS and not _is_hidden(path)
 
 
 def _is_hidden(path: str) -> bool:

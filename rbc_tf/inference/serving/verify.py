@@ -30,7 +30,7 @@ _DECISIONS = ("labels", "abnormal")
 # None of them may be loaded where the model runs.
 _OURS = ("rbc_tf", "official", "tf_keras")
 
-_TENSORFLOW_READS = (".png", ".jpg", ".jpeg", ".bmp")
+_TENSORFLOW_READS = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -289,6 +289,15 @@ def test_names_of_images(tmp_path):
         ImageFinder(tmp_path / "nowhere")
 
 
+def test_masks_are_no_images(tmp_path):
+    """An annotation names one image, though the mask has the same name."""
+    for name in ("images/1.png", "masks/1.png", "images/2.tif.png"):
+        _image(tmp_path / name)
+    finder = ImageFinder(tmp_path)
+    assert finder.relative(finder.find("1.png")) == "images/1.png"
+    assert len(finder.images) == 2
+
+
 def test_nothing_annotated_and_foreign_folders(tmp_path, images):
     path = _coco(tmp_path, [], names=())
     assert _problems(path, images) == ("no image is annotated",)

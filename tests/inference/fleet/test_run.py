@@ -240,6 +240,16 @@ def test_images_in_an_object_store(images, store):
         remote.read_bytes(f"{store}/in/gone.png")
 
 
+def test_masks_in_an_object_store_are_no_images(tmp_path, store, caplog):
+    for name in ("images/a.png", "masks/a.png", "b.czi"):
+        path = tmp_path / "in2" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    found, _ = remote.find_images(f"{store}/in2", f"{store}/out")
+    assert list(found) == ["images/a.png"]
+    assert "1 files of kinds of images that are not read" in caplog.text
+
+
 def test_no_bundle_in_an_object_store(store, tmp_path):
     with pytest.raises(bundle.BundleError, match="store://nowhere: is no bundle"):
         _on_beam(f"{store}/nowhere", tmp_path, tmp_path / "out")
