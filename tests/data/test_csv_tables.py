@@ -107,13 +107,6 @@ def test_what_is_wrong_is_named(tmp_path, content, problem):
     assert problem in problems[0]
 
 
-def test_a_pipe_is_no_table(tmp_path):
-    os.mkfifo(tmp_path / "cells.csv")
-    problems = []
-    assert csv_tables.read(tmp_path / "cells.csv", ("image",), (), problems) == []
-    assert "must be a file" in problems[0]
-
-
 @pytest.mark.parametrize(("word", "truth"), [("TRUE", True), (" 1 ", True), ("False", False)])
 def test_truth(word, truth):
     assert csv_tables.Row(2, {"complete": word}).truth("complete") is truth
