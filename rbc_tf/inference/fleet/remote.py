@@ -5,13 +5,13 @@ same path; they go through the same code as in the plain tool.
 """
 
 import contextlib
+import dataclasses
 import pathlib
 import posixpath
 import uuid
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from absl import logging
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
@@ -117,21 +117,30 @@ def open_image(path: str) -> Iterator[BinaryIO]:
         raise image_io.ImageError(f"{path}: cannot be read ({error})") from error
 
 
-def find_images(input_path: str, output_dir: str) -> tuple[dict[str, str], dict[str, str]]:
-    """As `analyze.find_images`, of a folder or an image at a path or URL.
+@dataclasses.dataclass(frozen=True)
+class Images:
+    """The images of an input: {name: path}, {name: reason} of what cannot be taken, and warnings
+    of what was passed over.
+    """
 
-    Returns:
-        {name: path}, and {name: reason} of what cannot be taken.
+    paths: dict[str, str]
+    unreadable: dict[str, str] = dataclasses.field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+def find_images(input_path: str, output_dir: str) -> Images:
+    """As `analyze.find_images`, of a folder or an image at a path or URL.
 
     Raises:
         ValueError: there is no image, or the results would lie among the images.
     """
     if not is_remote(input_path):
         found = analyze.find_images(pathlib.Path(input_path), pathlib.Path(output_dir))
-        return {name: str(path) for name, path in found.paths.items()}, found.unreadable
+        paths = {name: str(path) for name, path in found.paths.items()}
+        return Images(paths, found.unreadable, found.warnings())
     root = input_path.rstrip("/")
     if _is_image(root) and FileSystems.exists(root):
-        return {posixpath.basename(root): root}, {}
+        return Images({posixpath.basename(root): root})
     if root == output_dir.rstrip("/"):
         raise ValueError(f"{output_dir}: results must lie in a folder apart from the images")
     output = f"{output_dir.rstrip('/')}/"
@@ -143,12 +152,11 @@ def find_images(input_path: str, output_dir: str) -> tuple[dict[str, str], dict[
     images = {path[len(root) + 1 :]: path for path in paths if _is_image(path)}
     masks = walk.masks_among(images)
     images = {name: path for name, path in images.items() if name not in masks}
-    for warning in walk.not_read_warning([path for path in paths if _is_other_image(path)]):
-        logging.warning("%s", warning)
+    others = [path[len(root) + 1 :] for path in paths if _is_other_image(path)]
     if not images:
         extensions = ", ".join(image_io.EXTENSIONS)
         raise ValueError(f"{input_path}: holds no image ({extensions})")
-    return images, {}
+    return Images(images, warnings=walk.not_read_warning(others))
 
 
 @contextlib.contextmanager

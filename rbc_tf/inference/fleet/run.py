@@ -75,7 +75,8 @@ def analyze(
         if plain_thresholds:
             bundle = bundle.with_plain_thresholds()
         folder = remote.results_folder(output_dir)
-        images, unreadable = remote.find_images(input_path, output_dir)
+        found = remote.find_images(input_path, output_dir)
+        images = found.paths
         grouping.check(images)
         precision = frozen.resolve(precision)
         intensity = run_record.prepare(
@@ -102,7 +103,7 @@ def analyze(
         failed = _without_result(images, reasons, folder.done())
         # A runner that repeats work may count it again.
         analyzed = max(0, len(images) - len(failed) - skipped)
-        failed |= unreadable
+        failed |= found.unreadable
         return tables.finish(
             bundle,
             images,
@@ -113,6 +114,7 @@ def analyze(
             intensity,
             remote.read_bytes,
             grouping=grouping,
+            warnings=found.warnings,
         )
 
 
@@ -148,8 +150,8 @@ def _run(
 def _list_images(
     input_path: str, output_dir: str, given_up: frozenset[str]
 ) -> list[tuple[str, str]]:
-    images, _ = remote.find_images(input_path, output_dir)
-    return [(name, path) for name, path in images.items() if name not in given_up]
+    paths = remote.find_images(input_path, output_dir).paths
+    return [(name, path) for name, path in paths.items() if name not in given_up]
 
 
 def _write_dead_letters(failed: list[tuple[str, str]], folder: ResultsFolder) -> None:

@@ -78,6 +78,7 @@ def test_the_files_are_those_of_the_plain_tool(
 ):
     loaded = bundle.load_bundle(bundle_dir)
     loaded = loaded.with_plain_thresholds() if plain_thresholds else loaded
+    (images / "slide.czi").write_bytes(b"x")  # which both warn of
     plain = analyze.analyze(loaded, images, tmp_path / "plain")
     out = tmp_path / "beam"
     summary = _on_beam(bundle_dir, images, out, plain_thresholds=plain_thresholds)
@@ -85,6 +86,7 @@ def test_the_files_are_those_of_the_plain_tool(
     assert summary.failed == plain.failed == {_BROKEN: f"{images}/{_FAILED}"}
     assert _widths(chain) == [40, 40, 50, 50, 60, 60]
     assert summary.report_path == out / "report.html"
+    assert "(slide.czi)" in "".join(summary.warnings)
     assert f"done before: 0, failed: 1\n  {images}/{_FAILED}" in summary.text()
 
     files = _files(out)
@@ -231,23 +233,25 @@ def test_an_object_store(chain, bundle_dir, images, tmp_path, store):
 
 def test_images_in_an_object_store(images, store):
     found = remote.find_images(f"{store}/in", f"{store}/in/sub")
-    assert found == ({name: f"store://in/{name}" for name in ("a.png", "b c é.png")}, {})
+    names = ("a.png", "b c é.png")
+    assert found == remote.Images({name: f"store://in/{name}" for name in names})
     single = remote.find_images(f"{store}/in/sub/a.png", f"{store}/out")
-    assert single == ({"a.png": "store://in/sub/a.png"}, {})
+    assert single == remote.Images({"a.png": "store://in/sub/a.png"})
     with pytest.raises(ValueError, match="holds no image"):
         remote.find_images(f"{store}/nowhere", f"{store}/out")
     with pytest.raises(image_io.ImageError, match=r"gone\.png: cannot be read"):
         remote.read_bytes(f"{store}/in/gone.png")
 
 
-def test_masks_in_an_object_store_are_no_images(tmp_path, store, caplog):
+def test_masks_in_an_object_store_are_no_images(tmp_path, store):
     for name in ("images/a.png", "masks/a.png", "b.czi"):
         path = tmp_path / "in2" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"x")
-    found, _ = remote.find_images(f"{store}/in2", f"{store}/out")
-    assert list(found) == ["images/a.png"]
-    assert "1 files of kinds of images that are not read" in caplog.text
+    found = remote.find_images(f"{store}/in2", f"{store}/out")
+    assert list(found.paths) == ["images/a.png"]
+    (warning,) = found.warnings
+    assert "1 files of kinds of images that are not read were passed over (b.czi)" in warning
 
 
 def test_no_bundle_in_an_object_store(store, tmp_path):
