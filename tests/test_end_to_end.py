@@ -335,6 +335,7 @@ def test_precisions_are_held_against_float32(run_dir, tmp_path):
     )
     assert "3 images" in printed
     compared = json.loads((tmp_path / "compared.json").read_text())
+    assert compared["notes"] == []
     scores = from_json(compared["scores"])
 
     def value(name, precision):

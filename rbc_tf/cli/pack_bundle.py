@@ -27,6 +27,7 @@ def main() -> None:
 
     from rbc_tf.core import text_table
     from rbc_tf.evaluation import packing as comparison
+    from rbc_tf.evaluation.bundle import seen
     from rbc_tf.inference import bundle
     from rbc_tf.inference.packed import packing
 
@@ -38,8 +39,12 @@ def main() -> None:
     print(f"packed: {_OUTPUT_FILE.value}, {after / 1e6:.1f} MB of {before / 1e6:.1f} MB")
     if loaded is None:
         return
+    notes = seen.notes_of_comparison(given, loaded, _SPLIT.value)
     scores = comparison.compare(given, _OUTPUT_FILE.value, loaded, _SPLIT.value)
     if _SCORES_FILE.value:
         about = {"dataset": str(loaded.root), "split": _SPLIT.value, "bundle_sha256": given.sha256}
+        about["notes"] = notes
         comparison.write(_SCORES_FILE.value, scores, about)
     print(text_table.console(comparison.table(scores)))
+    for note in notes:
+        print(f"note: {note}")

@@ -111,6 +111,11 @@ def _image_of_result(name: str, result: dict, type_names: tuple[str, ...]) -> Ma
             regions.append(_region_of_result(values.mapping(entry, "a region"), type_names))
         except ValueError as error:
             raise ValueError(f"region {number}: {error}") from error
+    # What is not of a piece has been changed since; the analysis would make it again.
+    if result.get("image") != name:
+        raise ValueError(f"image must be '{name}'. Received: {result.get('image')!r}")
+    if values.number(result.get("num_regions"), "num_regions") != len(regions):
+        raise ValueError(f"num_regions must be {len(regions)}. Received: {result['num_regions']}")
     return MarkedImage(name, height, width, tuple(regions))
 
 

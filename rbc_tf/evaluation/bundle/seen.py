@@ -44,6 +44,15 @@ def notes_of_detection(bundle: Bundle, paths: Iterable[pathlib.Path]) -> list[st
     return unseen.notes_of_files([detector], unseen.of_files(paths))
 
 
+def notes_of_comparison(bundle: Bundle, dataset: Dataset, split: str) -> list[str]:
+    """As `notes`, of scores that a bundle and its twin are compared by; nothing is refused.
+
+    Both have seen the same, and so what is compared says as much; the scores alone flatter.
+    """
+    paths = [sample.image_path for sample in dataset.in_split(split)]
+    return unseen.notes_of_files(seen_by(bundle), unseen.of_files(paths))
+
+
 def check_held_out(bundle: Bundle, dataset: Dataset, split: str) -> list[str]:
     """Refuses images that are not held out, for scores that are kept in the bundle.
 

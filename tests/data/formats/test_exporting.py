@@ -118,6 +118,23 @@ def test_broken_results_are_told_and_the_rest_is_written(tmp_path):
         assert problem.startswith(f"{folder / 'images' / f'{number}.png.json'}: {part}")
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"regions": []}, "num_regions must be 0. Received: 2"),
+        ({"num_regions": True}, "num_regions must be a number"),
+        ({"image": "z.tif"}, "image must be 'b é.png'. Received: 'z.tif'"),
+    ],
+)
+def test_results_that_are_not_of_a_piece_are_told(tmp_path, change, said):
+    folder = _write_results(tmp_path / "results", _BOXES)
+    path = folder / "images" / "b é.png.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    summary = exporting.export(sources.results(folder), "geojson", tmp_path / "out")
+    assert (summary.images, summary.regions) == (2, 1)
+    assert [problem.startswith(f"{path}: {said}") for problem in summary.problems] == [True]
+
+
 def test_what_is_no_results_folder(tmp_path):
     with pytest.raises(ValueError, match=r"no run\.json"):
         sources.results(tmp_path)
@@ -278,7 +295,9 @@ def test_two_images_of_one_id_are_one_too_many(tmp_path):
     folder = _write_results(tmp_path / "results", {"a.png": []})
     (folder / "images" / "images").mkdir()
     other = json.loads((folder / "images" / "a.png.json").read_text())
-    (folder / "images" / "images" / "a.png.json").write_text(json.dumps(other))
+    (folder / "images" / "images" / "a.png.json").write_text(
+        json.dumps(other | {"image": "images/a.png"})
+    )
     summary = exporting.export(sources.results(folder), "coco", tmp_path / "out")
     assert summary.problems == ("images/a.png: has the same COCO id as a.png; rename one of them",)
 
