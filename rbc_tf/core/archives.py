@@ -69,12 +69,13 @@ def load_npz(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """
     with opened(path) as archive:
         _check(archive, path)
+        arrays = {}
         for member in archive.infolist():
             _check_array(archive, member)
-        # By the name of no file: it is the one that has been looked at.
-        archive.fp.seek(0)
-        with np.load(archive.fp, allow_pickle=False) as arrays:
-            return dict(arrays)
+            with archive.open(member) as file:
+                name = member.filename.removesuffix(".npy")
+                arrays[name] = np.lib.format.read_array(file, allow_pickle=False)
+        return arrays
 
 
 @contextlib.contextmanager

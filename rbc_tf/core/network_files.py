@@ -5,6 +5,7 @@ import math
 import os
 import pathlib
 from collections.abc import Iterator
+from typing import Any
 
 import h5py
 
@@ -77,7 +78,7 @@ def _sizes(config) -> Iterator[int]:
 
 def _outputs_and_kernel(layer: dict) -> tuple[int, int]:
     """How wide a layer is, and how many places its kernel has; (0, 0) where it is no layer."""
-    outputs = next((layer[key] for key in _OUTPUTS if key in layer), None)
+    outputs: Any = next((layer[key] for key in _OUTPUTS if key in layer), None)
     kernel = layer.get("kernel_size", 1)
     sides = kernel if isinstance(kernel, list) else [kernel]
     if isinstance(layer.get("names"), list):  # one of them for each cell type

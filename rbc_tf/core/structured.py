@@ -99,8 +99,8 @@ def _mapping_of(pairs: list[tuple[str, Any]]) -> dict:
     """A mapping; ValueError where a key is given twice, of which JSON would take the last."""
     value = dict(pairs)
     if len(value) < len(pairs):
-        seen = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
+        counts = collections.Counter(key for key, _ in pairs)
+        twice = next(key for key, number in counts.items() if number > 1)
         first = ", ".join(f"{shown(key)}: {shown(content)}" for key, content in pairs[:2])
         raise ValueError(f"the key {shown(twice)} is given twice in {{{first}, ...}}")
     return value
@@ -218,12 +218,13 @@ def _check_yaml_events(text: str) -> None:
     depth = 0
     for number, event in enumerate(yaml.parse(text, Loader=yaml.SafeLoader)):
         if number > 2 * _MOST_YAML_NODES:  # a collection begins and ends
-            raise _too_many(event.start_mark.line + 1)
+            raise _too_many(event.start_mark)
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > _MOST_DEPTH:
-            line = event.start_mark.line + 1 if event.start_mark else "?"
-            raise ValueError(f"line {line}: at most {_MOST_DEPTH} values may be nested")
+            raise ValueError(
+                f"line {_line(event.start_mark)}: at most {_MOST_DEPTH} values may be nested"
+            )
 
 
 def _num_nodes(node: yaml.Node, known: dict[int, int]) -> int:
@@ -238,14 +239,19 @@ def _num_nodes(node: yaml.Node, known: dict[int, int]) -> int:
     for child in children:
         number += _num_nodes(child, known)
         if number > _MOST_YAML_NODES:
-            raise _too_many(node.start_mark.line + 1)
+            raise _too_many(node.start_mark)
     known[id(node)] = number
     return number
 
 
-def _too_many(line: int) -> ValueError:
+def _line(mark: Any) -> int | str:
+    """The number of a line from 1; not all of YAML's parts say theirs."""
+    return mark.line + 1 if mark else "?"
+
+
+def _too_many(mark: Any) -> ValueError:
     return ValueError(
-        f"line {line}: at most {_MOST_YAML_NODES:,} values may be given, those that aliases stand "
+        f"line {_line(mark)}: at most {_MOST_YAML_NODES:,} values may be given, those that aliases stand "
         "for included"
     )
 

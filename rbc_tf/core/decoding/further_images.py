@@ -5,6 +5,7 @@ would be read as a grey image, although it is one channel, slice or time of seve
 """
 
 import re
+from typing import Literal
 from xml.parsers import expat
 
 import tifffile
@@ -38,7 +39,7 @@ def _has_next_page(file: tifffile.TiffFile, page: tifffile.TiffPage) -> bool:
     """Whether the page names the place of a next one; that of the last is 0."""
     layout, stream = file.tiff, file.filehandle
     stream.seek(page.offset)
-    order = "little" if file.byteorder == "<" else "big"
+    order: Literal["little", "big"] = "little" if file.byteorder == "<" else "big"
     tags = int.from_bytes(stream.read(layout.tagnosize), order)
     stream.seek(page.offset + layout.tagnosize + tags * layout.tagsize)
     place = stream.read(layout.offsetsize)

@@ -220,7 +220,7 @@ def _points(coordinates) -> Iterator[tuple[float, float]]:
             yield from _points(inner)
 
 
-def _rings(coordinates: list) -> Iterator[list[tuple[float, float]]]:
+def _rings(coordinates) -> Iterator[list[tuple[float, float]]]:
     """The positions of each outline and hole, wherever in the arrays it is."""
     if not coordinates:
         return
