@@ -251,8 +251,8 @@ def _line(mark: Any) -> int | str:
 
 def _too_many(mark: Any) -> ValueError:
     return ValueError(
-        f"line {_line(mark)}: at most {_MOST_YAML_NODES:,} values may be given, those that aliases stand "
-        "for included"
+        f"line {_line(mark)}: at most {_MOST_YAML_NODES:,} values may be given, those that aliases "
+        "stand for included"
     )
 
 
