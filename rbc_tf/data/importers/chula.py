@@ -5,6 +5,7 @@ Classification on Imbalanced Dataset" (2020). The dataset has `Dataset/N.jpg` an
 each line of the latter `x y id` for the centre of one cell; it has no masks.
 """
 
+import collections
 import dataclasses
 import os
 import pathlib
@@ -143,6 +144,12 @@ def _list_numbered(chula_dir: pathlib.Path) -> list[tuple[int, pathlib.Path]]:
         raise ValueError(
             f"{chula_dir / 'Dataset'}: images named by number are required. "
             f"Received: {', '.join(wrong) or 'no image'}"
+        )
+    twice = [n for n, k in collections.Counter(path.stem for path in images).items() if k > 1]
+    if twice:
+        raise ValueError(
+            f"{chula_dir / 'Dataset'}: one image of each number is required. Received: "
+            f"{', '.join(sorted(path.name for path in images if path.stem in twice))}"
         )
     return sorted((int(path.stem), path) for path in images)
 

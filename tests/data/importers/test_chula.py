@@ -120,6 +120,12 @@ def test_numbers_of_images_are_plain(chula_dir, tmp_path, name):
         chula.import_chula(chula_dir, tmp_path / "out")
 
 
+def test_each_number_has_one_image(chula_dir, tmp_path):
+    cv2.imwrite(str(chula_dir / "Dataset" / "1.png"), _smear())
+    with pytest.raises(ValueError, match=r"one image of each number .* 1\.jpg, 1\.png"):
+        chula.import_chula(chula_dir, tmp_path / "out")
+
+
 def test_other_layouts_are_refused(chula_dir, tmp_path):
     with pytest.raises(ValueError, match="no Dataset"):
         chula.import_chula(tmp_path, tmp_path / "out")
