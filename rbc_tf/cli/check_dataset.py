@@ -32,8 +32,8 @@ def main() -> None:
         check.add_header(sample, header)
         check.add(sample, header.size, of_image)
         found += of_image
-    unseen = exposure.warning(checked.exposures, len(checked))
-    doubts = (*check.doubts(), *dataset.unused_files(checked), *([unseen] if unseen else []))
+    dark = exposure.warning(checked.exposures, len(checked))
+    doubts = tuple(filter(None, (*check.doubts(), *dataset.unused_files(checked), dark)))
     errors = check.errors()
     if errors or (doubts and _STRICT.value):
         raise dataset.DatasetError(checked.root, [*errors, *doubts])

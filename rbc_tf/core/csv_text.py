@@ -2,9 +2,8 @@
 
 Spreadsheets take a cell that begins with = + - @, as wide as Chinese characters too, a tab or a
 line break for a formula, which may run programs or send data away, and names of files are
-anybody's. Such text gets an apostrophe
-in front, which spreadsheets take for "this is text"; numbers stay as they are. Whoever reads a
-table of ours takes it off again with `as_meant`.
+anybody's. Such text gets an apostrophe in front, which spreadsheets take for "this is text";
+numbers stay as they are. Whoever reads a table of ours takes it off again with `as_meant`.
 """
 
 import csv

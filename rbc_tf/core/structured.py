@@ -11,6 +11,7 @@ import math
 import os
 import re
 import stat
+from collections.abc import Iterable
 from typing import Any
 
 import yaml
@@ -99,11 +100,14 @@ def _mapping_of(pairs: list[tuple[str, Any]]) -> dict:
     """A mapping; ValueError where a key is given twice, of which JSON would take the last."""
     value = dict(pairs)
     if len(value) < len(pairs):
-        counts = collections.Counter(key for key, _ in pairs)
-        twice = next(key for key, number in counts.items() if number > 1)
+        twice = _given_twice(key for key, _ in pairs)[0]
         first = ", ".join(f"{shown(key)}: {shown(content)}" for key, content in pairs[:2])
         raise ValueError(f"the key {shown(twice)} is given twice in {{{first}, ...}}")
     return value
+
+
+def _given_twice(keys: Iterable[str]) -> list[str]:
+    return [key for key, number in collections.Counter(keys).items() if number > 1]
 
 
 def load_mapping(path: str | os.PathLike, most_bytes: int = MOST_BYTES) -> dict:
@@ -202,7 +206,7 @@ def _construct_mapping(loader: _Loader, node: yaml.MappingNode):
     yield value
     keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
     loader.flatten_mapping(node)
-    twice = [key for key, number in collections.Counter(keys).items() if number > 1 and key != "<<"]
+    twice = [key for key in _given_twice(keys) if key != "<<"]
     if twice:
         raise yaml.constructor.ConstructorError(
             None, None, f"'{min(twice)}' is given twice", node.start_mark

@@ -82,10 +82,10 @@ class FrozenFunction:
         options = config_pb2.ConfigProto()
         options.graph_options.rewrite_options.disable_meta_optimizer = True
         options.graph_options.optimizer_options.opt_level = config_pb2.OptimizerOptions.L0
-        # A session, because its settings are its own: those of `tf.function` are the process's.
         operations.check_functions(frozen.serialised, "a frozen network")
         graph = _import(frozen.serialised)
         operations.check((one.type for one in graph.get_operations()), "a frozen network")
+        # A session, because its settings are its own: those of `tf.function` are the process's.
         session = tf.compat.v1.Session(graph=graph, config=options)
         self._names = sorted(frozen.outputs)
         self._run = session.make_callable(

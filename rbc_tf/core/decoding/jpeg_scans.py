@@ -5,7 +5,7 @@ scans are gone, every decoder takes what has come, which is blurred, and warns o
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -37,16 +37,16 @@ def segments(content: bytes) -> Iterator[tuple[int, bytes]]:
         place = end
 
 
-def count(content: bytes) -> int:
-    """How often the image is gone through before it ends."""
-    return sum(marker == _START_OF_SCAN for marker, _ in segments(content))
+def count(found: Sequence[tuple[int, bytes]]) -> int:
+    """How often the image with these segments is gone through before it ends."""
+    return sum(marker == _START_OF_SCAN for marker, _ in found)
 
 
-def check_whole(content: bytes) -> None:
+def check_whole(found: Sequence[tuple[int, bytes]]) -> None:
     """Raises ValueError where the scans do not send every bit of each coefficient."""
     unsent: dict[int, np.ndarray] = {}
     is_progressive = False
-    for marker, segment in segments(content):
+    for marker, segment in found:
         if marker in STARTS_OF_FRAME:
             is_progressive = marker in _PROGRESSIVE
             unsent = {

@@ -79,13 +79,14 @@ def decode_jpeg(content: bytes, path: Path) -> Stored:
     """Raises ImageError where any data are missing or damaged, or the image is too large."""
     header = pillow_header(content, path)
     check_size(header.height, header.width, path)
-    scans = jpeg_scans.count(content)
+    found = list(jpeg_scans.segments(content))
+    scans = jpeg_scans.count(found)
     if scans > jpeg_scans.MAX_SCANS:
         raise ImageError(
             f"{path}: at most {jpeg_scans.MAX_SCANS} scans are read. Received: {scans}"
         )
     try:
-        jpeg_scans.check_whole(content)
+        jpeg_scans.check_whole(found)
         values = _strict_jpeg(content)
     except ValueError as error:
         raise ImageError(f"{path}: the image is damaged ({error})") from error
@@ -94,9 +95,10 @@ def decode_jpeg(content: bytes, path: Path) -> Stored:
 
 def check_jpeg(content: bytes) -> None:
     """Raises ValueError where data of a JPEG stream are missing or damaged."""
-    if jpeg_scans.count(content) > jpeg_scans.MAX_SCANS:
+    found = list(jpeg_scans.segments(content))
+    if jpeg_scans.count(found) > jpeg_scans.MAX_SCANS:
         raise ValueError(f"more than {jpeg_scans.MAX_SCANS} scans")
-    jpeg_scans.check_whole(content)
+    jpeg_scans.check_whole(found)
     _strict_jpeg(content)
 
 

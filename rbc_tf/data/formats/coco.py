@@ -329,5 +329,4 @@ def _extent(polygon: list) -> parts.Extent:
         raise ValueError(
             f"a part of the segmentation must be pairs x, y. Received: {len(flat)} numbers"
         )
-    x, y = flat[::2], flat[1::2]
-    return min(y), min(x), max(y), max(x)
+    return parts.extent(flat[::2], flat[1::2])

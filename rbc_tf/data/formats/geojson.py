@@ -177,7 +177,8 @@ def _read_feature(feature, where: str) -> Iterator[MarkedRegion | MarkedCell]:
     points = list(_points(coordinates))
     if kind in ("Polygon", "MultiPolygon"):
         # The further rings of a polygon are holes, and lie in its first one.
-        parts.check_together([_extent(ring) for ring in _rings(coordinates)], _SPLIT)
+        outlines = _rings(coordinates)
+        parts.check_together([parts.extent(*zip(*ring, strict=True)) for ring in outlines], _SPLIT)
         _check_plane(geometry)
         measured = _measurements(properties)
         yield MarkedRegion(
@@ -232,15 +233,10 @@ def _rings(coordinates) -> Iterator[list[tuple[float, float]]]:
             yield from _rings(inner)
 
 
-def _extent(points: list[tuple[float, float]]) -> parts.Extent:
-    x, y = zip(*points, strict=True)
-    return min(y), min(x), max(y), max(x)
-
-
 def _bounding_box(points: list[tuple[float, float]]) -> tuple[float, float, float, float]:
     if not points:
         raise ValueError("a polygon must have positions; it has none")
-    return values.box(*_extent(points))
+    return values.box(*parts.extent(*zip(*points, strict=True)))
 
 
 def _class_names(classification) -> list[str]:

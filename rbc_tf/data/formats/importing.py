@@ -154,11 +154,8 @@ def import_annotations(
         dataset_intensity.record(folder, intensity)
         _write_tables(folder, images)
         cell_types.save(folder / "cell_types.yaml")
-        found = (
-            *doubts.lines(),
-            *_check_written(folder, pathlib.Path(annotations)),
-            *_unseen(images),
-        )
+        written = _check_written(folder, pathlib.Path(annotations))
+        found = tuple(filter(None, (*doubts.lines(), *written, _exposure_warning(images))))
         if options.strict and found:
             raise DatasetError(pathlib.Path(annotations), list(found))
         summary = _summarise(images, len(finder.images), found)
@@ -209,10 +206,8 @@ def _check_written(folder: pathlib.Path, annotations: pathlib.Path) -> tuple[str
     return check.doubts()
 
 
-def _unseen(images: list[_Image]) -> tuple[str, ...]:
-    """A line where there are images in which nothing can be seen."""
-    line = exposure.warning({image.name: image.exposure for image in images}, len(images))
-    return (line,) if line else ()
+def _exposure_warning(images: list[_Image]) -> str | None:
+    return exposure.warning({image.name: image.exposure for image in images}, len(images))
 
 
 def _summarise(

@@ -10,6 +10,11 @@ Extent = tuple[float, float, float, float]
 _NEAR = 5
 
 
+def extent(x: Sequence[float], y: Sequence[float]) -> Extent:
+    """(ymin, xmin, ymax, xmax) around points, of which there is one at least."""
+    return min(y), min(x), max(y), max(x)
+
+
 def check_together(parts: Sequence[Extent], advice: str = "") -> None:
     """Raises ValueError where parts are too far apart for one region of connected cells.
 

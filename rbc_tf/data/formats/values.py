@@ -21,16 +21,9 @@ def load_json(path: str | pathlib.Path) -> Any:
 
 def number(value: Any, what: str) -> float:
     """A finite number, or ValueError; text and truth values are none."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
+    if not structured.is_number(value):
         raise ValueError(f"{what} must be a number. Received: {short(value)}")
     return value
-
-
-def _is_finite(value: int | float) -> bool:
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # a whole number beyond those with a point
-        return False
 
 
 def text(value: Any, what: str) -> str:

@@ -9,7 +9,7 @@ import dataclasses
 import pathlib
 import posixpath
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import BinaryIO
 
 from apache_beam.io.filesystem import CompressionTypes
@@ -152,7 +152,8 @@ def find_images(input_path: str, output_dir: str) -> Images:
     images = {path[len(root) + 1 :]: path for path in paths if _is_image(path)}
     masks = walk.masks_among(images)
     images = {name: path for name, path in images.items() if name not in masks}
-    others = [path[len(root) + 1 :] for path in paths if _is_other_image(path)]
+    kinds = image_io.OTHER_EXTENSIONS
+    others = [path[len(root) + 1 :] for path in paths if _is_image(path, kinds)]
     if not images:
         extensions = ", ".join(image_io.EXTENSIONS)
         raise ValueError(f"{input_path}: holds no image ({extensions})")
@@ -207,13 +208,8 @@ def _read(place: str) -> bytes:
     return content
 
 
-def _is_image(path: str) -> bool:
-    return posixpath.splitext(path)[1].lower() in image_io.EXTENSIONS and not _is_hidden(path)
-
-
-def _is_other_image(path: str) -> bool:
-    extension = posixpath.splitext(path)[1].lower()
-    return extension in image_io.OTHER_EXTENSIONS and not _is_hidden(path)
+def _is_image(path: str, extensions: Collection[str] = image_io.EXTENSIONS) -> bool:
+    return posixpath.splitext(path)[1].lower() in extensions and not _is_hidden(path)
 
 
 def _is_hidden(path: str) -> bool:

@@ -91,5 +91,5 @@ def test_a_damaged_header_of_a_scan(length):
     header = content[place + 4 : place + 4 + length]
     cut = content[:place] + b"\xff\xda" + (length + 2).to_bytes(2, "big") + header + _END
     with pytest.raises(ValueError, match="the header of a scan is damaged"):
-        jpeg_scans.check_whole(cut)
+        jpeg_scans.check_whole(list(jpeg_scans.segments(cut)))
     _refused(cut, r"a\.jpg: ")
