@@ -10,6 +10,7 @@ import pathlib
 import zipfile
 import zlib
 from collections.abc import Iterator
+from typing import BinaryIO
 
 import numpy as np
 
@@ -18,6 +19,10 @@ from rbc_tf.core import structured
 # Weights hardly shrink, and the rest is small; small archives may shrink as they like.
 _MOST_TIMES, _ALWAYS_BYTES = 50, 64 * 2**20
 _MOST_MEMBERS = 10_000
+
+# The end of an archive, a comment of 64 kB included, and where in it the number of members stands,
+# if it is not too large for its two bytes.
+_END, _LONGEST_END, _PLACE_OF_NUMBER, _NOT_HERE = b"PK\5\6", 22 + 2**16, 10, 2**16 - 1
 
 _UNREADABLE = (
     *(zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError),
@@ -83,10 +88,22 @@ def opened(path: str | os.PathLike) -> Iterator[zipfile.ZipFile]:
     """An archive, of a regular file alone; errors in the block name it."""
     try:
         with structured.open_file(path) as file, zipfile.ZipFile(file) as archive:
+            _check_number(file, len(archive.infolist()))
             yield archive
     except _UNREADABLE as error:
         reason = str(error) or type(error).__name__
         raise ValueError(f"{path} cannot be read: {reason}") from error
+
+
+def _check_number(file: BinaryIO, found: int) -> None:
+    """Refuses a directory in which a changed length has swallowed members: it has no checksum."""
+    file.seek(0, os.SEEK_END)
+    file.seek(-min(file.tell(), _LONGEST_END), os.SEEK_END)
+    tail = file.read()
+    place = tail.rfind(_END)
+    listed = int.from_bytes(tail[place + _PLACE_OF_NUMBER :][:2], "little")
+    if listed not in (found, _NOT_HERE):
+        raise ValueError(f"its directory must list {listed:,} files. Received: {found:,}")
 
 
 def _check(archive: zipfile.ZipFile, path: str | os.PathLike) -> None:

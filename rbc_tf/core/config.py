@@ -35,7 +35,7 @@ def from_dict(config_class: type[Config], values: dict, ignore_unknown: bool = F
                 strict=not ignore_unknown, cast=[tuple], type_hooks={float: _real, int: _whole}
             ),
         )
-    except dacite.DaciteError as error:
+    except (dacite.DaciteError, TypeError) as error:  # the latter of what is no list where one is
         known = ", ".join(field.name for field in dataclasses.fields(config_class))  # type: ignore[arg-type]
         raise ValueError(f"{config_class.__name__}: {error}. Known settings: {known}") from error
 

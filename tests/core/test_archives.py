@@ -74,6 +74,29 @@ def test_flipped_bits_and_pickles_are_refused(tmp_path):
         archives.load_npz(path)
 
 
+def test_a_directory_in_which_a_member_swallows_the_others_is_refused(tmp_path):
+    """Its lengths have no checksum: what stands behind is taken for the comment of the first."""
+    path = tmp_path / "a.npz"
+    np.savez(path, a=np.arange(3), b=np.arange(4))
+    content = bytearray(path.read_bytes())
+    first, second = content.find(b"PK\1\2"), content.rfind(b"PK\1\2")
+    end = content.rfind(b"PK\5\6")
+    content[first + 32 : first + 34] = (end - second).to_bytes(2, "little")
+    path.write_bytes(content)
+    with zipfile.ZipFile(path) as archive:
+        assert archive.namelist() == ["a.npy"]
+    for read in (archives.check, archives.load_npz):
+        with pytest.raises(ValueError, match=r"must list 2 files\. Received: 1"):
+            read(path)
+
+
+def test_an_archive_may_have_a_comment(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("a.npy", _npy_header((0,)))
+        archive.comment = b"x" * (2**16 - 1)
+    assert list(archives.load_npz(tmp_path / "a.npz")) == ["a"]
+
+
 def test_json_in_an_archive(tmp_path):
     path = tmp_path / "b.keras"
     with zipfile.ZipFile(path, "w") as archive:

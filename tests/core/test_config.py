@@ -35,6 +35,8 @@ def test_what_is_left_out_keeps_its_default(tmp_path):
         (f"rate: {'9' * 400}", "a number is required"),
         ("rate: 1\nrate: 2", "'rate' is given twice"),
         ("steps: 0", "at least 1"),
+        ("names:", "NoneType.*Known settings: rate, steps, names"),
+        ("names: 3", "int.*Known settings: rate, steps, names"),
         ("[1]", "a mapping"),
         ("rate: {", "s.yaml"),
     ],
