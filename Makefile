@@ -25,8 +25,7 @@ demo: setup
 demo-training: setup
 	PYTHON=$(PYTHON) bash tools/demo_training.sh $(TRAINING_DEMO_DIR)
 
-# A file's tests stay in one process, so that what they share is made once. The first files take
-# longest; see tests/conftest.py.
+# tests/conftest.py says which tests share a process, and which come first.
 PYTEST := $(PYTHON) -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 test: setup

@@ -11,6 +11,7 @@ os.environ["RBC_TF_CACHE_DIR"] = tempfile.mkdtemp(prefix="rbc_tf_tests_")
 import hypothesis
 import keras
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 # On a loaded machine an example can take any time.
 hypothesis.settings.register_profile("rbc_tf", deadline=None)
@@ -42,3 +43,19 @@ def pytest_collection_modifyitems(items):
     """What takes longest first: as the last it would keep one process busy for minutes alone."""
     order = {name: place for place, name in enumerate(_LONGEST)}
     items.sort(key=lambda item: order.get(item.path.name, len(order)))
+
+
+class _Scheduling(LoadFileScheduling):
+    """The tests of a file run in one process, so that what they share is made once.
+
+    So do all that use Model Garden: its code takes longest to be made into graphs, which a process
+    does once for most of it.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return "Model Garden" if file.startswith("tests/detection/garden/") else file
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return _Scheduling(config, log)

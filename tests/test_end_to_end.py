@@ -124,6 +124,7 @@ def test_the_bundle_says_what_it_is_made_of(run_dir):
     assert trained_on in card
 
 
+@pytest.mark.slow
 def test_training_leaves_what_tensorboard_shows(run_dir):
     runs = {path.name for path in (run_dir / "classifier" / "tensorboard").iterdir()}
     assert runs == {"train", "validation", "final_validation"}

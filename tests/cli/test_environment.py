@@ -137,7 +137,7 @@ def _keras_in(home, backend="", any_backend=False):
     "settings",
     [
         '{"backend": "jax", "floatx": "float16", "image_data_format": "channels_first"}',
-        "{damaged",
+        pytest.param("{damaged", marks=pytest.mark.slow),
     ],
 )
 def test_keras_json_makes_no_difference(tmp_path, settings):

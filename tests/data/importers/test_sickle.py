@@ -201,6 +201,7 @@ def test_masks_leave_out_a_platelet_that_hangs_on_the_cell():
     assert _overlap(mask, _ellipse(size=(60, 84), axes=(24, 18))) > 0.88
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("RBC_SICKLE_DIR" not in os.environ, reason="the real patches are not at hand")
 def test_the_real_patches(tmp_path):
     summary = sickle.import_sickle(os.environ["RBC_SICKLE_DIR"], tmp_path / "out")

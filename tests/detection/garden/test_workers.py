@@ -156,7 +156,12 @@ def test_each_worker_needs_an_image(tmp_path):
         train.run(sources, "train", str(tmp_path / "run"))
 
 
-@pytest.mark.parametrize("num_shards", [1, 2, 4])
+_SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    "num_shards", [pytest.param(1, marks=_SLOW), 2, pytest.param(4, marks=_SLOW)]
+)
 def test_training_images_are_shared_out_and_every_worker_evaluates_all(tmp_path, num_shards):
     """Fewer shards than workers, as many, and more."""
     images = [[], []]

@@ -104,6 +104,7 @@ def test_each_model_learns_once_from_its_own_rows_of_its_own_side(features, tmp_
         make_table1(other, tmp_path / "out", CONFIG, FEW)
 
 
+@pytest.mark.slow
 def test_only_real_regions_are_scored_where_that_is_asked_for(features, tmp_path):
     config = dataclasses.replace(
         CONFIG,
