@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import pathlib
+import typing
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -27,6 +28,7 @@ def from_dict(config_class: type[Config], values: dict, ignore_unknown: bool = F
     Keys that are left out keep the default of the dataclass. `ignore_unknown` is for records that
     other versions wrote: what they have beyond the dataclass is left out.
     """
+    _require_lists(config_class, values)
     try:
         return dacite.from_dict(
             config_class,
@@ -114,6 +116,20 @@ def to_dict(config) -> dict:
         for field in dataclasses.fields(config)
         if not (field.metadata == ADDED_LATER and getattr(config, field.name) == field.default)
     }
+
+
+def _require_lists(config_class: type, values) -> None:
+    """A text where a list is asked for would be taken letter by letter."""
+    if not isinstance(values, dict):
+        return
+    for name, kind in typing.get_type_hints(config_class).items():
+        value = values.get(name)
+        kinds = (kind, *typing.get_args(kind))  # of "a list or nothing", too
+        if isinstance(value, str) and any(typing.get_origin(one) is tuple for one in kinds):
+            given = structured.shown(value)
+            raise ValueError(f"{config_class.__name__}: {name} must be a list. Received: {given}")
+        if dataclasses.is_dataclass(kind):
+            _require_lists(typing.cast(type, kind), value)
 
 
 def _mapping(values) -> dict:

@@ -48,6 +48,13 @@ def test_unknown_and_wrong_settings_are_named(tmp_path, text, message):
     assert "s.yaml" in str(caught.value)
 
 
+def test_a_text_is_no_list_of_letters():
+    for values in ({"names": "ab"}, {"inner": {"names": "ab"}}):
+        with pytest.raises(ValueError, match=r"names must be a list\. Received: 'ab'"):
+            config.from_dict(_Grown if "inner" in values else _Settings, values)
+    assert config.from_dict(_Settings, {"names": ["ab"]}).names == ("ab",)
+
+
 def test_settings_that_come_with_the_package_have_names():
     path = config.find("demo_r18_fpn")
     assert path.parent.name == "object_detection_configs"
