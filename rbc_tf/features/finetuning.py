@@ -15,7 +15,7 @@ from absl import logging
 from rbc_tf.core import divergence, files, structured, unseen
 from rbc_tf.core.fingerprint import Fingerprint
 from rbc_tf.core.keras_settings import keras
-from rbc_tf.features import backbone_spec, prediction
+from rbc_tf.features import backbone_spec, prediction, training_state
 from rbc_tf.features.augmentation import AugmentationConfig, augment
 from rbc_tf.features.backbone import hash_of_weights
 from rbc_tf.features.backbone_spec import BackboneSpec
@@ -25,7 +25,7 @@ from rbc_tf.features.teacher import Teacher, taught_loss
 
 _FINGERPRINT, _HISTORY = "fingerprint.json", "history.json"
 _OLD_FINGERPRINT = "made_of.json"  # of version 0.1.0
-_BEST, _STATE = "best.weights.h5", "state"
+_BEST, _STATE = "best.weights.h5", "state/latest.weights.h5"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -213,25 +213,25 @@ def finetune(
     if start is not None:
         model.get_layer("backbone").set_weights(start.get_weights())
     _check_state(work_dir, train, validation, config, start, backbone, teacher)
-    history = _load_history(work_dir)
-    batches = AugmentedBatches(train, config, len(history), taught_by)
     weights = _positive_weights(train, config)
-    model.compile(
-        optimizer=_optimizer(config, len(batches)),
-        loss=(
-            masked_cross_entropy(weights)
-            if taught_by is None
-            else taught_loss(weights, config.teacher_weight)
-        ),
-        # Of XLA the processor gains nothing here; JAX cannot do without.
-        jit_compile=keras.backend.backend() == "jax",
-    )
+    steps_per_epoch = len(AugmentedBatches(train, config))
+    _compile(model, config, steps_per_epoch, weights, taught=taught_by is not None)
+    done = training_state.restore(work_dir / _STATE, model, steps_per_epoch)
+    history = _load_history(work_dir, done)
     callbacks = [
         _Validation(validation, weights, work_dir, history, config.weight_averaging > 0),
-        # Last, so that an epoch counts as done once all that belongs to it is written.
-        keras.callbacks.BackupAndRestore(str(work_dir / _STATE), delete_checkpoint=False),
+        training_state.TrainingState(work_dir / _STATE),
     ]
-    model.fit(batches, epochs=config.epochs, callbacks=callbacks, verbose=0)
+    batches = AugmentedBatches(train, config, done, taught_by)
+    # The batches have an order of their own, which a run that goes on finds again.
+    model.fit(
+        batches,
+        initial_epoch=done,
+        epochs=config.epochs,
+        shuffle=False,
+        callbacks=callbacks,
+        verbose=0,
+    )
     trained = spec.with_preprocessing(spec.build(size))
     model.load_weights(work_dir / _BEST)
     trained.set_weights(model.get_layer("backbone").get_weights())
@@ -315,7 +315,6 @@ class _Validation(keras.callbacks.Callback):
         if _mean_auc(entry) > best:
             with files.atomic_path(self._work_dir / _BEST) as temporary:
                 self.model.save_weights(str(temporary), overwrite=True)
-        del self._history[epoch:]  # of an epoch that a killed run had not finished
         self._history.append(entry)
         files.write_json(self._work_dir / _HISTORY, self._history)
         logging.info(
@@ -357,6 +356,23 @@ def _training_model(
         return keras.Model(patches, outputs)
     finally:
         keras.mixed_precision.set_dtype_policy(before)
+
+
+def _compile(
+    model: keras.Model,
+    config: FinetuningConfig,
+    steps_per_epoch: int,
+    weights: np.ndarray,
+    taught: bool,
+) -> None:
+    model.compile(
+        optimizer=_optimizer(config, steps_per_epoch),
+        loss=(
+            taught_loss(weights, config.teacher_weight) if taught else masked_cross_entropy(weights)
+        ),
+        # Of XLA the processor gains nothing here; JAX cannot do without.
+        jit_compile=keras.backend.backend() == "jax",
+    )
 
 
 def _optimizer(config: FinetuningConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:
@@ -405,11 +421,17 @@ def _check_state(work_dir, train, validation, config, start, backbone: str, teac
     fingerprint.save(work_dir / _FINGERPRINT)
 
 
-def _load_history(work_dir: pathlib.Path) -> list[dict]:
-    path = work_dir / _HISTORY
-    if not (path.exists() and (work_dir / _STATE).exists()):
+def _load_history(work_dir: pathlib.Path, done: int) -> list[dict]:
+    """Of the epochs that are done; a killed run may have left that of another one."""
+    if not done:
         return []
-    return structured.load_json(path)
+    history = structured.load_json(work_dir / _HISTORY)
+    if len(history) < done:
+        raise ValueError(
+            f"{work_dir / _HISTORY} must have the {done} epochs of {work_dir / _STATE}. "
+            f"Received: {len(history)}. Delete the folder to begin anew."
+        )
+    return history[:done]
 
 
 def _check_archives(train: PatchArchive, validation: PatchArchive, spec: BackboneSpec) -> None:

@@ -12,6 +12,7 @@ from rbc_tf.features.backbone import Backbone, hash_of_weights, load_backbone
 from rbc_tf.features.crops import CropConfig
 from rbc_tf.features.finetuning import AugmentedBatches, FinetuningConfig, finetune, make_record
 from rbc_tf.features.patch_archive import ArchiveError, PatchArchive
+from rbc_tf.features.training_state import TrainingState
 from tests import builders
 
 CROP = config_lib.to_dict(CropConfig("fixed_scale", 32, window=40.0))
@@ -107,13 +108,56 @@ def test_interrupted_training_goes_on(train, validation, tmp_path, monkeypatch):
     with pytest.raises(Interrupted):
         finetune(train, validation, CONFIG, None, tmp_path)
     monkeypatch.setattr(finetuning, "score_logits", score)
-    first = finetuning._load_history(tmp_path)
+    first = builders.read_json(tmp_path / "history.json")
+    assert len(first) == 2
     _, history = finetune(train, validation, CONFIG, None, tmp_path)
     assert [entry["epoch"] for entry in history] == [1, 2, 3, 4]
     assert history[: len(first)] == first
     # And once it is finished, nothing is trained any more.
     monkeypatch.setattr(finetuning, "score_logits", None)
     assert finetune(train, validation, CONFIG, None, tmp_path)[1] == history
+
+
+def test_a_training_killed_between_its_files_is_what_it_would_have_been(
+    train, validation, tmp_path, monkeypatch
+):
+    """After the scores of an epoch were written, before its state."""
+
+    class Killed(Exception):
+        pass
+
+    def killed_after_epoch_2(self, epoch, logs=None):
+        if epoch == 1:
+            raise Killed
+        return save(self, epoch, logs)
+
+    config = dataclasses.replace(CONFIG, epochs=3, dropout=0.0)
+    whole, expected = finetune(train, validation, config, None, tmp_path / "whole")
+    save = TrainingState.on_epoch_end
+    monkeypatch.setattr(TrainingState, "on_epoch_end", killed_after_epoch_2)
+    with pytest.raises(Killed):
+        finetune(train, validation, config, None, tmp_path / "killed")
+    monkeypatch.setattr(TrainingState, "on_epoch_end", save)
+    model, history = finetune(train, validation, config, None, tmp_path / "killed")
+    assert [entry["epoch"] for entry in history] == [1, 2, 3]
+    for entry, other in zip(history, expected, strict=True):
+        assert entry["loss"] == pytest.approx(other["loss"], rel=1e-3)
+    for values, others in zip(model.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_allclose(values, others, rtol=1e-3, atol=1e-3)
+
+
+def test_a_damaged_state_is_named(train, validation, tmp_path):
+    config = dataclasses.replace(CONFIG, epochs=1)
+    finetune(train, validation, config, None, tmp_path)
+    state = tmp_path / "state" / "latest.weights.h5"
+    content = state.read_bytes()
+    state.write_bytes(content[: len(content) // 2])
+    with pytest.raises(ValueError, match=r"latest\.weights\.h5 must be the state .* damaged"):
+        finetune(train, validation, config, None, tmp_path)
+    state.write_bytes(content)
+    (tmp_path / "history.json").write_text("[]")
+    with pytest.raises(ValueError, match=r"history\.json must have the 1 epochs"):
+        finetune(train, validation, config, None, tmp_path)
 
 
 def test_work_of_another_training_is_not_taken_up(train, validation, tmp_path):
