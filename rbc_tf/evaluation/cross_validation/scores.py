@@ -11,7 +11,7 @@ import dataclasses
 import numpy as np
 
 from rbc_tf.core.score import Score, one
-from rbc_tf.evaluation.cross_validation import paper
+from rbc_tf.evaluation.cross_validation import contents, paper
 from rbc_tf.evaluation.cross_validation.predictions import (
     MODEL_A,
     MODEL_A_EQUAL,
@@ -86,12 +86,14 @@ class HeldOutScores:
             subset, and how much there is besides.
         over_folds: of a 'model' (or the difference of two, 'A - B') and a 'subset', and of a 'type'
             or of 'abnormality' where a score depends on that.
+        by_content: exact match of each 'model', its 'subset' one of `contents.subsets`.
     """
 
     names: tuple[str, ...]
     models: tuple[str, ...]
     counts: tuple[Score, ...]
     over_folds: tuple[FoldScore, ...]
+    by_content: tuple[FoldScore, ...]
 
     @property
     def experiments(self) -> dict[str, tuple[str, str]]:
@@ -109,7 +111,8 @@ class HeldOutScores:
     @property
     def scores(self) -> list[Score]:
         """All of them as one list, the paper's own last."""
-        over_folds = (score for of_folds in self.over_folds for score in of_folds.scores())
+        of_all = (*self.over_folds, *self.by_content)
+        over_folds = (score for of_folds in of_all for score in of_folds.scores())
         return [*self.counts, *over_folds, *paper.SCORES]
 
 
@@ -157,7 +160,13 @@ def score_held_out(
         *_majority(regions[MODEL_A], abnormal_types),
     ]
     scores = (*over_folds, *abnormality)
-    return HeldOutScores(predictions.names, tuple(regions), (*counts, *further), scores)
+    return HeldOutScores(
+        names=predictions.names,
+        models=tuple(regions),
+        counts=(*counts, *further),
+        over_folds=scores,
+        by_content=contents.score(regions, bootstrap),
+    )
 
 
 def _classified(predictions: Predictions, model: str) -> ClassifiedRegions:

@@ -81,6 +81,7 @@ def main_tables(scores: HeldOutScores) -> tuple[Table, ...]:
         _difference("A - B, pooled over folds, paired", scores, MODEL_A, _pooled_difference),
         _best_type(scores),
         _outcomes(scores),
+        _by_content(scores),
         _abnormality("Normal against abnormal, pooled over folds", scores, _pooled),
         _coverage(scores),
     ]
@@ -251,6 +252,17 @@ def _outcomes(scores: HeldOutScores) -> Table:
     title = f"Predicted for the {number:,} regions with several true types"
     notes = ("Shares, pooled over folds; the first six add up to 1.",)
     return Table(title, ("", *map(_model_name, scores.models)), rows, notes)
+
+
+def _by_content(scores: HeldOutScores) -> Table:
+    support = {score.of["subset"]: score.support for score in scores.by_content}
+    rows = tuple(
+        (subset, f"{number:,}", *map(_pooled, score_lib.select(scores.by_content, subset=subset)))
+        for subset, number in support.items()
+    )
+    title = "Exact match by what regions hold, pooled over folds"
+    notes = ("A region holding a type may hold others as well; it is right where all are.",)
+    return Table(title, ("regions", "number", *map(_model_name, scores.models)), rows, notes)
 
 
 def _abnormality(title: str, scores: HeldOutScores, text: _Text) -> Table:

@@ -259,6 +259,29 @@ def test_best_type_on_single_cells():
     assert (best.pooled, best.per_fold, best.support) == (0.5, (1, 0), 2)
 
 
+def test_exact_match_by_what_regions_hold():
+    predictions = make_predictions(count=6, num_folds=2)
+    predictions.folds[:] = [0, 1, 0, 1, 0, 1]
+    predictions.num_cells[:] = [1, 1, 2, 2, 4, 7]
+    predictions.labels[:] = [[1, 0, 0], [0, 1, 0], [1, 1, 0], [1, 1, 0], [1, 0, 0], [0, 1, 0]]
+    right = predictions.labels.astype(np.float32)
+    wrong = 1 - right
+    predictions.probabilities["A"] = np.where([[1], [1], [1], [0], [0], [1]], right, wrong)
+    found = {
+        (entry.of["model"], entry.of["subset"]): (entry.pooled, entry.support)
+        for entry in score(predictions).by_content
+    }
+    # No region holds three cells, or the third type.
+    assert {subset: values for (model, subset), values in found.items() if model == "A"} == {
+        "1 cell": (1.0, 2),
+        "2 cells": (0.5, 2),
+        "4 cells or more": (0.5, 2),
+        "holding Oval": (0.5, 4),
+        "holding Elon": (0.75, 4),
+    }
+    assert {model for model, _ in found} == {"A", "B", "A_equal"}
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_abnormality_is_scikit_learns(seed):
     predictions = make_predictions(seed)
