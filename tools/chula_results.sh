@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Every figure of docs/RESULTS.md, from a clone of the Chula RBC-12 dataset; hours on two cores.
+# Every figure of 'Chula RBC-12 with networks from random weights' in docs/RESULTS.md, from a clone of
+# the dataset; hours on two cores.
 #
 # bash tools/chula_results.sh Chula-RBC-12-Dataset chula_run
 set -euo pipefail
