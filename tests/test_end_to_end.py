@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.kill_commands import TINY_DETECTOR
 from benchmarks.settings import Settings
 from benchmarks.stages import analyze, detection, many_images, start
 from rbc_tf.core import image_io
@@ -24,24 +25,6 @@ from rbc_tf.core.score import from_json, one, select
 from rbc_tf.inference import bundle, chain
 
 _ROOT = pathlib.Path(__file__).parents[1]
-
-# A detector that is built and trained in seconds.
-_TINY_DETECTOR = {
-    "task.model.backbone.resnet.model_id": 10,
-    "task.model.min_level": 3,
-    "task.model.max_level": 4,
-    "task.model.input_size": [128, 128, 3],
-    "task.model.roi_generator.num_proposals": 50,
-    "task.train_data.global_batch_size": 2,
-    "task.validation_data.global_batch_size": 1,
-    "trainer.train_epochs": 0,
-    "trainer.train_steps": 4,
-    "trainer.validation_interval": 4,
-    "trainer.checkpoint_interval": 4,
-    "trainer.steps_per_loop": 2,
-    "trainer.summary_interval": 2,
-    "trainer.optimizer_config.warmup.linear.warmup_steps": 1,
-}
 
 
 def _run(tool, *arguments, status=0):
@@ -77,7 +60,7 @@ def run_dir(tmp_path_factory):
         "train_detector.py",
         "--experiment=rbc_fasterrcnn_resnet_fpn",
         f"--config_file={_ROOT / 'object_detection_configs' / 'demo_r18_fpn.yaml'}",
-        f"--params_override={','.join(f'{k}={v}' for k, v in _TINY_DETECTOR.items())}",
+        f"--params_override={','.join(f'{k}={v}' for k, v in TINY_DETECTOR.items())}",
         f"--records_dir={run / 'records'}",
         f"--model_dir={run / 'detector'}",
     )
