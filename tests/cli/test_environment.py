@@ -71,17 +71,34 @@ socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = _refuse
 """
 
 
-def test_images_are_analysed_without_network_home_or_stdin(tmp_path):
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory):
+    """A folder with a bundle, an image in `in`, and in `usual` what is found in it."""
+    folder = tmp_path_factory.mktemp("usual")
+    bundle = tiny_bundle.write(folder)
+    image_io.write_png(folder / "in" / "a.png", tiny_bundle.image(9))
+    analyze.analyze(bundle, folder / "in", folder / "usual")
+    return folder
+
+
+def _analyze(usual, output, environment, **options):
+    folders = [f"--bundle_dir={usual / 'bundle'}", f"--input={usual / 'in'}"]
+    command = [sys.executable, "-m", "rbc_tf", "analyze", *folders, f"--output_dir={output}"]
+    ended = _run(command, environment, **options)
+    assert ended.returncode == 0, ended.stderr
+    found = _regions(output)
+    assert len(found) == 1 + 9
+    assert found == _regions(usual / "usual")
+
+
+def test_images_are_analysed_without_network_home_or_stdin(usual, tmp_path):
     """The installed package is only read, so that it may lie where nothing can be written."""
-    bundle = tiny_bundle.write(tmp_path)
-    image_io.write_png(tmp_path / "in" / "a.png", tiny_bundle.image(9))
-    analyze.analyze(bundle, tmp_path / "in", tmp_path / "usual")
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "sitecustomize.py").write_text(_NO_NETWORK)
     before = _files(_ROOT / "rbc_tf")
-    folders = [f"--input={tmp_path / 'in'}", f"--output_dir={tmp_path / 'bare'}"]
-    ended = _run(
-        [sys.executable, "-m", "rbc_tf", "analyze", f"--bundle_dir={bundle.path}", *folders],
+    _analyze(
+        usual,
+        tmp_path / "bare",
         {
             "HOME": "/dev/null",  # a file, so that nothing can be made below it
             "XDG_CACHE_HOME": None,
@@ -91,13 +108,18 @@ def test_images_are_analysed_without_network_home_or_stdin(tmp_path):
         stdin=subprocess.DEVNULL,
         cwd="/",
     )
-    assert ended.returncode == 0, ended.stderr
     assert (tmp_path / "site" / "loaded").exists()
     assert (tmp_path / "bare" / "report.html").is_file()
-    found, usual = (_regions(tmp_path / name) for name in ("bare", "usual"))
-    assert len(found) == 1 + 9
-    assert found == usual
     assert _files(_ROOT / "rbc_tf") == before
+
+
+def test_images_are_analysed_alike_whatever_keras_is_set_to(usual, tmp_path):
+    settings = '{"backend": "theano", "floatx": "float16", "image_data_format": "channels_first"}'
+    (tmp_path / ".keras").mkdir()
+    (tmp_path / ".keras" / "keras.json").write_text(settings)
+    environment = {"HOME": str(tmp_path), "KERAS_HOME": None, "KERAS_BACKEND": "jax"}
+    # No network is kept from an earlier run, which would need no Keras.
+    _analyze(usual, tmp_path / "out", environment | {"RBC_TF_CACHE_DIR": ""})
 
 
 def _regions(folder):

@@ -8,6 +8,7 @@ import sys
 import types
 
 import pytest
+import tensorflow as tf
 from absl import flags
 
 import rbc_tf
@@ -237,6 +238,22 @@ def test_verbose_shows_the_traceback(capsys, monkeypatch, error):
     assert "raise error" in printed
     assert printed.splitlines()[-1].startswith("error: ")
     assert str(error) in printed.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (tf.errors.DataLossError, "a file is damaged: corrupted record at 5"),
+        (tf.errors.ResourceExhaustedError, "memory, or room on a disk, is not enough: corrupted"),
+        (tf.errors.NotFoundError, "a file cannot be read or written: corrupted record at 5"),
+    ],
+)
+def test_errors_of_tensorflow_are_one_line(capsys, monkeypatch, error, said):
+    message = "corrupted record at 5\n\t [[{{node IteratorGetNext}}]] [Op:IteratorGetNext]"
+    printed = _ends_with(monkeypatch, capsys, error(None, None, message))
+    assert printed.startswith(f"error: {said}")
+    assert printed.count("\n") == 1
+    assert "node" not in printed
 
 
 def test_memory_that_is_not_enough_is_no_defect(capsys, monkeypatch):

@@ -45,6 +45,7 @@ _CHAIN = list(itertools.pairwise("abcdefghi"))
         ("types: [{name: 2024-01-02, display_name: X, abnormal: true}]", "line 1: `name`"),
         ("types: [{name: yes, display_name: X, abnormal: true}]", "line 1: `name`"),
         ("types: [{name: x, display_name: [X], abnormal: true}]", "line 1: `display_name`"),
+        ("types: [{name: x, display_name: 2020-01-01, abnormal: true}]", "line 1: `display_name`"),
         ("types: [{name: x, name: y, display_name: X, abnormal: true}]", "'name' is given twice"),
         (f"types: {'[' * 5000}{']' * 5000}", "at most 100 values may be nested"),
         (

@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 
 import pytest
 
@@ -23,6 +24,12 @@ def test_what_is_left_out_keeps_its_default(tmp_path):
     assert config.from_dict(_Settings, config.to_dict(loaded)) == loaded
 
 
+# Each alias stands for nine of the one before.
+_ALIASES = ", ".join(
+    f"&{new} [{', '.join([f'*{old}'] * 9)}]" for old, new in itertools.pairwise("abcdefgh")
+)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -34,6 +41,7 @@ def test_what_is_left_out_keeps_its_default(tmp_path):
         ("rate: '1_5'", "a number is required"),
         (f"rate: {'9' * 400}", "a number is required"),
         ("rate: 1\nrate: 2", "'rate' is given twice"),
+        (f"rate: [&a [x, x], {_ALIASES}]", "at most 20,000 values"),
         ("steps: 0", "at least 1"),
         ("names:", "NoneType.*Known settings: rate, steps, names"),
         ("names: 3", "int.*Known settings: rate, steps, names"),

@@ -4,6 +4,7 @@ import io
 import os
 import socket
 import struct
+import tracemalloc
 import zlib
 
 import cv2
@@ -86,6 +87,19 @@ def test_values_above_a_range_that_nobody_gave(tmp_path):
     with pytest.raises(image_io.ImageError, match=r"hot\.png: 1% of its values lie above"):
         image_io.read_image(path, estimated)
     assert image_io.read_image(path, IntensityRange.of_bits(12)).max() == 255
+
+
+@pytest.mark.parametrize(
+    ("extension", "shape"), [(".png", (900, 700, 3)), (".tif", (900, 700, 3)), (".tif", (900, 700))]
+)
+def test_images_of_16_bits_take_few_times_their_own_memory(tmp_path, extension, shape):
+    """The largest that is read has 150 million pixels."""
+    path = _write(tmp_path / f"deep{extension}", np.full(shape, 3000, np.uint16))
+    tracemalloc.start()
+    image_io.read_image(path, IntensityRange.of_bits(12))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 25 * 900 * 700
 
 
 @pytest.mark.parametrize("extension", [".png", ".tif"])

@@ -1,6 +1,7 @@
 """What a .keras file of a stranger cannot do: fill the memory, or read other files."""
 
 import json
+import tracemalloc
 import zipfile
 
 import h5py
@@ -64,6 +65,17 @@ def test_larger_layers_than_networks_have_are_refused_before_they_are_made(
     path = _changed(written[0], lambda layers: layers[layer].update(values))
     with pytest.raises(ValueError, match=message):
         network_files.load(path)
+
+
+def test_a_description_that_unpacks_to_far_more_is_refused_before_it_is_unpacked(written):
+    with zipfile.ZipFile(written[0], "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("config.json", b" " * (70 * 2**20))
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=r"a\.keras cannot be read: .* at most 67,108,864 bytes"):
+        network_files.load(written[0])
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 2**20
 
 
 def test_seeds_may_be_large(written):

@@ -9,6 +9,7 @@ import unicodedata
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from rbc_tf.core import files, image_io
 from rbc_tf.core.cell_types import PAPER, CellType, CellTypes
@@ -65,6 +66,20 @@ def test_images_in_which_nothing_is_seen_are_warned_of(folder):
     assert "come out nearly black (b)" in strict.stderr
 
 
+def test_an_inverted_mask_and_cells_on_no_region_are_warned_of(folder):
+    image_io.write_mask(folder / "masks" / "a.png", ~image_io.read_mask(folder / "masks" / "a.png"))
+    rows = [("a", 7, 8, "Oval"), ("b", 20, 8, "Oval"), ("b", 25, 3, "Stom")]
+    files.write_csv(folder / "cells.csv", dataset.CELLS_HEADER, rows)
+    done = _check(folder)
+    assert done.returncode == 0, done.stderr
+    assert "no problems" not in done.stdout
+    for warning in (
+        "1 masks have one region of most of the image, as inverted ones have; first: image 'a'",
+        "3 of 3 labelled cells lie on no region, and count nowhere; first: image 'a'",
+    ):
+        assert f"  warning: {warning}\n" in done.stdout
+
+
 def test_images_that_are_not_read_are_told(folder):
     (folder / "images" / "c.czi").write_bytes(b"x")
     (line,) = dataset.unused_files(dataset.load_dataset(folder))
@@ -93,6 +108,19 @@ def test_all_problems_are_told_at_once(folder):
     ):
         assert expected in found
     assert "line 3" not in found  # a space after the type is forgiven
+
+
+@pytest.mark.parametrize("extension", [".png", ".jpg", ".tif"])
+def test_a_mask_of_the_pixels_as_they_are_stored_is_refused(folder, extension):
+    (folder / "images" / "b.png").unlink()
+    pixels, exif = Image.fromarray(builders.grey_image(20, 30)), Image.Exif()
+    exif[274] = 6  # shown a quarter turn to the right
+    tags = {"tiffinfo": {274: 6}} if extension == ".tif" else {"exif": exif}
+    pixels.save(folder / "images" / f"b{extension}", **tags)
+    (problem,) = _problems(folder)
+    assert "b.png: must be of the image's size, 20 x 30. Received: 30 x 20" in problem
+    image_io.write_mask(folder / "masks" / "b.png", np.ones((30, 20), bool))
+    assert len(dataset.load_dataset(folder, check_pixels=True)) == 2
 
 
 def test_pixels_are_checked_on_request(folder):

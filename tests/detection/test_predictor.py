@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from rbc_tf.detection import graph
 from rbc_tf.detection.predictor import DetectorPredictor
+from rbc_tf.graphs import operations
 
 # In pixels of the image as the fake model scales it: height times 2, width times 0.5.
 _SCALED_BOXES = [
@@ -118,6 +119,28 @@ def test_other_saved_models_are_refused(tmp_path):
     tf.saved_model.save(tf.Module(), str(tmp_path))
     with pytest.raises(ValueError, match="must return detection_boxes"):
         DetectorPredictor(tmp_path)
+
+
+class _WritesBesides(_FakeDetector):
+    """A detector that also writes a file whenever it is run."""
+
+    def __init__(self, path):
+        super().__init__()
+        self._path = str(path)
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, "inputs")])
+    def detect_and_write(self, inputs):
+        with tf.control_dependencies([tf.io.write_file(self._path, "stranger")]):
+            return self.detect(tf.identity(inputs))
+
+
+def test_a_detector_that_does_more_than_compute_is_refused(tmp_path):
+    fake = _WritesBesides(tmp_path / "touched")
+    signatures = {"serving_default": fake.detect_and_write}
+    tf.saved_model.save(fake, str(tmp_path / "model"), signatures=signatures)
+    with pytest.raises(operations.OperationError, match="WriteFile"):
+        DetectorPredictor(tmp_path / "model")
+    assert not (tmp_path / "touched").exists()
 
 
 @pytest.mark.parametrize("threshold", [-0.1, 1.1])

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import pathlib
+import shutil
 
 import numpy as np
 import pytest
@@ -239,6 +240,22 @@ def test_a_name_that_cannot_be_written_fails_alone(loaded, images, tmp_path, nam
     assert summary.skipped == 4
 
 
+def test_an_image_whose_result_and_a_folder_have_one_name_fails_alone(loaded, images, tmp_path):
+    for name in ("m.png", "m.png.json/b.png"):
+        image_io.write_png(images / name, builders.grey_image(20, 40))
+    out = tmp_path / "out"
+    for done in (5, 0):
+        summary = analyze.analyze(loaded, images, out)
+        assert summary.analyzed == done
+        (name,) = summary.failed
+        assert name in ("m.png", "m.png.json/b.png")
+        assert "its results cannot be written" in summary.failed[name]
+        names, totals = _tables(out)
+        assert len(names) == 4
+        assert set(_GOOD) < set(names)
+        assert (totals["num_images"], totals["num_failed"]) == (5, 1)
+
+
 @pytest.mark.parametrize(
     "error",
     [
@@ -320,6 +337,19 @@ def test_results_of_other_images_alone_are_not_deleted(loaded, images, tmp_path)
     assert len(ResultsFolder(out).done()) == 4
     assert analyze.analyze(loaded, others, out, overwrite=True).analyzed == 1
     assert ResultsFolder(out).done() == {"z.png"}
+
+
+def test_overwriting_leaves_no_picture_of_an_image_that_is_gone(loaded, images, tmp_path):
+    out = tmp_path / "out"
+    analyze.analyze(loaded, images, out)
+    (images / "sub" / "a.png").unlink()
+    assert analyze.analyze(loaded, images, out, overwrite=True).analyzed == 3
+    left = {path.relative_to(out).as_posix() for path in out.rglob("*.png*")}
+    assert left == {
+        f"{folder}/{name}.{end}"
+        for folder, end in (("images", "json"), ("overlays", "png"))
+        for name in ("a.png", "b c é.png", "tiny.png")
+    }
 
 
 @pytest.mark.parametrize("content", [b"", b'{"image": "a.png', b"\0" * 40, b"[]", b"{}", b"\xff"])
@@ -505,6 +535,18 @@ def test_a_result_that_goes_while_the_tables_are_written_is_named(loaded, images
     (out / "images" / "a.png.json").unlink()
     with pytest.raises(ValueError, match=r"a\.png\.json: has been removed.*Run again"):
         tables.write_tables(loaded, ["a.png"], {}, results_folder.ResultsFolder(out))
+
+
+def test_results_that_are_deleted_while_it_runs_are_named_and_made_again(
+    loaded, images, tmp_path, monkeypatch
+):
+    out, finish = tmp_path / "out", tables.finish
+    monkeypatch.setattr(tables, "finish", lambda *a, **k: shutil.rmtree(out) or finish(*a, **k))
+    summary = analyze.analyze(loaded, images, out)
+    assert (summary.analyzed, sorted(summary.failed)) == (0, sorted([*_GOOD, "tiny.png"]))
+    monkeypatch.setattr(tables, "finish", finish)
+    assert analyze.analyze(loaded, images, out).analyzed == 4
+    assert _tables(out)[0] == _GOOD
 
 
 def test_names_are_no_formulas_in_the_table(loaded, images, tmp_path):

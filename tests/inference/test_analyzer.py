@@ -3,6 +3,7 @@
 import csv
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 import time
@@ -13,7 +14,8 @@ import pytest
 import rbc_tf
 from rbc_tf.core import image_io
 from rbc_tf.core.cell_types import PAPER
-from rbc_tf.inference import analyze
+from rbc_tf.inference import analyze, chain
+from rbc_tf.inference import bundle as bundles
 from tests import tiny_bundle
 
 _ROOT = pathlib.Path(__file__).parents[2]
@@ -157,6 +159,14 @@ def test_a_file_that_cannot_be_read(analyzer, images, tmp_path):
 def test_thresholds_of_the_paper(bundle):
     plain = rbc_tf.load(bundle.path, plain_thresholds=True, precision="float32")
     assert plain.thresholds == dict.fromkeys(PAPER.names, 0.5)
+
+
+def test_a_bundle_that_changes_after_its_check_is_not_used(bundle, tmp_path):
+    checked = bundles.load_bundle(shutil.copytree(bundle.path, tmp_path / "bundle"))
+    path = checked.path / "classifier" / "classifier.json"
+    path.write_text(path.read_text() + " ")
+    with pytest.raises(bundles.BundleError, match=r"classifier\.json has been changed"):
+        chain.Chain(checked)
 
 
 def test_what_is_no_bundle_is_refused(tmp_path):

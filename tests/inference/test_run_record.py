@@ -84,6 +84,14 @@ def test_values_that_make_no_sense_are_damage(prepare, tmp_path, damage):
                 prepare(None)
 
 
+@pytest.mark.parametrize("key", ["bundle_sha256", "thresholds"])
+def test_a_record_that_does_not_say_what_made_the_results_is_refused(prepare, key):
+    earlier = {name: value for name, value in _RUN.items() if name != key}
+    with pytest.raises(StaleError, match=rf"(?s){key} was None, is now.*--overwrite"):
+        prepare(earlier)
+    assert prepare(earlier, overwrite=True) == _RUN
+
+
 @pytest.mark.parametrize(
     ("changed", "difference"),
     [

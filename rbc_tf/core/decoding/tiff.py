@@ -44,8 +44,12 @@ _COLOURS: dict[int, int] = {
 # Each strip or tile costs some time, however small.
 _MAX_SEGMENTS = 200_000
 
-# JPEG of the first kind, which nobody reads alike, and a format of electron microscopes.
-_UNCERTAIN = {COMPRESSION.OJPEG, COMPRESSION.EER_V0, COMPRESSION.EER_V1, COMPRESSION.EER_V2}
+# JPEG of the first kind, which nobody reads alike, a format of electron microscopes, and the JPEG
+# 2000 of Aperio that holds YCbCr where its file says RGB.
+_UNCERTAIN = {
+    *(COMPRESSION.OJPEG, COMPRESSION.EER_V0, COMPRESSION.EER_V1, COMPRESSION.EER_V2),
+    COMPRESSION.APERIO_JP2000_YCBC,
+}
 
 _JPEG_2000 = {
     COMPRESSION.JPEG2000,

@@ -25,6 +25,17 @@ def test_an_imagej_stack_in_one_directory_that_is_cut_off(cut):
     _refused(one_directory(_STACK)[:-cut], "3 images, and 1 is there")
 
 
+@pytest.mark.parametrize("axes", ["CYX", "ZYX", "TYX"])
+def test_channels_slices_and_frames_of_imagej_in_one_directory(axes):
+    stream = io.BytesIO()
+    stack = np.stack([np.zeros_like(_GREY), _GREY, _GREY])
+    tifffile.imwrite(stream, stack, imagej=True, truncate=True, metadata={"axes": axes})
+    content = stream.getvalue()
+    with tifffile.TiffFile(io.BytesIO(content)) as file:
+        assert len(file.pages) == 1
+    _refused(content, "a TIFF file of one page is required. Received: 3 pages")
+
+
 @pytest.mark.parametrize("count", ["images", "slices", "frames"])
 def test_an_image_out_of_an_imagej_stack(count):
     text = f"ImageJ=1.53t\n{count}=4\n\0"

@@ -5,9 +5,11 @@ import io
 import struct
 import zlib
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from rbc_tf.core import image_io
 from rbc_tf.core.intensity import FILE, IntensityRange
@@ -74,6 +76,14 @@ def test_white_is_zero_fills_all_bits_unless_the_file_says_otherwise():
     assert header.intensity == IntensityRange.of_bits(16, FILE)
     header = _header(photometric="miniswhite", extratags=_samples(0, 4095))
     assert header.intensity == IntensityRange.of_bits(12, FILE)
+
+
+@pytest.mark.parametrize("compression", [None, "adobe_deflate"])
+def test_white_is_zero_shows_the_same_in_8_and_in_16_bits(compression):
+    settings = {"photometric": "miniswhite", "compression": compression}
+    for stored in (255 - _GREY, 65535 - deep(_GREY, 16)):
+        found = image_io.decode_image(tiff(stored, **settings), "a.tif")
+        np.testing.assert_array_equal(found[..., 0], _GREY)
 
 
 def test_images_of_8_bits_have_no_range():
@@ -144,6 +154,48 @@ def test_a_strip_that_unpacks_to_more_than_the_image_is_refused_or_cut():
     bomb = zlib.compress(bytes(200 * HEIGHT * WIDTH), 9)
     with pytest.raises(image_io.ImageError, match="damaged"):
         image_io.decode_image(raw_tiff(bomb, compression=8), "bomb.tif")
+
+
+def _zeros(content, start, length):
+    content[start : start + length] = bytes(length)
+
+
+def _one_byte(content, start, length):
+    content[start + length // 2] ^= 0xFF
+
+
+@pytest.mark.parametrize(
+    ("compression", "damage"),
+    [("adobe_deflate", _zeros), ("adobe_deflate", _one_byte), ("lzw", _zeros)],
+)
+@pytest.mark.parametrize("first", [1, 4, 11])
+def test_strips_that_are_damaged_behind_whole_ones_are_refused(compression, damage, first):
+    content = bytearray(tiff(picture(), photometric="rgb", rowsperstrip=4, compression=compression))
+    assert image_io.decode_image(bytes(content), "a.tif").shape == picture().shape
+    with tifffile.TiffFile(io.BytesIO(bytes(content))) as file:
+        page = file.pages[0]
+        strips = list(zip(page.dataoffsets, page.databytecounts, strict=True))
+    assert len(strips) == 12
+    for start, length in strips[first:]:
+        damage(content, start, length)
+    with pytest.raises(image_io.ImageError, match=r"a\.tif: the TIFF file is damaged"):
+        image_io.decode_image(bytes(content), "a.tif")
+
+
+@pytest.mark.parametrize("compression", [34712, 33005])
+def test_jpeg_2000_of_rgb_is_read(compression):
+    stream = imagecodecs.jpeg2k_encode(picture(), reversible=True, codecformat="J2K")
+    content = raw_tiff(stream, bits=(8,) * 3, photometric=2, compression=compression)
+    np.testing.assert_array_equal(image_io.decode_image(content, "a.tif"), picture())
+
+
+def test_jpeg_2000_of_other_colours_than_its_file_says_is_refused():
+    """As Aperio writes 33003: the file says RGB, and holds brightness and differences of colour."""
+    stored = np.asarray(Image.fromarray(picture()).convert("YCbCr"))
+    stream = imagecodecs.jpeg2k_encode(stored, reversible=True, codecformat="J2K", mct=False)
+    content = raw_tiff(stream, bits=(8,) * 3, photometric=2, compression=33003)
+    with pytest.raises(image_io.ImageError, match=r"a\.tif: .* APERIO_JP2000_YCBC is not read"):
+        image_io.decode_image(content, "a.tif")
 
 
 def test_random_damage_never_ends_in_another_error():

@@ -198,6 +198,38 @@ def test_every_problem_is_told(tmp_path):
         assert said in problem
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"bbox": [10**400, 1, 2, 3]}, "bbox must be a number. Received: 1000"),
+        ({"bbox": [1, 2, 10**400, 3]}, "bbox must be a number. Received: 1000"),
+        ({"num_cells": 10**400}, "num_cells must be a whole number from 1 to 10,000. Received: 10"),
+        ({"num_cells": "1e400"}, "num_cells must be a whole number from 1 to 10,000. Received: '1"),
+        ({"image_id": 10**400}, "image_id must be an id of the file. Received: 1000"),
+        ({"category_id": 10**400}, "category_id must be an id of the file. Received: 1000"),
+    ],
+)
+def test_numbers_of_hundreds_of_digits_are_named(tmp_path, change, said):
+    mark = {"id": 5, "image_id": 1, "category_id": 1, "bbox": [0, 0, 2, 2]}
+    lists = {"images": [{"id": 1, "file_name": "a.png"}], "categories": [{"id": 1, "name": "Oval"}]}
+    path = _file(tmp_path, annotations=[mark | change], **lists)
+    problems = []
+    coco.read(path, problems)
+    assert len(problems) == 1
+    assert problems[0].startswith(f"{path}: annotation 1 (id 5): {said}")
+
+
+def test_ids_of_hundreds_of_digits_are_named(tmp_path):
+    wrong = {"id": 10**400, "file_name": "a.png", "name": "Oval"}
+    path = _file(tmp_path, images=[wrong], categories=[wrong])
+    problems = []
+    assert coco.read(path, problems) == []
+    assert [problem.partition(". Received")[0] for problem in problems] == [
+        f"{path}: category 1: id must be a number",
+        f"{path}: image 1: id must be a number",
+    ]
+
+
 @pytest.mark.parametrize("content", ["", "[]", '{"images": []}', "\ud800"])
 def test_what_is_no_coco_file(tmp_path, content):
     path = tmp_path / "x.json"

@@ -213,6 +213,27 @@ def test_every_problem_is_told(tmp_path):
     assert none.startswith(f"{tmp_path / 'none.geojson'}: the features must be an array")
 
 
+@pytest.mark.parametrize(
+    ("feature", "said"),
+    [
+        (_feature(None, {"type": "Point", "coordinates": [10**400, 1]}), "x must be a number"),
+        (
+            _feature(None, {"type": "Polygon", "coordinates": [[[1, 10**400], [1, 2], [3, 4]]]}),
+            "y must be a number",
+        ),
+        (_feature(None, measurements={"num_cells": 10**400}), "num_cells must be a whole number"),
+        (_feature(None, metadata={"num_cells": "1e400"}), "num_cells must be a whole number"),
+        (_feature(None, measurements=[{"name": [1]}]), "name of a measurement must be text"),
+    ],
+)
+def test_values_that_no_number_or_name_can_have_are_named(tmp_path, feature, said):
+    path = _file(tmp_path / "a.geojson", [feature])
+    problems = []
+    geojson.read(path, problems)
+    assert len(problems) == 1
+    assert problems[0].startswith(f"{path}: feature 1: {said}")
+
+
 def test_nothing_to_read(tmp_path):
     for path in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(ValueError, match="GeoJSON"):

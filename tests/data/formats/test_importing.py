@@ -434,6 +434,16 @@ def test_what_is_unlikely_is_said_and_strict_refuses_it(tmp_path, images):
     assert len(_problems(path, images, strict=True)) == 5
 
 
+def test_a_box_of_one_pixel_is_a_doubt_of_its_object(tmp_path, images):
+    folder = _voc(tmp_path / "x", "a", "a.png")
+    path = folder / "a.xml"
+    point = "<xmin>30</xmin><ymin>9</ymin><xmax>30</xmax><ymax>9</ymax>"
+    entry = f"<object><name>Stom</name><bndbox>{point}</bndbox></object></annotation>"
+    path.write_text(path.read_text().replace("</annotation>", entry))
+    summary = import_annotations("voc", folder, images, tmp_path / "out", PAPER)
+    assert summary.doubts == (f"1 boxes are smaller than 3 pixels a side; first: {path}: object 2",)
+
+
 def test_areas_of_corners_are_a_doubt(tmp_path, images):
     """In the upper left, corners read as sizes stay in their image."""
     corners = [(5, 5, 25, 20), (10, 4, 30, 19), (4, 10, 24, 25)]
@@ -612,6 +622,18 @@ def test_turned_images_whose_size_does_not_tell_are_a_doubt(tmp_path, tag, size)
     assert doubt.startswith("1 images have an orientation tag, and are taken as viewers show them")
     problems = _problems_again(path, tmp_path / "images", strict=True)
     assert "orientation tag" in problems[0]
+
+
+def test_the_tool_prints_doubts(tmp_path):
+    (tmp_path / "images").mkdir()
+    _turned(tmp_path / "images" / "a.jpg", 3)
+    path = _coco(tmp_path, [(0, "Oval", [5, 6, 10, 12], {})], names=("a.jpg",))
+    command = [sys.executable, _ROOT / "tools" / "import_annotations.py", "--format=coco"]
+    command += [f"--annotations={path}", f"--images_dir={tmp_path / 'images'}"]
+    command += [f"--output_dir={tmp_path / 'out'}"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "\nwarning: 1 images have an orientation tag, and are taken as viewers" in done.stdout
 
 
 def test_a_size_of_the_other_frame_is_refused_and_one_of_the_shown_frame_is_no_doubt(tmp_path):

@@ -142,6 +142,7 @@ def test_every_problem_is_told(tmp_path):
         "name must be text": _object(name=" "),
         "a box must have a height and a width": _object(box=(5, 1, 2, 2)),
         "num_cells must be a whole number": _object(more="<num_cells>many</num_cells>"),
+        "num_cells must be a whole number from 1 to": _object(more="<num_cells>1e999</num_cells>"),
         "one bndbox is required. Received: 2": _object(more="<bndbox><xmin>1</xmin></bndbox>"),
         "one name is required. Received: 2": _object(more="<name>Stom</name>"),
         "one xmin is required. Received: 2": _object(box=("1</xmin><xmin>2", 1, 3, 3)),

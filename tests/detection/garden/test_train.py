@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from rbc_tf.core.fingerprint import StaleError
 from rbc_tf.detection import record
 from rbc_tf.detection.garden import experiments, export, parameters, train
 from rbc_tf.detection.predictor import DetectorPredictor
@@ -94,6 +95,34 @@ def test_an_export_replaces_no_other_folder(model_dir):
     with pytest.raises(ValueError, match="holds other files"):
         export.run(parameters.Sources(""), model_dir, "", model_dir)
     assert pathlib.Path(model_dir, "params.yaml").is_file()
+
+
+@pytest.mark.parametrize(
+    ("damage", "problem"),
+    [
+        (pathlib.Path.unlink, "is missing"),
+        (lambda path: path.write_bytes(b""), "is empty"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-7]), "is damaged"),
+    ],
+    ids=["missing", "empty", "cut"],
+)
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_no_run_begins_on_records_that_are_not_whole(sources, tmp_path, split, damage, problem):
+    tiny_detector.write_records(tmp_path, train=2, validation=2)
+    damage(tmp_path / f"{split}-00000-of-00001")
+    broken = dataclasses.replace(sources, records_dir=str(tmp_path))
+    with pytest.raises(ValueError, match=rf"split '{split}' .*{split}-00000-of-00001 {problem}"):
+        train.run(broken, "train_and_eval", str(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_of_other_records_is_not_gone_on_with(sources, model_dir, tmp_path):
+    before = pathlib.Path(model_dir, "params.yaml").read_bytes()
+    tiny_detector.write_records(tmp_path, train=4, validation=3)
+    other = dataclasses.replace(sources, records_dir=str(tmp_path))
+    with pytest.raises(StaleError, match=r"(?s)the training in .*records\.train was.*--overwrite"):
+        train.run(other, "train_and_eval", model_dir)
+    assert pathlib.Path(model_dir, "params.yaml").read_bytes() == before
 
 
 def test_a_stopped_run_goes_on(sources, model_dir, caplog):

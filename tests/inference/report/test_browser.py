@@ -378,6 +378,29 @@ def test_what_is_filtered_is_downloaded(opened, downloads):
     ]
 
 
+def test_names_are_no_formulas_in_what_is_downloaded(browser, downloads, loaded, tmp_path):
+    names = ["=cmd|' C calc'!A0.png", "+1+1.png", "@SUM(A1).png", "-2+3.png", "a\rb.png", "'=1.png"]
+    results = [_result(name, [(1.0, 0, 0)]) for name in names]
+    summary = {
+        "num_images": len(results),
+        "num_failed": 0,
+        "num_regions": len(results),
+        "num_regions_by_type": dict.fromkeys(_TYPES.names, 0),
+        "num_abnormal_regions": 0,
+        **_shares(results),
+        "failed": {},
+    }
+    run = overview.Run(_TYPES, _THRESHOLDS, "exact_match", 0.5, 0.5, summary)
+    page.write_report(tmp_path / "report.html", run, ((result, None) for result in results), 0)
+    browser.get((tmp_path / "report.html").as_uri())
+    _click(browser, "#show-images")
+    for which in ("regions", "images"):
+        _click(browser, f"#download-{which}")
+        _, *rows = _downloaded(downloads, f"{which}_filtered.csv")
+        # An apostrophe more says to a spreadsheet that it is text.
+        assert [row[0] for row in rows] == [f"'{n}" if n[0] in "=+@-'" else n for n in names]
+
+
 def test_names_and_types_stay_text(opened):
     """An alert would make every following command fail; there must be no element of theirs."""
     _click(opened, "#show-images")
