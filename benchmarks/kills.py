@@ -53,10 +53,13 @@ def _run(arguments: list[str], kill_at: int = 0) -> tuple[int, int, str]:
 def _content(folder: pathlib.Path) -> dict[str, str]:
     """{path: hash} of all that is in a folder, hidden files included, but for TensorBoard's logs.
 
-    Their names hold the time, and a command that begins anew leaves the earlier ones.
+    Their names hold the time, and a command that begins anew leaves the earlier ones. Of a
+    SavedModel's graph, which TensorFlow writes in an order of chance, the hash is left out.
     """
     return {
-        path.relative_to(folder).as_posix(): files.sha256_of_file(path)
+        path.relative_to(folder).as_posix(): (
+            "" if path.name == "saved_model.pb" else files.sha256_of_file(path)
+        )
         for path in sorted(folder.rglob("*"))
         if path.is_file() and ".tfevents." not in path.name
     }

@@ -52,12 +52,13 @@ def prepare(
     Raises:
         StaleError: the folder holds results of another bundle, at other thresholds, with other
             tiles, scale or rotations, in another precision, of another range of intensities, or of
-            other images alone, or run.json is damaged, and they are not to be overwritten.
+            other images alone, or run.json is damaged or missing, and they are not to be
+            overwritten.
         OSError: the folder cannot be written.
     """
     with _written_to(folder):
         folder.sweep()
-        earlier = None if overwrite else _read(folder)
+        earlier = None if overwrite else _earlier(folder)
     if intensity is None and earlier is not None and earlier.get("intensity") is not None:
         intensity = IntensityRange.from_json(earlier["intensity"])
     if intensity is None:
@@ -72,7 +73,7 @@ def prepare(
 
 
 def _begin(folder: ResultsFolder, record: dict) -> None:
-    if folder.exists(RUN):
+    if folder.exists(RUN) or folder.done():
         # All of them first: a run that is killed must leave none among its own.
         folder.delete_tables()
         folder.keep_only(())
@@ -96,6 +97,18 @@ def _written_to(folder: ResultsFolder) -> Iterator[None]:
         yield
     except OSError as error:
         raise OSError(f"{folder}: results cannot be written there ({error})") from error
+
+
+def _earlier(folder: ResultsFolder) -> dict | None:
+    # In this order: a run that begins beside this one writes its record before its first result.
+    done = folder.done()
+    record = _read(folder)
+    if done and record is None:
+        raise StaleError(
+            f"{folder}: {RUN} is missing, and what made the {len(done)} results there is not "
+            f"known. {_REPLACE}"
+        )
+    return record
 
 
 def _read(folder: ResultsFolder) -> dict | None:

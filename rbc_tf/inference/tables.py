@@ -144,7 +144,10 @@ def _changed(
         analyzed = image_analysis.analyzed_sha256(folder, name, type_names)
         now = sha256_of(images[name])
         if now is None or analyzed != now:
-            changed[name] = f"{images[name]}: has been changed or taken away since it was analysed"
+            changed[name] = (
+                f"{images[name]}: it, or its result, has been changed or taken away since it was "
+                "analysed"
+            )
             logging.error("%s", changed[name])
     return changed
 

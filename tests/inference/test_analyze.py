@@ -512,7 +512,9 @@ def test_an_image_that_changes_after_its_analysis_is_no_longer_done(
     out = tmp_path / "out"
     summary = analyze.analyze(loaded, images, out)
     assert sorted(summary.failed) == ["a.png", "b c é.png"]
-    assert all("changed or taken away since" in reason for reason in summary.failed.values())
+    assert all(
+        "has been changed or taken away since" in reason for reason in summary.failed.values()
+    )
     assert {row["image"] for row in builders.read_csv(out / "regions.csv")} == {"sub/a.png"}
     again = analyze.analyze(loaded, images, out)
     assert (again.analyzed, again.skipped, again.failed) == (1, 2, {})

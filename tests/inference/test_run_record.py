@@ -6,7 +6,7 @@ import pytest
 
 from rbc_tf.core.fingerprint import StaleError
 from rbc_tf.inference import run_record
-from rbc_tf.inference.results_folder import RUN, ResultsFolder
+from rbc_tf.inference.results_folder import RUN, ResultsFolder, result_name
 
 _RUN = {
     "bundle": "models/a",
@@ -44,6 +44,18 @@ def prepare(tmp_path, monkeypatch):
 
 def test_the_same_is_gone_on_with(prepare):
     assert prepare(bundle="moved/a", versions={"rbc_tf": "0.2.0"}) == _RUN
+
+
+def test_results_without_a_record_are_refused(prepare, tmp_path):
+    """What made them is not known: they would count as this run's."""
+    folder = ResultsFolder(tmp_path / "out")
+    folder.write_json(result_name("a.png"), {})
+    with pytest.raises(StaleError, match=r"run\.json is missing, .* 1 results .*--overwrite"):
+        prepare(None)
+    assert folder.done() == {"a.png"}
+    assert folder.read_json(RUN) is None
+    assert prepare(None, overwrite=True) == _RUN
+    assert folder.done() == set()
 
 
 def test_before_there_was_a_choice_all_was_float32_and_not_scaled(prepare):
