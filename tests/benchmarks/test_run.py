@@ -80,12 +80,14 @@ def test_impossible_stages_are_refused(tmp_path, stages, message):
         run.run(stages, Settings(1, tmp_path), tmp_path)
 
 
+@pytest.mark.slow
 def test_a_stage_that_fails_says_why(tmp_path):
     settings = Settings(1, tmp_path, bundle_dir=tmp_path / "no_bundle", quick=True)
     with pytest.raises(run.BenchmarkError, match="no_bundle"):
         run._in_own_process("detection", settings)
 
 
+@pytest.mark.slow
 def test_machine_in_a_process_of_its_own(tmp_path):
     measured = run._in_own_process("machine", Settings(2, tmp_path, quick=True))
     assert measured[0].contender == "float32"

@@ -159,9 +159,10 @@ def _keras_in(home, backend="", any_backend=False):
     "settings",
     [
         '{"backend": "jax", "floatx": "float16", "image_data_format": "channels_first"}',
-        pytest.param("{damaged", marks=pytest.mark.slow),
+        "{damaged",
     ],
 )
+@pytest.mark.slow
 def test_keras_json_makes_no_difference(tmp_path, settings):
     (tmp_path / ".keras").mkdir()
     (tmp_path / ".keras" / "keras.json").write_text(settings)

@@ -93,6 +93,7 @@ def test_imagenet_comes_from_model_garden(monkeypatch, tmp_path):
     assert asked == [(url, tmp_path)]
 
 
+@pytest.mark.slow
 def test_backbone_alone_is_loaded_and_said_not_to_be_imagenet(tmp_path, caplog):
     settings = parameters.build(
         parameters.Sources(

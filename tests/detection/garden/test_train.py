@@ -65,6 +65,7 @@ def test_scores_of_another_split_are_written(sources, model_dir):
     assert (report["split"], report["num_images"], report["step"]) == ("test", 3, 2)
 
 
+@pytest.mark.slow
 def test_an_export_answers_in_source_pixels(model_dir, tmp_path):
     export.run(parameters.Sources(""), model_dir, "", str(tmp_path / "exported"))
     provenance = json.loads((tmp_path / "exported" / "detector.json").read_text())

@@ -102,6 +102,7 @@ def test_worst_patches_and_projector(made, tmp_path):
     assert all((validation == row).all(axis=1).any() for row in stored)
 
 
+@pytest.mark.slow
 def test_training_patches_can_be_projected_too(made, tmp_path):
     root, features, classifier = made
     settings = inspection.InspectionConfig(projected_splits=("validation", "train"))

@@ -198,6 +198,7 @@ def test_what_differs_is_found(bundle, served, tmp_path, monkeypatch):
     assert "NOT equal" in verify.report(found)
 
 
+@pytest.mark.slow
 def test_tensorflows_own_tool_runs_it(served, model, tmp_path):
     np.save(tmp_path / "files.npy", np.array([_png(tiny_bundle.image(3))]))
     tool = [sys.executable, "-m", "tensorflow.python.tools.saved_model_cli"]
@@ -223,6 +224,7 @@ def test_only_a_model_of_the_bundle_is_compared(bundle, served, tmp_path):
         verify.compare(bundle.with_plain_thresholds(), served, {})
 
 
+@pytest.mark.slow
 def test_a_model_that_does_not_run_says_why(bundle, served, tmp_path):
     broken = tmp_path / "broken"
     shutil.copytree(served / "assets", broken / "assets")
