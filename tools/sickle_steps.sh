@@ -11,8 +11,8 @@ source tools/steps.sh
 
 step "$PYTHON" tools/import_sickle.py --sickle_dir="$sickle" --output_dir="$run/sickle"
 
-# Without composed regions their share says nothing.
 passes=12
+# Without composed regions their share says nothing.
 study() {
   step "$PYTHON" tools/cross_validate.py --finetune "$@" \
     --backbone=efficientnet_lite0 --weights="$weights" \

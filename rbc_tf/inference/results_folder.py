@@ -118,12 +118,13 @@ class ResultsFolder:
 
     def done(self) -> set[str]:
         """Names of the images that have a result."""
-        names = self.names(_IMAGES)
-        return {name[len(_IMAGES) : -len(".json")] for name in names if name.endswith(".json")}
+        results = (name for name in self.names(_IMAGES) if name.endswith(".json"))
+        # Somebody's own file is called after no image.
+        return set(filter(_is_image, (name[len(_IMAGES) : -len(".json")] for name in results)))
 
     def keep_only(self, images: Collection[str]) -> int:
         """Deletes results and pictures of all other images; the number of images with results."""
-        gone = [image for image in self.done() if image not in images and _is_image(image)]
+        gone = self.done() - set(images)
         for image in gone:
             self.delete(result_name(image))
         for name in self.names(_OVERLAYS):

@@ -58,7 +58,9 @@ def prepare(
     """
     with _written_to(folder):
         folder.sweep()
-        earlier = None if overwrite else _earlier(folder)
+        # Before the record is read: a run beside this one writes its own before its first result.
+        done = folder.done()
+        earlier = None if overwrite else _earlier(folder, done)
     if intensity is None and earlier is not None and earlier.get("intensity") is not None:
         intensity = IntensityRange.from_json(earlier["intensity"])
     if intensity is None:
@@ -66,27 +68,29 @@ def prepare(
     record = _record(bundle, tiling_config, precision, view_config, intensity)
     with _written_to(folder):
         if earlier is None:
-            _begin(folder, record)
+            _begin(folder, record, done)
         else:
-            _go_on(folder, earlier, record, images)
+            _go_on(folder, earlier, record, images, done)
     return intensity
 
 
-def _begin(folder: ResultsFolder, record: dict) -> None:
-    if folder.exists(RUN) or folder.done():
+def _begin(folder: ResultsFolder, record: dict, done: set[str]) -> None:
+    if folder.exists(RUN) or done:
         # All of them first: a run that is killed must leave none among its own.
         folder.delete_tables()
         folder.keep_only(())
     folder.write_json(RUN, record)
 
 
-def _go_on(folder: ResultsFolder, earlier: dict, record: dict, images: Mapping) -> None:
+def _go_on(
+    folder: ResultsFolder, earlier: dict, record: dict, images: Mapping, done: set[str]
+) -> None:
     # The first images of more than 8 bits decide for the folder.
     needed_none = earlier.get("intensity", "") is None
     if needed_none:
         earlier["intensity"] = record["intensity"]
     _check(folder, earlier, record)
-    _check_images(folder, images)
+    _check_images(folder, images, done)
     if needed_none and record["intensity"] is not None:
         folder.write_json(RUN, earlier)
 
@@ -99,9 +103,7 @@ def _written_to(folder: ResultsFolder) -> Iterator[None]:
         raise OSError(f"{folder}: results cannot be written there ({error})") from error
 
 
-def _earlier(folder: ResultsFolder) -> dict | None:
-    # In this order: a run that begins beside this one writes its record before its first result.
-    done = folder.done()
+def _earlier(folder: ResultsFolder, done: set[str]) -> dict | None:
     record = _read(folder)
     if done and record is None:
         raise StaleError(
@@ -132,9 +134,8 @@ def _check_values(folder: ResultsFolder, record: Mapping) -> None:
         raise folder.damaged(RUN, error) from error
 
 
-def _check_images(folder: ResultsFolder, images: Mapping) -> None:
+def _check_images(folder: ResultsFolder, images: Mapping, done: set[str]) -> None:
     """Refuses a folder that holds results of other images alone: they would be deleted as gone."""
-    done = folder.done()
     if done and images and done.isdisjoint(images):
         raise StaleError(
             f"{folder}: results of the images of the input, or none, are required. It holds those "

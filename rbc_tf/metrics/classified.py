@@ -180,6 +180,15 @@ def _members(subset: str, single_cell: np.ndarray, several_types: np.ndarray) ->
     return members[subset]
 
 
+def by_num_cells(num_cells: np.ndarray) -> dict[str, np.ndarray]:
+    """{subset: bool [N]}, multi-cell regions by how many cells, int [N], they hold."""
+    return {
+        "2_cells": num_cells == 2,
+        "3_cells": num_cells == 3,
+        "4_or_more_cells": num_cells >= 4,
+    }
+
+
 def decide(
     probabilities: np.ndarray, thresholds: np.ndarray | float, at_least_one: bool
 ) -> np.ndarray:

@@ -1,23 +1,19 @@
-"""Exact match by what regions hold: a number of cells, a type. It shows where errors are."""
+"""Exact match by what regions hold: several cells, a type. It shows where errors are."""
 
 from collections.abc import Mapping
 
 import numpy as np
 
-from rbc_tf.metrics import region_scores
+from rbc_tf.metrics import classified, region_scores
 from rbc_tf.metrics.bootstrap import GroupBootstrap
 from rbc_tf.metrics.classified import ClassifiedRegions
 from rbc_tf.metrics.fold_scores import FoldScore, measure
 from rbc_tf.metrics.statistics import shares
 
-# Regions of so many cells or more are scored together.
-_MANY = 4
-
 
 def subsets(regions: ClassifiedRegions) -> dict[str, np.ndarray]:
     """{subset: bool [N]}, those that hold a region; a type's regions may hold others as well."""
-    counted = np.minimum(regions.num_cells, _MANY)
-    found = {_title(number): counted == number for number in range(1, _MANY + 1)}
+    found = classified.by_num_cells(regions.num_cells)
     present = zip(regions.names, regions.truth.T, strict=True)
     found |= {f"holding {name}": rows for name, rows in present}
     return {name: rows for name, rows in found.items() if rows.any()}
@@ -38,9 +34,3 @@ def score(
         for model, of_model in regions.items()
         for subset, rows in subsets(of_model).items()
     )
-
-
-def _title(number: int) -> str:
-    if number == _MANY:
-        return f"{number} cells or more"
-    return "1 cell" if number == 1 else f"{number} cells"

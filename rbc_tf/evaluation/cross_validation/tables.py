@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from rbc_tf.core import score as score_lib
+from rbc_tf.core.score_tables import name_of
 from rbc_tf.core.text_table import WIDTH, Table, decimals, with_interval
 from rbc_tf.evaluation.cross_validation import paper
 from rbc_tf.evaluation.cross_validation import scores as held_out
@@ -255,14 +256,17 @@ def _outcomes(scores: HeldOutScores) -> Table:
 
 
 def _by_content(scores: HeldOutScores) -> Table:
-    support = {score.of["subset"]: score.support for score in scores.by_content}
-    rows = tuple(
-        (subset, f"{number:,}", *map(_pooled, score_lib.select(scores.by_content, subset=subset)))
-        for subset, number in support.items()
-    )
+    single_cell = [
+        _at(scores, "exact_match", model=model, subset=SINGLE_CELL) for model in scores.models
+    ]
+    shown = [score for score in (*single_cell, *scores.by_content) if score.support]
+    rows = []
+    for subset, number in {score.of["subset"]: score.support for score in shown}.items():
+        of_models = score_lib.select(shown, subset=subset)
+        rows.append((name_of(subset), f"{number:,}", *map(_pooled, of_models)))
     title = "Exact match by what regions hold, pooled over folds"
     notes = ("A region holding a type may hold others as well; it is right where all are.",)
-    return Table(title, ("regions", "number", *map(_model_name, scores.models)), rows, notes)
+    return Table(title, ("regions", "number", *map(_model_name, scores.models)), tuple(rows), notes)
 
 
 def _abnormality(title: str, scores: HeldOutScores, text: _Text) -> Table:

@@ -8,7 +8,7 @@ import numpy as np
 from rbc_tf.core import boxes
 from rbc_tf.core.score import Score
 from rbc_tf.core.types import Detections, Region
-from rbc_tf.metrics import detection_scores
+from rbc_tf.metrics import classified, detection_scores
 from rbc_tf.metrics.detection_intervals import ImageBootstrap
 
 
@@ -98,9 +98,7 @@ def _subsets(regions: Sequence[Region]) -> dict[str, np.ndarray]:
     return {
         "single_cell": num_cells == 1,
         "multi_cell": num_cells > 1,
-        "2_cells": num_cells == 2,
-        "3_cells": num_cells == 3,
-        "4_or_more_cells": num_cells >= 4,
+        **classified.by_num_cells(num_cells),
         "at_border": at_border,
         "not_at_border": ~at_border,
     }

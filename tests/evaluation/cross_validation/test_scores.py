@@ -267,15 +267,17 @@ def test_exact_match_by_what_regions_hold():
     right = predictions.labels.astype(np.float32)
     wrong = 1 - right
     predictions.probabilities["A"] = np.where([[1], [1], [1], [0], [0], [1]], right, wrong)
+    scores = score(predictions)
+    single_cell = of(scores, "A", "single_cell")["exact_match"]
+    assert (single_cell.pooled, single_cell.support) == (1.0, 2)
     found = {
         (entry.of["model"], entry.of["subset"]): (entry.pooled, entry.support)
-        for entry in score(predictions).by_content
+        for entry in scores.by_content
     }
     # No region holds three cells, or the third type.
     assert {subset: values for (model, subset), values in found.items() if model == "A"} == {
-        "1 cell": (1.0, 2),
-        "2 cells": (0.5, 2),
-        "4 cells or more": (0.5, 2),
+        "2_cells": (0.5, 2),
+        "4_or_more_cells": (0.5, 2),
         "holding Oval": (0.5, 4),
         "holding Elon": (0.75, 4),
     }
