@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from rbc_tf.core.names import listed
+
 NEARLY_BLACK, NEARLY_WHITE = "nearly black", "nearly white"
 
 # Cells and background of a smear are between these; what lies beyond them alone shows nothing.
@@ -13,7 +15,6 @@ _MOST_BEYOND = 0.01
 # JPEG colours grey pixels by so much.
 _MOST_GREY_SPREAD = 6
 
-_MOST_LISTED = 5
 _PIXELS = 40_000  # that are looked at
 
 
@@ -54,9 +55,7 @@ def warning(found: Mapping[str, str | None], total: int) -> str | None:
     for kind in (NEARLY_BLACK, NEARLY_WHITE):
         names = sorted(name for name, exposure in found.items() if exposure == kind)
         if names:
-            more = ", ..." if len(names) > _MOST_LISTED else ""
-            listed = ", ".join(names[:_MOST_LISTED])
-            parts.append(f"{len(names)} of {total} images come out {kind} ({listed}{more})")
+            parts.append(f"{len(names)} of {total} images come out {kind} ({listed(names)})")
     if not parts:
         return None
     return "; ".join(parts) + ": check their bit depth (--bit_depth, --intensity_range)"

@@ -6,7 +6,7 @@ around a name: what looks the same is taken for the same, where nothing else is 
 
 import os
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def composed(name: str) -> str:
@@ -55,3 +55,9 @@ def is_utf8(name: str) -> bool:
 def printable(name: str | os.PathLike) -> str:
     """A name as text whatever its bytes: those that are no UTF-8 are written as \\xe9."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """The first of some names, for a line of text, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -12,14 +12,13 @@ import pathlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from rbc_tf.core import files
+from rbc_tf.core.names import listed
 from rbc_tf.core.types import Sample
 
 DETECTOR, BACKBONE, CLASSIFIER = "detector", "backbone", "classifier"
 
 # Splits that a part has seen by definition. Who asks for one of them wants just that.
 SEEN_SPLITS = ("train", "validation")
-
-_LISTED = 5
 
 
 class SeenError(ValueError):
@@ -149,7 +148,7 @@ def notes_of_files(parts: Sequence[Seen], images: Images) -> list[str]:
             noun = "image" if len(images.sha256) == 1 else "images"
             found.append(
                 f"The {seen.part} has seen {len(names)} of {len(images.sha256)} {noun}, "
-                f"{_listed(names)}: these scores are not held out. They flatter."
+                f"{listed(names)}: these scores are not held out. They flatter."
             )
     return found + _unknown(parts)
 
@@ -173,7 +172,7 @@ def check_apart(kind: str, train: Iterable[str], validation: Iterable[str]) -> N
     if shared:
         raise SeenError(
             f"No {kind} may be in the training and in the validation part: what was photographed "
-            f"together must be on one side. Received: {len(shared)} in both, {_listed(shared)}"
+            f"together must be on one side. Received: {len(shared)} in both, {listed(shared)}"
         )
 
 
@@ -206,11 +205,6 @@ def _seen_lines(parts: Iterable[Seen], images: Images, scored: Collection[str]) 
             number = sum(map(len, groups.values()))
             noun = "image" if number == 1 else "images"
             lines.append(
-                f"the {seen.part} has seen {number} {noun} of group {_listed(list(groups))}"
+                f"the {seen.part} has seen {number} {noun} of group {listed(list(groups))}"
             )
     return lines
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return f"{', '.join(names[:_LISTED])}{more}"

@@ -31,8 +31,6 @@ DATASET_TABLES = ("cells.csv", "regions.csv", "images.csv")
 # What cellpose writes beside the image NAME.tif: NAME_cp_masks.tif, NAME_cp_outlines.png, ...
 _OF_CELLPOSE = re.compile(r"(.+)_cp_(?:masks|outlines|output|flows)")
 
-_MOST_SHOWN = 5
-
 
 @dataclasses.dataclass(frozen=True)
 class Found:
@@ -58,7 +56,7 @@ class Found:
         if self.passed_over:
             logging.warning(
                 "Passed over as earlier results, masks or second links to the same: %s",
-                _listed(self.passed_over),
+                names.listed(self.passed_over),
             )
         for warning in self.warnings():
             logging.warning("%s", warning)
@@ -126,13 +124,8 @@ def not_read_warning(not_read: Sequence[str]) -> tuple[str, ...]:
         return ()
     return (
         f"{len(not_read)} files of kinds of images that are not read were passed over "
-        f"({_listed(not_read)}): save them as PNG or TIFF",
+        f"({names.listed(not_read)}): save them as PNG or TIFF",
     )
-
-
-def _listed(found: Sequence[str]) -> str:
-    more = len(found) - _MOST_SHOWN
-    return ", ".join(found[:_MOST_SHOWN]) + (f", and {more} more" if more > 0 else "")
 
 
 class _Walk:

@@ -1,9 +1,18 @@
-"""Patches seen anew: turned, mirrored, shifted, under other light and stain (NumPy and OpenCV)."""
+"""Patches seen anew: out of focus, compressed, turned, mirrored, under other light and stain.
+
+NumPy and OpenCV alone.
+"""
 
 import dataclasses
 
 import cv2
 import numpy as np
+
+# What blur and compression, where they are asked for, are applied to; the rest stays sharp.
+_DEGRADED_SHARE = 0.5
+
+# Side of what JPEG stores at a time, in pixels: two blocks, where colour has half the resolution.
+_JPEG_UNIT = 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,6 +29,10 @@ class AugmentationConfig:
         white: brightness of the background, 1 to 255, whose density is 0: the crop's `background`.
         light: largest change of brightness, in grey values of 255.
         contrast: largest relative change of contrast.
+        blur: largest deviation of the Gaussian, in pixels of the patch, that half of the patches
+            are softened by: focus that other microscopes have.
+        jpeg_quality: lowest quality, 1 to 100, at which half of the patches are compressed as JPEG;
+            100: none is.
     """
 
     zoom: float = 0.05
@@ -29,6 +42,8 @@ class AugmentationConfig:
     white: float = 255.0
     light: float = 15.0
     contrast: float = 0.15
+    blur: float = 0.0
+    jpeg_quality: int = 100
 
     def __post_init__(self):
         for name in ("zoom", "shift", "stain", "density", "contrast"):
@@ -40,6 +55,10 @@ class AugmentationConfig:
             raise ValueError(f"`light` must be 0 to 255. Received: {self.light}")
         if not 1 <= self.white <= 255:
             raise ValueError(f"`white` must be 1 to 255. Received: {self.white}")
+        if not 0 <= self.blur < 100:
+            raise ValueError(f"`blur` must be 0 or more, below 100. Received: {self.blur}")
+        if not 1 <= self.jpeg_quality <= 100:
+            raise ValueError(f"`jpeg_quality` must be 1 to 100. Received: {self.jpeg_quality}")
 
 
 def augment(
@@ -48,10 +67,35 @@ def augment(
     """float32 [N, S, S, 3] in [0, 255] from patches uint8 [N, S, S, 3]; the input is unchanged."""
     turned = np.empty(patches.shape, np.float32)
     for i, patch in enumerate(patches):
-        turned[i] = _move(patch, config, rng)
+        # As in an image: it is out of focus before it is compressed, and turned only here.
+        softened = _blur(patch, config, rng) if config.blur else patch
+        stored = _compress(softened, config, rng) if config.jpeg_quality < 100 else softened
+        turned[i] = _move(stored, config, rng)
     if config.density:
         turned = _restain(turned, config, rng)
     return _relight(turned, config, rng)
+
+
+def _blur(patch: np.ndarray, config: AugmentationConfig, rng: np.random.Generator) -> np.ndarray:
+    if rng.random() >= _DEGRADED_SHARE:
+        return patch
+    # A deviation of 0 would let OpenCV choose one.
+    deviation = max(rng.uniform(0, config.blur), 1e-3)
+    return cv2.GaussianBlur(patch, (0, 0), deviation, borderType=cv2.BORDER_REFLECT_101)
+
+
+def _compress(
+    patch: np.ndarray, config: AugmentationConfig, rng: np.random.Generator
+) -> np.ndarray:
+    """As JPEG stores it, the patch lying anyhow on the grid of blocks."""
+    if rng.random() >= _DEGRADED_SHARE:
+        return patch
+    quality = int(rng.integers(config.jpeg_quality, 101))
+    top, left = rng.integers(0, _JPEG_UNIT, 2).tolist()
+    placed = cv2.copyMakeBorder(patch, top, 0, left, 0, cv2.BORDER_REFLECT_101)
+    blue_first = np.ascontiguousarray(placed[..., ::-1])
+    _, encoded = cv2.imencode(".jpg", blue_first, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB)[top:, left:]
 
 
 def _move(patch: np.ndarray, config: AugmentationConfig, rng: np.random.Generator) -> np.ndarray:

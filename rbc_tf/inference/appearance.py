@@ -14,6 +14,7 @@ import numpy as np
 
 from rbc_tf.core import boxes as box_lib
 from rbc_tf.core import jpeg_blocks
+from rbc_tf.core.names import listed
 
 # Fewer regions say nothing of how cells look.
 _FEWEST_REGIONS = 5
@@ -182,8 +183,7 @@ def warning(found: Mapping[str, Iterable[str]], total: int) -> str | None:
     if not by_kind:
         return None
     parts = [
-        f"{what}: {len(names)} ({', '.join(names[:_MOST_LISTED])}"
-        f"{', ...' if len(names) > _MOST_LISTED else ''})"
+        f"{what}: {len(names)} ({listed(names, _MOST_LISTED)})"
         for what, names in sorted(by_kind.items(), key=lambda item: (-len(item[1]), item[0]))
     ]
     count = sum(1 for kinds in found.values() if kinds)

@@ -38,7 +38,7 @@ def test_warning():
     assert exposure.warning({"a": None}, 3) is None
     found = dict.fromkeys("fedcba", exposure.NEARLY_BLACK) | {"w": exposure.NEARLY_WHITE}
     text = exposure.warning(found, 9)
-    assert text.startswith("6 of 9 images come out nearly black (a, b, c, d, e, ...); 1 of 9")
+    assert text.startswith("6 of 9 images come out nearly black (a, b, c, d, e and 1 more); 1 of 9")
     assert "nearly white (w): check their bit depth (--bit_depth" in text
 
 

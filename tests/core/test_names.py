@@ -32,3 +32,9 @@ def test_bytes_that_are_no_text_are_shown():
     assert not names.is_utf8("caf\udce9.png")
     assert names.is_utf8("café.png")
     assert names.printable("caf\udce9 é.png") == "caf\\xe9 é.png"
+
+
+def test_the_first_of_many_are_listed_and_the_others_counted():
+    assert names.listed(["a", "b"], most=2) == "a, b"
+    assert names.listed(["a", "b", "c", "d"], most=2) == "a, b and 2 more"
+    assert names.listed([]) == ""

@@ -143,7 +143,7 @@ def test_what_is_like_the_others_and_cannot_be_read_is_told(tmp_path):
 
 def test_of_many_some_are_named():
     (warning,) = walk.not_read_warning([f"{n}.czi" for n in range(7)])
-    assert "(0.czi, 1.czi, 2.czi, 3.czi, 4.czi, and 2 more)" in warning
+    assert "(0.czi, 1.czi, 2.czi, 3.czi, 4.czi and 2 more)" in warning
 
 
 def test_a_name_that_is_no_text_is_told(tmp_path):

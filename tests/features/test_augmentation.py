@@ -89,7 +89,18 @@ def test_values_stay_grey_values_and_the_input_as_it_was(count, seed):
     np.testing.assert_array_equal(again, seen)
 
 
-@pytest.mark.parametrize("bad", [{"zoom": 1}, {"shift": -0.1}, {"stain": 2}, {"light": 300}])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"zoom": 1},
+        {"shift": -0.1},
+        {"stain": 2},
+        {"light": 300},
+        {"blur": -1},
+        {"jpeg_quality": 0},
+        {"jpeg_quality": 101},
+    ],
+)
 def test_impossible_settings_are_refused(bad):
     with pytest.raises(ValueError, match=f"`{next(iter(bad))}` must be"):
         AugmentationConfig(**bad)
@@ -109,3 +120,37 @@ def test_stain_varies_in_optical_density_and_leaves_the_background():
     assert 0.375 <= density.min() < 0.5
     assert 1.5 < density.max() <= 1.875
     assert np.abs(density[:, 0] - density[:, 1]).max() > 0.2
+
+
+def _steepest(patches):
+    """Largest difference of two neighbours in a row, of each patch."""
+    return np.abs(np.diff(patches[..., 1], axis=2)).max(axis=(1, 2))
+
+
+def test_half_of_the_patches_are_softened_up_to_the_limit():
+    config = dataclasses.replace(STILL, blur=4.0)
+    seen = augment(np.stack([_disc(97, 24)] * 200), config, np.random.default_rng(4))
+    sharp = augment(_disc(97, 24)[None], STILL, np.random.default_rng(4))
+    steepest = _steepest(seen)
+    # A step of 160 grey values, under a Gaussian of deviation s, rises by 160 / (s sqrt(2 pi)) at
+    # most: by 32 for 2 and by 16 for 4.
+    assert 12 < steepest.min() < 20
+    assert 60 < (steepest > 0.5 * _steepest(sharp)[0]).sum() < 180
+    assert 25 < (steepest < 32).sum() < 75  # a deviation above 2: one of four
+    # Light is spread, not lost.
+    np.testing.assert_allclose(seen.mean(axis=(1, 2, 3)), sharp.mean(), rtol=0.01)
+
+
+def test_half_of_the_patches_are_compressed_anywhere_on_the_grid():
+    patch = np.random.default_rng(5).integers(80, 176, (48, 48, 3), dtype=np.uint8)
+    config = dataclasses.replace(STILL, jpeg_quality=5)
+    seen = augment(np.stack([patch] * 200), config, np.random.default_rng(5))
+    assert seen.shape == (200, 48, 48, 3)
+    # Colour has half the resolution in JPEG: of noise, a quarter of its variance at most is left.
+    colour = np.var(seen[..., 0] - seen[..., 1], axis=(1, 2))
+    uncompressed = np.var(patch[..., 0] - patch[..., 1].astype(float)) / 2  # turned: interpolated
+    assert 70 < (colour < 0.4 * uncompressed).sum() < 130
+    # Light and colour on the whole stay.
+    np.testing.assert_allclose(seen.mean(axis=(1, 2)), [patch.mean(axis=(0, 1))] * 200, atol=6)
+    # Under the same draws of quality, what lies elsewhere on the grid is stored differently.
+    assert len(np.unique(np.round(colour, 3))) > 100

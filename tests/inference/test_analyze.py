@@ -663,7 +663,7 @@ def test_images_unlike_those_that_were_learnt_from_are_warned_of(loaded, images,
     out = tmp_path / "out"
     summary = analyze.analyze(dataclasses.replace(loaded, manifest=manifest), images, out)
     assert "warning: 4 of 4 images are unlike those that the bundle learnt from" in summary.text()
-    assert "darker: 4 (a.png, b c é.png, sub/a.png, ...)" in summary.text()
+    assert "darker: 4 (a.png, b c é.png, sub/a.png and 1 more)" in summary.text()
     result = builders.read_json(out / "images" / "a.png.json")
     assert list(result["unlike"]) == ["darker"]
     assert "learnt from 225 to 240" in result["unlike"]["darker"]

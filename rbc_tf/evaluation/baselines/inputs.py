@@ -9,6 +9,7 @@ from rbc_tf.classification.heads import HeadsConfig
 from rbc_tf.core import config as config_lib
 from rbc_tf.core import files, image_io
 from rbc_tf.core.cell_types import CellTypes
+from rbc_tf.core.names import listed
 from rbc_tf.core.types import UNKNOWN, FeatureTable, Sample
 from rbc_tf.data import examples, regions
 from rbc_tf.data.dataset import Dataset, load_dataset
@@ -18,8 +19,6 @@ from rbc_tf.evaluation.baselines.unet import UNetConfig
 from rbc_tf.evaluation.baselines.watershed import WatershedConfig
 from rbc_tf.features import cache, provenance
 from rbc_tf.features.crops import CropConfig
-
-_LISTED = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,7 +179,7 @@ def _check_masks(samples: tuple[Sample, ...]) -> None:
     if without:
         raise ValueError(
             "The baselines need masks: cells are separated within them. Without a mask: "
-            f"{', '.join(without[:_LISTED])}, {len(without)} image(s) in all"
+            f"{listed(without)}"
         )
 
 
