@@ -4,17 +4,12 @@
 #
 # bash tools/chula_results.sh Chula-RBC-12-Dataset chula_run
 set -euo pipefail
-chula="$(realpath "$1")"
-mkdir -p "$2"
-run="$(realpath "$2")"
-cd "$(dirname "$0")/.."
-source tools/steps.sh
+source "$(dirname "$0")/chula_steps.sh" "$1" "$2"
 
 # The types' division: half of the images are scored; detector and backbone are trained on the others.
-step "$PYTHON" tools/import_chula.py --chula_dir="$chula" --output_dir="$run/data"
-step "$PYTHON" tools/split_dataset.py --dataset_dir="$run/data" --validation=0.1 --test=0.5 --seed=0
+import_at 0 "$run/data"
 # The detector's: two thirds of the images are for training.
-step "$PYTHON" tools/import_chula.py --chula_dir="$chula" --output_dir="$run/detector_data"
+step "$PYTHON" tools/import_chula.py --chula_dir="$subset" --output_dir="$run/detector_data"
 step "$PYTHON" tools/split_dataset.py --dataset_dir="$run/detector_data" --seed=0
 step "$PYTHON" tools/check_dataset.py --dataset_dir="$run/detector_data"
 

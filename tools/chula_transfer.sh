@@ -4,16 +4,11 @@
 #
 # bash tools/chula_transfer.sh Chula-RBC-12-Dataset efficientnet-lite0-57934424.pth chula_run
 set -euo pipefail
-chula="$(realpath "$1")"
 weights="$(realpath "$2")"
-mkdir -p "$3"
-run="$(realpath "$3")"
-cd "$(dirname "$0")/.."
-source tools/steps.sh
+source "$(dirname "$0")/chula_steps.sh" "$1" "$3"
 
 # The types' division of chula_results.sh: 264 of the images are scored.
-step "$PYTHON" tools/import_chula.py --chula_dir="$chula" --output_dir="$run/data"
-step "$PYTHON" tools/split_dataset.py --dataset_dir="$run/data" --validation=0.1 --test=0.5 --seed=0
+import_at 0 "$run/data"
 
 # Fields of the single cells of the images for training, three regions of four with several cells.
 step "$PYTHON" tools/compose_smears.py --dataset_dir="$run/data" --output_dir="$run/composed" \

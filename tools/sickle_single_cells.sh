@@ -6,10 +6,10 @@
 #
 # bash tools/sickle_single_cells.sh Sickle-RBC-data efficientnet-lite0-57934424.pth sickle_run
 set -euo pipefail
+# A pass over the single cells alone is short.
+passes="${passes:-40}"
 source "$(dirname "$0")/sickle_steps.sh" "$1" "$2" "$3"
 
-# A pass over the single cells alone is short.
-passes=40
 of_single_cells() {
   study --models=A,B,single_label --dataset_dir="$run/sickle" "$@"
 }

@@ -11,7 +11,7 @@ source tools/steps.sh
 
 step "$PYTHON" tools/import_sickle.py --sickle_dir="$sickle" --output_dir="$run/sickle"
 
-passes=12
+passes="${passes:-12}"
 # Without composed regions their share says nothing.
 study() {
   step "$PYTHON" tools/cross_validate.py --finetune "$@" \

@@ -125,7 +125,7 @@ def fit_classifier(
     shutil.rmtree(output_dir / LOGS, ignore_errors=True)  # curves of an earlier training
     classifier = train_classifier(train, validation, cell_types, config, output_dir / LOGS)
     used = np.unique(np.concatenate([train.images, validation.images])).tolist()
-    learnt = sorted({fingerprint.images[name].sha256 for name in used})
+    learnt = sorted(fingerprint.seen_in(used))
     record = {**classifier.record, **inputs, "learnt_images": learnt}
     classifier = dataclasses.replace(classifier, record=record)
     classifier.save(output_dir)

@@ -3,7 +3,8 @@
 A part has seen what it learnt from and what it was tuned on: images that stopped its training or
 chose its best state, its temperatures or its thresholds. Images are the same where the content of
 their files is, so that renaming hides nothing, and one image that was seen rules out its whole
-group: what was photographed together is alike.
+group: what was photographed together is alike. A composed image is as well known as the images that
+its cells are of.
 """
 
 import contextlib
@@ -42,16 +43,31 @@ class Seen:
 
 @dataclasses.dataclass(frozen=True)
 class Images:
-    """Images by name: the sha256 of the file of each, and its group."""
+    """Images by name: the sha256 of the file of each, and its group.
+
+    `sources` has, of those that were composed, the sha256 of the images that their cells are of.
+    """
 
     sha256: Mapping[str, str]
     group: Mapping[str, str]
+    sources: Mapping[str, Collection[str]] = dataclasses.field(default_factory=dict)
+
+    def hashes(self, name: str) -> set[str]:
+        """Of all that is seen in an image."""
+        return {self.sha256[name], *self.sources.get(name, ())}
 
 
-def of_samples(samples: Iterable[Sample], split: str) -> Images:
+def of_samples(
+    samples: Iterable[Sample], split: str, sources: Mapping[str, Collection[str]]
+) -> Images:
     """The images of a dataset in the groups of a split; those of other groups decide nothing.
 
     A file that cannot be read is left out: it can be neither seen nor scored.
+
+    Args:
+        samples: of the dataset.
+        split: that is scored.
+        sources: as of `Images`.
     """
     samples = list(samples)
     groups = {sample.group for sample in samples if sample.split == split}
@@ -62,7 +78,7 @@ def of_samples(samples: Iterable[Sample], split: str) -> Images:
                 sha256[sample.name] = files.sha256_of_file(sample.image_path)
             except OSError:
                 continue
-    return Images(sha256, {s.name: s.group for s in samples if s.name in sha256})
+    return Images(sha256, {s.name: s.group for s in samples if s.name in sha256}, sources)
 
 
 def of_files(paths: Iterable[pathlib.Path]) -> Images:
@@ -90,8 +106,8 @@ def seen_groups(seen: Seen, images: Images, scored: Collection[str]) -> dict[str
     """
     groups = {images.group[name] for name in scored if name in images.group}
     found: dict[str, list[str]] = {}
-    for name, sha256 in sorted(images.sha256.items()):
-        if images.group[name] in groups and sha256 in (seen.images or ()):
+    for name in sorted(images.sha256):
+        if images.group[name] in groups and not images.hashes(name).isdisjoint(seen.images or ()):
             found.setdefault(images.group[name], []).append(name)
     return dict(sorted(found.items()))
 

@@ -220,9 +220,8 @@ def _hashes_of_sources(datasets: Sequence[Dataset]) -> dict[pathlib.Path, list[s
     """By composed image, the sha256 of the images that its cells are of."""
     hashes = {}
     for dataset in datasets:
-        of_bucket = links.source_images(dataset)
-        for sample in dataset if of_bucket else ():
-            hashes[sample.image_path] = list(of_bucket[sample.group].values())
+        found = links.source_hashes(dataset)
+        hashes |= {s.image_path: list(found[s.name]) for s in dataset if s.name in found}
     return hashes
 
 

@@ -112,8 +112,10 @@ def _count_by_unit(dataset: Dataset, unit_of_group: dict) -> tuple[list[str], np
     for sample in dataset.samples:
         row = counts[unit_of_group[sample.group]]
         row[0] += 1
-        types = [cell.type for cell in sample.cells]
-        types += [name for region in sample.regions or () for name in region.types]
+        # Where both are there, regions hold the same cells once more.
+        types = [cell.type for cell in sample.cells] or [
+            name for region in sample.regions or () for name in region.types
+        ]
         for name in types:
             if name in dataset.cell_types:
                 row[1 + dataset.cell_types.index(name)] += 1

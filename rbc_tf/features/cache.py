@@ -75,6 +75,7 @@ class Fingerprint:
         weights: what the backbone's weights are called; not compared, as their hash is.
         versions: of the software; not compared.
         dataset: what the folder of the images is called; not compared.
+        sources: by composed image, sha256 of the images that its cells are of; not compared.
     """
 
     settings: dict
@@ -82,6 +83,14 @@ class Fingerprint:
     weights: str = ""
     versions: dict[str, str] = dataclasses.field(default_factory=files.versions)
     dataset: str = ""
+    sources: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+
+    def seen_in(self, images: Iterable[str]) -> frozenset[str]:
+        """sha256 of images, and of those that they were composed of: who learns from them has
+        seen both."""
+        names = set(images)
+        found = {self.images[name].sha256 for name in names}
+        return frozenset(found.union(*(self.sources.get(name, ()) for name in names)))
 
     @property
     def sha256(self) -> str:
@@ -113,7 +122,8 @@ class Fingerprint:
             values = structured.load_mapping(path, _MOST_FINGERPRINT_BYTES)
             images = {name: ImageEntry(**entry) for name, entry in values["images"].items()}
             others = values["weights"], values["versions"], values.get("dataset", "")
-            return cls(values["settings"], images, *others)
+            sources = {name: tuple(of) for name, of in values.get("sources", {}).items()}
+            return cls(values["settings"], images, *others, sources)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise CacheError(
                 f"{path} must be the fingerprint of a feature cache: {error}"

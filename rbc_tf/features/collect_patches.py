@@ -6,7 +6,7 @@ union: what a dataset does not know is unknown in its regions, never absent.
 
 import dataclasses
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from tqdm import tqdm
@@ -53,7 +53,8 @@ def collect_patches(
 
     Raises:
         ValueError: a dataset or split has no such region; a type is normal here and abnormal there;
-            two folders have one name; by subject, an image has none.
+            two folders have one name; by subject, an image has none; what is composed of an image
+            is not in its group, or in another split.
         DatasetError, ImageError: a dataset cannot be read, or a group is in two splits.
     """
     datasets = [dataset_lib.load_dataset(folder) for folder in dataset_dirs]
@@ -80,9 +81,11 @@ def collect_patches(
         "crop": config_lib.to_dict(config.crop),
         "regions": config.regions,
         "image_hashes": {name: sha256 for part in parts for name, sha256 in part[1].items()},
-        "sources": {group: images for part in parts for group, images in part[2].items()},
+        "sources": _merged(part[2] for part in parts),
     }
-    return PatchArchive(**arrays, about=about)
+    archive = PatchArchive(**arrays, about=about)
+    _check_one_side(archive)
+    return archive
 
 
 def collect_splits(
@@ -178,6 +181,48 @@ def _sources(
         if sample.group in of_bucket:
             of_group.setdefault(group, {}).update(of_bucket[sample.group])
     return of_group
+
+
+def _merged(parts: Iterable[Mapping[str, Mapping[str, str]]]) -> dict[str, dict[str, str]]:
+    """{group: {name: sha256}} of several: fields of one group may be of several folders."""
+    merged: dict[str, dict[str, str]] = {}
+    for part in parts:
+        for group, images in part.items():
+            merged.setdefault(group, {}).update(images)
+    return merged
+
+
+def _check_one_side(archive: PatchArchive) -> None:
+    """Raises ValueError where cells of an image, real or composed, stand in two groups or splits.
+
+    Folders are known by their names when fields are joined with what they were composed of; the
+    content of the images says whether that was right.
+    """
+    group_of_image = dict(zip(archive.images.tolist(), archive.groups.tolist(), strict=True))
+    found: dict[str, tuple[str, str]] = {}  # by sha256, of composed images' sources
+    for group, images in archive.about["sources"].items():
+        for name, sha256 in images.items():
+            _require_one_group(found.setdefault(sha256, (name, group)), name, group)
+    for name, sha256 in archive.about["image_hashes"].items():
+        if sha256 in found:
+            _require_one_group(found[sha256], name, group_of_image[name])
+    splits: dict[str, str] = {}
+    pairs = set(zip(archive.groups.tolist(), archive.splits.tolist(), strict=True))
+    for group, split in sorted(pairs):
+        if split and group in archive.about["sources"] and splits.setdefault(group, split) != split:
+            raise ValueError(
+                f"What is composed of images must be in their split. Received: group {group} in "
+                f"'{splits[group]}' and in '{split}'. Compose after splitting"
+            )
+
+
+def _require_one_group(earlier: tuple[str, str], name: str, group: str) -> None:
+    if earlier[1] != group:
+        raise ValueError(
+            "What is composed of an image must be in one group with it. Received: "
+            f"{earlier[0]} in {earlier[1]}, and {name}, the same image, in {group}. Give the "
+            "folder under the name, and with the groups, that it had when fields were composed"
+        )
 
 
 def _labels(regions: Sequence[Region], own: CellTypes, types: CellTypes) -> np.ndarray:

@@ -14,6 +14,7 @@ from rbc_tf.core.cell_types import CellTypes
 from rbc_tf.core.types import FeatureTable, Region, Sample
 from rbc_tf.data import dataset as dataset_lib
 from rbc_tf.data import examples as examples_lib
+from rbc_tf.data.composed import links
 from rbc_tf.data.regions import RegionConfig, find_regions
 from rbc_tf.features import backbone_spec
 from rbc_tf.features.backbone import Backbone, load_backbone
@@ -114,6 +115,7 @@ def extract_features(
         entries,
         weights=pathlib.Path(config.weights).name,
         dataset=dataset.root.resolve().name,
+        sources=links.source_hashes(dataset),
     )
     cache.prepare(fingerprint, overwrite)
     cache.keep_backbone(backbone)

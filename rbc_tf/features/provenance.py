@@ -24,7 +24,8 @@ def seen_by(record: Mapping) -> Seen:
 def images_of(table: FeatureTable, fingerprint: cache.Fingerprint) -> Images:
     """The images of all rows of a feature cache: all that have labelled regions."""
     group = dict(zip(table.images.tolist(), table.groups.tolist(), strict=True))
-    return Images({name: fingerprint.images[name].sha256 for name in group}, group)
+    sha256 = {name: fingerprint.images[name].sha256 for name in group}
+    return Images(sha256, group, fingerprint.sources)
 
 
 def check_unseen(features_dir: str | pathlib.Path, table: FeatureTable) -> None:

@@ -143,7 +143,7 @@ def describe_data(
             for split in (*SEEN_SPLITS, "test")
             if (rows.splits == split).any()
         },
-        learnt_images=tuple(sorted(fingerprint.images[name].sha256 for name in learnt)),
+        learnt_images=tuple(sorted(fingerprint.seen_in(learnt))),
     )
 
 

@@ -80,14 +80,19 @@ class Measured:
     """A statistic over folds with its R resamples, nan where undefined.
 
     Attributes:
-        per_fold: float64 [F].
-        mean: float64 [1 + R], over the folds that define it; first of the rows as they are.
+        by_fold: float64 [F, 1 + R]; first of the rows as they are.
+        mean: float64 [1 + R], over the folds that define it.
         pooled: float64 [1 + R], of all folds together.
     """
 
-    per_fold: np.ndarray
+    by_fold: np.ndarray
     mean: np.ndarray
     pooled: np.ndarray
+
+    @property
+    def per_fold(self) -> np.ndarray:
+        """float64 [F], of the rows as they are."""
+        return self.by_fold[:, 0]
 
     @property
     def defined(self) -> bool:
@@ -97,11 +102,11 @@ class Measured:
     def minus(self, other: "Measured") -> "Measured":
         """Paired differences, fold by fold and resample by resample.
 
-        Both must be of the same rows, so that both are defined in the same folds.
+        Both must be of the same rows and no averages over scores. The mean is over the folds that
+        define both: precision, say, is not defined of who predicted nothing.
         """
-        return Measured(
-            self.per_fold - other.per_fold, self.mean - other.mean, self.pooled - other.pooled
-        )
+        by_fold = self.by_fold - other.by_fold
+        return Measured(by_fold, _mean_of_defined(by_fold), self.pooled - other.pooled)
 
     def score(self, name: str, of: Mapping[str, str], support: int | None = None) -> FoldScore:
         """What is to be shown of it."""
@@ -132,7 +137,7 @@ def measure(statistic: Statistic, weigh: Weighting, bootstrap: GroupBootstrap) -
     in_fold = [bootstrap.folds == fold for fold in range(bootstrap.folds.max() + 1)]
     by_fold = np.stack([statistic(weigh(bootstrap.weights * rows))[:, 0] for rows in in_fold])
     pooled = statistic(weigh(bootstrap.weights))[:, 0]
-    return Measured(by_fold[:, 0], _mean_of_defined(by_fold), pooled)
+    return Measured(by_fold, _mean_of_defined(by_fold), pooled)
 
 
 def average(parts: Sequence[Measured]) -> Measured:

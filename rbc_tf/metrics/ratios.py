@@ -30,6 +30,7 @@ class RatioScores:
         """
         bootstrap = regions.bootstrap(num_resamples, seed)
         self._units = bootstrap.unit_of_row
+        self._groups = regions.groups
         self._rows = {subset: regions.rows_of(subset) for subset in subsets}
         self._weights = {subset: weights_of(subset, bootstrap) for subset in subsets}
 
@@ -51,13 +52,17 @@ class RatioScores:
     ) -> list[Score]:
         """The same of counts int [N], whose ratio lies between 0 and 1.
 
-        A share of 0 or 1, which no resampling can vary, has Wilson's interval instead.
+        A share of 0 or 1, which no resampling can vary, has Wilson's interval instead, of as many
+        as there are groups that something was counted in: regions of one group are alike.
         """
-        return [_with_wilson(score) for score in self.means(name, counted, of_all, of)]
+        return [
+            self._with_wilson(score, self._rows[subset] & (np.asarray(of_all) > 0))
+            for subset, score in zip(self._rows, self.means(name, counted, of_all, of), strict=True)
+        ]
 
-
-def _with_wilson(score: Score) -> Score:
-    if score.value not in (0, 1) or score.support is None:
-        return score
-    spread = intervals.wilson(int(score.value) * score.support, score.support)
-    return Score(score.name, score.value, spread, score.of, score.support)
+    def _with_wilson(self, score: Score, counted: np.ndarray) -> Score:
+        if score.value not in (0, 1):
+            return score
+        num_groups = len(np.unique(self._groups[counted]))
+        spread = intervals.wilson(int(score.value) * num_groups, num_groups)
+        return Score(score.name, score.value, spread, score.of, score.support)

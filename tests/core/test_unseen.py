@@ -35,6 +35,15 @@ def test_images_are_compared_by_content():
     unseen.check([_seen("a")], replaced, ["a"], "smears")
 
 
+def test_who_has_seen_the_cells_of_a_composed_image_has_seen_it():
+    sources = {"c": ["hash of x", "hash of y"]}
+    images = Images(_IMAGES.sha256, _IMAGES.group, sources)
+    with pytest.raises(SeenError, match="seen 1 image of group two"):
+        unseen.check([_seen("y")], images, ["c", "d"], "smears")
+    unseen.check([_seen("y")], images, ["d"], "smears")
+    unseen.check([_seen("z")], images, ["c"], "smears")
+
+
 def test_the_error_names_each_part_the_place_and_what_to_do():
     parts = [_seen("a"), _seen("d", part=unseen.BACKBONE), _seen("a", "c", part=unseen.CLASSIFIER)]
     with pytest.raises(SeenError) as raised:
@@ -80,7 +89,7 @@ def test_images_of_samples_are_those_of_the_groups_of_the_split(tmp_path):
         (tmp_path / name).write_text(name)
         samples.append(Sample(name, tmp_path / name, None, group, split))
     samples.append(Sample("gone", tmp_path / "gone", None, "one", "test"))
-    images = unseen.of_samples(samples, "test")
+    images = unseen.of_samples(samples, "test", {})
     assert images.group == {"a": "one", "b": "one"}
     assert len(images.sha256["a"]) == 64
     assert images.sha256["a"] != images.sha256["b"]

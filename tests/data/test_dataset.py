@@ -245,6 +245,18 @@ def test_splits_keep_groups_together_and_spread_types(tmp_path):
         assert {cell.type for sample in members for cell in sample.cells} == {"Oval", "Elon"}
 
 
+def test_cells_that_regions_hold_too_are_counted_once(tmp_path):
+    """A region of several cells is no cell more: masks and regions give the same splits."""
+    loaded = _dataset_of_groups(tmp_path, num_groups=12, per_group=2)
+    config = splits.SplitConfig(validation=0.25, test=0.25, seed=3)
+    regions_of = [
+        dataclasses.replace(sample, regions=(regions.Region((0, 0, 4, 4), ("Oval",), 2),) * number)
+        for number, sample in enumerate(loaded)
+    ]
+    both = dataclasses.replace(loaded, samples=tuple(regions_of))
+    assert splits.assign_splits(both, config) == splits.assign_splits(loaded, config)
+
+
 def test_too_few_groups_cannot_be_split(tmp_path):
     loaded = _dataset_of_groups(tmp_path, num_groups=2, per_group=2)
     with pytest.raises(ValueError, match=r"at least 3 groups.*g00, g01"):

@@ -1,9 +1,13 @@
 """Patches of several datasets together."""
 
+import dataclasses
+import shutil
+
 import numpy as np
 import pytest
 
 from rbc_tf.core.cell_types import CellType, CellTypes
+from rbc_tf.data import dataset
 from rbc_tf.data.composed import dataset_writer
 from rbc_tf.data.composed.config import ComposeConfig
 from rbc_tf.features.collect_patches import CollectionConfig, collect_patches, collect_splits
@@ -130,3 +134,63 @@ def test_fields_are_on_the_side_of_the_subject_that_their_cells_are_of(tmp_path)
             fields = rows.select(rows.composed)
             assert set(real.seen_images.values()) <= set(fields.seen_images.values())
             assert len(fields.seen_images) < len(archive.seen_images)
+
+
+@pytest.fixture(scope="module")
+def fields(tmp_path_factory):
+    """A source and fields composed of it, in two buckets for each subject."""
+    root = tmp_path_factory.mktemp("fields")
+    source = made_up.write_source(root / "source")
+    compose = ComposeConfig(height=240, width=320, coverage=0.25, num_buckets=4)
+    dataset_writer.compose_smears(source, root / "fields", 4, compose, num_processes=1)
+    return source, root / "fields"
+
+
+def test_fields_and_what_they_are_composed_of_are_known_by_content(fields, tmp_path):
+    """Under another name, or with other groups, cells would be on both sides."""
+    source, composed = fields
+    config = CollectionConfig(CROP, regions="all")
+    collect_patches([source, composed], config)
+    renamed = shutil.copytree(source, tmp_path / "renamed")
+    with pytest.raises(ValueError, match=r"one group with it.*, and renamed/g0_0"):
+        collect_patches([renamed, composed], config)
+    regrouped = shutil.copytree(source, tmp_path / "source")
+    table = (regrouped / "images.csv").read_text().replace("g0_0,g0,", "g0_0,g1,")
+    (regrouped / "images.csv").write_text(table.replace("p0", "p").replace("p1", "p"))
+    with pytest.raises(ValueError, match="in one group with it"):
+        collect_patches([regrouped, composed], config)
+
+
+def test_fields_are_in_the_split_of_what_they_are_composed_of(fields, tmp_path):
+    source, composed = fields
+    splits = ("train", "test")
+    both = [shutil.copytree(folder, tmp_path / folder.name) for folder in (source, composed)]
+    for folder, split in zip(both, splits, strict=True):
+        loaded = dataset.load_dataset(folder)
+        moved = [dataclasses.replace(sample, split=split) for sample in loaded]
+        dataset.write_images_table(folder, moved)
+    with pytest.raises(ValueError, match=r"must be in their split.*'test' and in 'train'"):
+        collect_patches(both, CollectionConfig(CROP, regions="all"))
+
+
+def test_of_fields_of_two_folders_all_sources_are_known(fields, tmp_path):
+    """Where the folders take cells of different subjects, each knows its own."""
+    source = shutil.copytree(fields[0], tmp_path / "source")
+    compose = ComposeConfig(height=240, width=320, coverage=0.25, num_buckets=2)
+    folders = []
+    for split in ("train", "test"):
+        subject = {"train": "p0", "test": "p1"}[split]
+        loaded = dataset.load_dataset(source)
+        moved = [
+            dataclasses.replace(sample, split=split if sample.subject == subject else "")
+            for sample in loaded
+        ]
+        dataset.write_images_table(source, moved)
+        folder = tmp_path / split
+        dataset_writer.compose_smears(source, folder, 2, compose, num_processes=1, splits=(split,))
+        folders.append(folder)
+    archive = collect_patches(folders, CollectionConfig(CROP, regions="all"))
+    # Both call their bucket composed_001: its name does not make them one.
+    assert len(set(archive.groups)) == len(archive.about["sources"])
+    seen = {name for name in archive.seen_images if name.startswith("source/")}
+    assert seen == {f"source/{sample.name}" for sample in dataset.load_dataset(source)}

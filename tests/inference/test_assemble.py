@@ -61,6 +61,19 @@ def test_splits_are_counted(features_dir):
     assert found.learnt_images == ("hash of a", "hash of b", "hash of c")
 
 
+def test_of_composed_images_those_that_their_cells_are_of_are_learnt_from_too(features_dir):
+    path = features_dir / "fingerprint.json"
+    values = json.loads(path.read_text())
+    values["sources"] = {"a": ["hash of x", "hash of y"], "d": ["hash of z"]}
+    path.write_text(json.dumps(values))
+    arrays = dict(np.load(features_dir / "table.npz"))
+    del arrays["beside"]  # which names the fingerprint as it was
+    np.savez(features_dir / "table.npz", **arrays)
+    found = assemble.describe_data(features_dir, _TYPES, "Giemsa")
+    # d is scored, not learnt from.
+    assert found.learnt_images == tuple(f"hash of {name}" for name in "abcxy")
+
+
 def test_features_of_earlier_versions_do_not_name_their_dataset(features_dir):
     path = features_dir / "fingerprint.json"
     values = json.loads(path.read_text())

@@ -32,8 +32,11 @@ def test_sums_are_divided_subset_by_subset(ratios):
 
 def test_shares_that_do_not_vary_have_wilsons_interval(ratios):
     none, all_ = (ratios.shares("right", np.full(4, n), np.ones(4), {})[0] for n in (0, 1))
-    assert none.interval == intervals.wilson(0, 4)
-    assert all_.interval == intervals.wilson(4, 4)
+    # Of two groups, however many regions they have.
+    assert none.interval == intervals.wilson(0, 2)
+    assert all_.interval == intervals.wilson(2, 2)
+    none_of_one, _ = ratios.shares("right", np.zeros(4), np.array([0, 0, 1, 1]), {})
+    assert none_of_one.interval == intervals.wilson(0, 1)
     # A mean may be negative: 0 is no end of its range.
     zero = ratios.means("gain", np.zeros(4), np.ones(4), {})[0]
     assert zero.interval == (0, 0)

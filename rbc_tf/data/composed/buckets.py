@@ -36,7 +36,8 @@ def deal(dataset: Dataset, config: ComposeConfig) -> tuple[Bucket, ...]:
     buckets by its share of the labelled cells, at least one.
 
     Raises:
-        ValueError: there are fewer groups than buckets; by subject, an image has no subject.
+        ValueError: there are fewer groups than buckets; a group is of several subjects; by
+            subject, an image has no subject.
     """
     by_subject = config.buckets_by == "subject"
     for sample in dataset if by_subject else ():
@@ -51,7 +52,7 @@ def deal(dataset: Dataset, config: ComposeConfig) -> tuple[Bucket, ...]:
             f"{dataset.root}: a group for each bucket is required. "
             f"Received: {config.num_buckets} buckets of {len(counts)} groups"
         )
-    side_of = {sample.group: (sample.split, sample.subject) for sample in dataset}
+    side_of = _sides(dataset)
     numbers = _buckets_of_sides(counts, side_of, config.num_buckets)
     dealt = []
     for side, number in numbers.items():
@@ -61,6 +62,19 @@ def deal(dataset: Dataset, config: ComposeConfig) -> tuple[Bucket, ...]:
         _bucket(dataset, f"composed_{number + 1:03d}", *bucket)
         for number, bucket in enumerate(dealt)
     )
+
+
+def _sides(dataset: Dataset) -> dict[str, tuple[str, str]]:
+    """{group: (split, subject)}."""
+    sides: dict[str, tuple[str, str]] = {}
+    for sample in dataset:
+        _, subject = sides.setdefault(sample.group, (sample.split, sample.subject))
+        if subject != sample.subject:
+            raise ValueError(
+                f"{dataset.root}: a group must be of one subject, so that no field has cells of "
+                f"two. Received: '{sample.group}' of '{subject}' and '{sample.subject}'"
+            )
+    return sides
 
 
 def _bucket(dataset: Dataset, name: str, groups: set[str], split: str, subject: str) -> Bucket:

@@ -21,6 +21,7 @@ def joined_groups(datasets: Iterable[Dataset]) -> dict[tuple[pathlib.Path, str],
     """
     datasets = list(datasets)
     joined: dict[tuple[pathlib.Path, str], str] = {}
+    dealt: dict[tuple[str, str], str] = {}
     for dataset in datasets:
         if dataset_writer.ORIGIN not in dataset.origins:
             continue
@@ -28,17 +29,18 @@ def joined_groups(datasets: Iterable[Dataset]) -> dict[tuple[pathlib.Path, str],
         source = record["source"]["name"]
         sources = [d for d in datasets if d.root.resolve().name == source]
         for bucket in record["buckets"].values():
-            name = f"{source}/{bucket['name']}"
+            # Buckets of one name may hold other groups elsewhere, those of one first group not.
+            name = f"{source}/{bucket['groups'][0]}"
             joined[dataset.root, bucket["name"]] = name
             for group in bucket["groups"]:
-                for other in sources:
-                    earlier = joined.setdefault((other.root, group), name)
-                    if earlier != name:
-                        raise ValueError(
-                            f"{dataset.root}: smears composed of {source} must deal its groups as "
-                            f"the others do. Received: {group} in {earlier} and in {name}. "
-                            "Compose both with the same buckets"
-                        )
+                earlier = dealt.setdefault((source, group), name)
+                if earlier != name:
+                    raise ValueError(
+                        f"{dataset.root}: smears composed of {source} must deal its groups as "
+                        f"the others do. Received: {group} together with {earlier} and with "
+                        f"{name}. Compose both with the same buckets"
+                    )
+                joined |= {(other.root, group): name for other in sources}
     return joined
 
 
@@ -67,6 +69,14 @@ def source_images(dataset: Dataset) -> dict[str, dict[str, str]]:
         name: {f"{source['name']}/{image}": source["images"][image] for image in bucket["images"]}
         for name, bucket in record["buckets"].items()
     }
+
+
+def source_hashes(dataset: Dataset) -> dict[str, tuple[str, ...]]:
+    """{name of a composed image: sha256 of the images that its cells are of}; see above."""
+    of_bucket = source_images(dataset)
+    if not of_bucket:
+        return {}
+    return {sample.name: tuple(of_bucket[sample.group].values()) for sample in dataset}
 
 
 def _record(dataset: Dataset) -> dict:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from rbc_tf.core import unseen
 from rbc_tf.core.unseen import Seen
+from rbc_tf.data.composed import links
 from rbc_tf.data.dataset import Dataset
 from rbc_tf.features import provenance
 from rbc_tf.features.backbone import read_record
@@ -49,8 +50,9 @@ def notes_of_comparison(bundle: Bundle, dataset: Dataset, split: str) -> list[st
 
     Both have seen the same, and so what is compared says as much; the scores alone flatter.
     """
-    paths = [sample.image_path for sample in dataset.in_split(split)]
-    return unseen.notes_of_files(seen_by(bundle), unseen.of_files(paths))
+    scored = dataset.in_split(split)
+    images = unseen.of_samples(scored, split, links.source_hashes(dataset))
+    return unseen.notes_of_files(seen_by(bundle), images)
 
 
 def check_held_out(bundle: Bundle, dataset: Dataset, split: str) -> list[str]:
@@ -79,4 +81,5 @@ def check_held_out(bundle: Bundle, dataset: Dataset, split: str) -> list[str]:
 
 def _images(dataset: Dataset, split: str) -> tuple[unseen.Images, list[str]]:
     scored = dataset.in_split(split)
-    return unseen.of_samples(dataset, split), [sample.name for sample in scored]
+    images = unseen.of_samples(dataset, split, links.source_hashes(dataset))
+    return images, [sample.name for sample in scored]

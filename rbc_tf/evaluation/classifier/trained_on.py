@@ -51,8 +51,7 @@ def seen_by(loaded: TrainedOn) -> Seen:
         return Seen(CLASSIFIER, frozenset(recorded))
     table = loaded.table
     names = np.unique(table.images[np.isin(table.splits, SEEN_SPLITS)]).tolist()
-    hashes = (loaded.fingerprint.images[name].sha256 for name in names)
-    return Seen(CLASSIFIER, frozenset(hashes))
+    return Seen(CLASSIFIER, loaded.fingerprint.seen_in(names))
 
 
 def classify(classifier: Classifier, rows: FeatureTable) -> ClassifiedRegions:

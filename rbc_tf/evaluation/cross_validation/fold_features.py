@@ -12,11 +12,11 @@ import typing
 
 import numpy as np
 
-from rbc_tf.core import files
+from rbc_tf.core import files, unseen
 from rbc_tf.core.cell_types import CellTypes
 from rbc_tf.core.keras_settings import keras
 from rbc_tf.core.types import FeatureTable
-from rbc_tf.features import finetuning
+from rbc_tf.features import finetuning, provenance
 from rbc_tf.features.backbone import Backbone, hash_of_weights
 from rbc_tf.features.extractor import FeatureExtractor
 from rbc_tf.features.finetuning import FinetuningConfig
@@ -72,6 +72,13 @@ class FoldFeatures(typing.Protocol):
             train, stopping, others: int [n], rows to learn from, to stop by and to predict.
         """
 
+    def check_unseen(self, scored: np.ndarray) -> None:
+        """Refuses to score rows int [n] that what the features come from has seen before.
+
+        Raises:
+            SeenError: it has seen images of their groups, or multi-cell regions of any.
+        """
+
     def forget(self, name: str) -> None:
         """The results of fold and model are kept: what was made on the way can go."""
 
@@ -93,6 +100,9 @@ class GivenFeatures:
 
     def of(self, name, train, stopping, others) -> FeatureTable:
         return self.rows
+
+    def check_unseen(self, scored) -> None:
+        """Nothing: `training.given_features` has."""
 
     def forget(self, name) -> None:
         pass
@@ -138,6 +148,16 @@ class FinetunedFeatures:
             "weights": hash_of_weights(self.start.model),
             "finetuning": self.config.to_fingerprint(),
         }
+
+    def check_unseen(self, scored) -> None:
+        seen = provenance.seen_by(self.start.record)
+        unseen.check_single_cell(seen, self.weights)
+        rows = self.archive.select(scored)
+        groups = dict(zip(rows.images.tolist(), rows.groups.tolist(), strict=True))
+        sources = rows.about["sources"]
+        of_images = {name: set(sources.get(group, {}).values()) for name, group in groups.items()}
+        images = unseen.Images(rows.about["image_hashes"], groups, of_images)
+        unseen.check([seen], images, groups, self.weights)
 
     def of(self, name, train, stopping, others) -> FeatureTable:
         learnt, config = self._to_learn_from(train)

@@ -20,7 +20,9 @@ from rbc_tf.core import files
 from rbc_tf.core.cell_types import CellTypes
 from rbc_tf.core.fingerprint import Fingerprint
 from rbc_tf.core.keras_settings import keras
+from rbc_tf.core.names import listed
 from rbc_tf.core.types import FeatureTable
+from rbc_tf.core.unseen import SeenError
 from rbc_tf.evaluation.baselines.single_label_cnn import SingleLabelCNN, SingleLabelCNNConfig
 from rbc_tf.evaluation.baselines.single_label_training import (
     LabelledPatches,
@@ -173,6 +175,8 @@ def cross_validate(
     Raises:
         ValueError: a split is unknown; there are too few groups, or no row to be scored; the
             single-label network is to take part, and there are features alone.
+        SeenError: a group is in `splits` and in `teaching_splits`, or the weights to begin with
+            have seen one that is scored.
         StaleError: `output_dir` holds results of another study, and `overwrite` is False.
     """
     if MODEL_SINGLE_LABEL in config.models and features.archive is None:
@@ -181,6 +185,7 @@ def cross_validate(
         )
     rows = features.rows
     scored, further = _row_numbers(rows, config)
+    features.check_unseen(scored)
     cell_types = features.cell_types
     values = {
         "config": _settings(config, features.shared),
@@ -190,6 +195,7 @@ def cross_validate(
     folds = np.full(len(rows), NO_FOLD)
     folds[scored] = draw_outer_folds(rows.select(scored), config.folds)  # first: it can refuse
     if len(further):
+        _check_apart(rows, scored, further)
         values["teaching_rows_sha256"] = _hash_of_rows(rows.select(further), cell_types)
         folds[further] = TRAIN_ONLY
     fingerprint = Fingerprint(values)
@@ -206,6 +212,17 @@ def _row_numbers(
     if not config.teaching_splits:
         return np.flatnonzero(scored), np.zeros(0, int)
     return np.flatnonzero(scored), np.flatnonzero(_in_splits(rows, config.teaching_splits))
+
+
+def _check_apart(rows: FeatureTable, scored: np.ndarray, further: np.ndarray) -> None:
+    """Raises SeenError where a group is scored, and learnt from by every model of every fold."""
+    shared = sorted(set(rows.groups[further].tolist()) & set(rows.groups[scored].tolist()))
+    if shared:
+        raise SeenError(
+            "No group may be learnt from in every fold and scored: fields and the images that "
+            "they were composed of must be in one split. "
+            f"Received: {len(shared)} in `splits` and in `teaching_splits`, {listed(shared)}"
+        )
 
 
 def _tested(features: FoldFeatures, folds: np.ndarray, config: CrossValidationConfig) -> np.ndarray:

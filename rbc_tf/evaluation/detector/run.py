@@ -22,6 +22,7 @@ from rbc_tf.core.fingerprint import Fingerprint
 from rbc_tf.core.score import Score
 from rbc_tf.core.unseen import Seen
 from rbc_tf.data import dataset, regions
+from rbc_tf.data.composed import links
 from rbc_tf.detection import record
 from rbc_tf.evaluation.detector import curves, tables
 from rbc_tf.evaluation.detector.detections import DetectionRun
@@ -104,7 +105,7 @@ def evaluate_detector(
     detector = record.load(source.detector_dir)
     notes = unseen.notes(
         [Seen(unseen.DETECTOR, detector.images)],
-        unseen.of_samples(loaded, source.split),
+        unseen.of_samples(loaded, source.split, links.source_hashes(loaded)),
         [sample.name for sample in samples],
         source.split,
         str(source.dataset_dir),

@@ -1,5 +1,7 @@
 """Groups of the source in buckets."""
 
+import dataclasses
+
 import pytest
 
 from rbc_tf.data import dataset
@@ -24,3 +26,12 @@ def test_impossible_buckets_are_refused(patches):
         buckets.deal(loaded, ComposeConfig(num_buckets=7))
     with pytest.raises(ValueError, match="-1"):
         ComposeConfig(region_shares=(1, -1))
+
+
+def test_a_group_of_two_subjects_is_refused(patches):
+    loaded = dataset.load_dataset(patches)
+    samples = list(loaded.samples)
+    samples[0] = dataclasses.replace(samples[0], subject="p9")
+    mixed = dataclasses.replace(loaded, samples=tuple(samples))
+    with pytest.raises(ValueError, match=r"must be of one subject.* 'g0' of 'p9' and 'p0'"):
+        buckets.deal(mixed, ComposeConfig(num_buckets=4))

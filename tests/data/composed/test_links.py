@@ -51,6 +51,31 @@ def test_smears_that_deal_the_groups_otherwise_are_refused(pair, tmp_path):
         links.joined_groups([*pair, dataset.load_dataset(tmp_path / "other")])
 
 
+def test_so_they_are_where_the_source_itself_is_not_given(pair, tmp_path):
+    """Buckets of both have the same names, and hold other groups."""
+    source, composed = pair
+    other = dataclasses.replace(_SMALL, num_buckets=3)
+    dataset_writer.compose_smears(source.root, tmp_path / "other", 3, other, num_processes=1)
+    with pytest.raises(ValueError, match="deal its groups as"):
+        links.joined_groups([composed, dataset.load_dataset(tmp_path / "other")])
+    # Dealt alike, fields of one bucket are one group.
+    dataset_writer.compose_smears(source.root, tmp_path / "more", 2, _SMALL, num_processes=1)
+    more = dataset.load_dataset(tmp_path / "more")
+    joined = links.joined_groups([composed, more])
+    for name in {sample.group for sample in composed}:
+        assert joined[composed.root, name] == joined[more.root, name]
+
+
+def test_the_source_images_of_each_field_are_those_of_its_bucket(pair):
+    source, composed = pair
+    of_bucket = links.source_images(composed)
+    found = links.source_hashes(composed)
+    assert set(found) == {sample.name for sample in composed}
+    for sample in composed:
+        assert set(found[sample.name]) == set(of_bucket[sample.group].values())
+    assert links.source_hashes(source) == {}
+
+
 def test_a_record_without_source_images_is_refused(pair, tmp_path):
     _, composed = pair
     record = json.loads((composed.root / "composed.json").read_text())

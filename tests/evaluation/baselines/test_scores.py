@@ -69,8 +69,8 @@ def test_exact_match_and_its_differences_by_hand():
 def test_a_share_of_0_or_1_has_wilsons_interval():
     scores = score_baselines(compared(), "A", num_resamples=50)
     exact = one(scores, "exact_match", MULTI_CELL, classifier="A")
-    assert exact.interval == intervals.wilson(4, 4)
-    assert one(scores, "other", SINGLE_CELL, method="cut").interval == intervals.wilson(0, 2)
+    assert exact.interval == intervals.wilson(2, 2)  # four regions of two groups
+    assert one(scores, "other", SINGLE_CELL, method="cut").interval == intervals.wilson(0, 1)
 
 
 def test_no_region_of_a_subset():

@@ -217,6 +217,6 @@ def test_of_images_without_splits_it_is_said_that_the_detector_has_seen_them(bun
 
 def test_a_bundle_is_compared_on_what_it_has_seen_with_a_note(bundle, dataset):
     learnt, unknown = seen.notes_of_comparison(bundle, dataset, "train")
-    assert learnt.startswith("The classifier has seen 1 of 1 image, a.png:")
+    assert learnt.startswith("The classifier has seen 1 of 1 image, a:")
     assert "detector" in unknown
     assert seen.notes_of_comparison(bundle, dataset, "test") == [unknown]

@@ -9,6 +9,7 @@ from rbc_tf.classification.abnormality import BoostingConfig
 from rbc_tf.classification.fit import ClassifierConfig
 from rbc_tf.classification.folds import FoldsConfig
 from rbc_tf.classification.heads import HeadsConfig
+from rbc_tf.core.unseen import SeenError
 from rbc_tf.evaluation.baselines.single_label_cnn import SingleLabelCNNConfig
 from rbc_tf.evaluation.cross_validation import fold_features
 from rbc_tf.evaluation.cross_validation.fold_features import FinetunedFeatures
@@ -137,3 +138,36 @@ def test_models_must_be_known_and_comparable():
     for models in (("A",), ("A", "B", "C")):
         with pytest.raises(ValueError, match="A and B among them"):
             dataclasses.replace(CONFIG, models=models)
+
+
+def _having_seen(features, *images, regions="single_cell"):
+    record = {"images": {name: name for name in images}, "regions": regions}
+    return dataclasses.replace(features, start=dataclasses.replace(features.start, record=record))
+
+
+def test_weights_that_have_seen_what_is_scored_are_no_beginning(features, tmp_path):
+    names = features.archive.images
+    about = {**features.archive.about, "image_hashes": {name: name for name in names.tolist()}}
+    about["sources"] = {"group3": {"source": "hash of a source"}}
+    archive = dataclasses.replace(features.archive, about=about)
+    features = dataclasses.replace(features, archive=archive)
+    every = np.arange(len(names))
+    _having_seen(features, "elsewhere").check_unseen(every)
+    for image, group in ((names[0], "group0"), ("hash of a source", "group3")):
+        seen = _having_seen(features, image)
+        with pytest.raises(SeenError, match=rf"backbone has seen .* of group {group}"):
+            make_table1(seen, tmp_path / "out", CONFIG, FEW)
+        seen.check_unseen(every[archive.groups != group])
+    # Model B would begin with what only A may learn from.
+    with pytest.raises(SeenError, match="one fine-tuned on all regions"):
+        _having_seen(features, "elsewhere", regions="all").check_unseen(every)
+
+
+def test_what_teaches_every_fold_is_not_scored(features, tmp_path):
+    """A field is in the split of its groups: elsewhere it would bring them to the other side."""
+    splits = np.where(features.archive.composed, "train", "test")
+    archive = dataclasses.replace(features.archive, splits=splits)
+    features = dataclasses.replace(features, archive=archive)
+    config = dataclasses.replace(CONFIG, splits=("test",), teaching_splits=("train",))
+    with pytest.raises(SeenError, match=r"must be in one split. Received: 8 .*group0, group1"):
+        make_table1(features, tmp_path / "out", config, FEW)
