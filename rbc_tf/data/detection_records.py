@@ -218,7 +218,7 @@ def _check_apart(datasets: Sequence[Dataset]) -> None:
 
 def _hashes_of_sources(datasets: Sequence[Dataset]) -> dict[pathlib.Path, list[str]]:
     """By composed image, the sha256 of the images that its cells are of."""
-    hashes = {}
+    hashes: dict[pathlib.Path, list[str]] = {}
     for dataset in datasets:
         found = links.source_hashes(dataset)
         hashes |= {s.image_path: list(found[s.name]) for s in dataset if s.name in found}
