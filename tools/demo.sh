@@ -22,7 +22,7 @@ titled "One head per cell type, and gradient boosting for abnormality" \
   --output_dir="$run/classifier" --config_file=classifier_configs/own_types_heads.yaml
 titled "A bundle of the detector that comes with rbc_tf, its network and these heads" \
   "$PYTHON" tools/export_bundle.py --bundle="$bundle" --features_dir="$run/features" \
-  --classifier_dir="$run/classifier" --output_dir="$run/bundle"
+  --classifier_dir="$run/classifier" --dataset_dir="$run/smears" --output_dir="$run/bundle"
 score_and_analyze
 
 cat <<END

@@ -33,7 +33,8 @@ titled "One head per cell type, and gradient boosting for abnormality" \
   --output_dir="$run/classifier" --config_file=classifier_configs/demo_heads.yaml
 titled "The bundle" \
   "$PYTHON" tools/export_bundle.py --detector_dir="$run/detector/export" \
-  --features_dir="$run/features" --classifier_dir="$run/classifier" --output_dir="$run/bundle"
+  --features_dir="$run/features" --classifier_dir="$run/classifier" \
+  --dataset_dir="$run/smears" --output_dir="$run/bundle"
 score_and_analyze
 
 cat <<END

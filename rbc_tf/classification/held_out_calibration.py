@@ -21,7 +21,7 @@ from rbc_tf.classification.calibration import (
     fit_thresholds,
     rows_for_thresholds,
 )
-from rbc_tf.core.types import PRESENT, UNKNOWN
+from rbc_tf.core.types import ABSENT, PRESENT, UNKNOWN
 from rbc_tf.metrics.multilabel import PLAIN_THRESHOLD, exactly_right
 
 _MOST_FOLDS = 5
@@ -65,7 +65,7 @@ def fit_calibration(
         )
         plain = Calibration((1.0,) * types, (PLAIN_THRESHOLD,) * types, config.at_least_one)
         return FittedCalibration(plain, (False,) * types, (False,) * types)
-    temperature_used = _temperatures_hold(outputs, labels, folds)
+    temperature_used = _temperatures_hold(outputs, labels, folds) & _can_be_judged(labels, folds)
     temperatures = np.where(temperature_used, fit_temperatures(outputs, labels), 1.0)
     plain = Calibration(
         tuple(temperatures.tolist()), (PLAIN_THRESHOLD,) * types, config.at_least_one
@@ -101,6 +101,19 @@ def _temperatures_hold(
             losses = cross_entropies(outputs[held_out], labels[held_out], temperatures)
             gain += sign * losses.sum(axis=0)
     return gain > 0
+
+
+def _can_be_judged(labels: np.ndarray, folds: list[np.ndarray]) -> np.ndarray:
+    """bool [T], types present in two folds or more, and absent in two.
+
+    Where one fold has all regions of a type, the others have none of it, and are the better off
+    the lower its probabilities are made.
+    """
+    in_folds = [
+        sum((labels[held_out] == value).any(axis=0).astype(int) for held_out in folds)
+        for value in (PRESENT, ABSENT)
+    ]
+    return np.minimum(*in_folds) >= 2
 
 
 def _thresholds_hold(

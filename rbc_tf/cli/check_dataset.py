@@ -32,7 +32,7 @@ def main() -> None:
         check.add_header(sample, header)
         check.add(sample, header.size, of_image)
         found += of_image
-    dark = exposure.warning(checked.exposures, len(checked))
+    dark = exposure.warning(checked.exposures, len(checked), checked.intensity is not None)
     doubts = tuple(filter(None, (*check.doubts(), *dataset.unused_files(checked), dark)))
     errors = check.errors()
     if errors or (doubts and _STRICT.value):

@@ -1,7 +1,7 @@
 """Puts the trained parts of the chain into one folder that rbc_tf analyze works with.
 
 rbc_tf export-bundle --detector_dir=runs/detector/export --features_dir=features \\
-    --classifier_dir=runs/classifier --output_dir=bundle
+    --classifier_dir=runs/classifier --dataset_dir=DATA --output_dir=bundle
 """
 
 from absl import flags
@@ -36,8 +36,8 @@ _DATA_DESCRIPTION = flags.DEFINE_string(
 _DATASET_DIR = flags.DEFINE_multi_string(
     "dataset_dir",
     [],
-    "A dataset folder that the parts learnt from, to record how its images look: analysis warns of "
-    "images that look otherwise. Repeatable.",
+    "A dataset folder that the parts learnt from, to record how its images look: analysis scales "
+    "images whose cells are of another size, and warns of images that look otherwise. Repeatable.",
 )
 
 
@@ -62,3 +62,8 @@ def main() -> None:
     )
     print(f"bundle: {bundle.path} (manifest sha256 {bundle.sha256})")
     print(f"model card: {bundle.path / MODEL_CARD}")
+    if not _DATASET_DIR.value:
+        print(
+            "Without --dataset_dir it does not know how its training images look: it neither scales "
+            "images whose cells are of another size nor warns of images that look otherwise."
+        )

@@ -44,12 +44,14 @@ def _thinned(pixels: np.ndarray) -> np.ndarray:
     return pixels[::step, ::step]
 
 
-def warning(found: Mapping[str, str | None], total: int) -> str | None:
+def warning(found: Mapping[str, str | None], total: int, has_range: bool) -> str | None:
     """One line of the images that are nearly black or white; None where there are none.
 
     Args:
         found: of images by name; those of images that are neither may be left out.
         total: number of images.
+        has_range: what is black and white in them was given or estimated: some have more than 8
+            bits.
     """
     parts = []
     for kind in (NEARLY_BLACK, NEARLY_WHITE):
@@ -58,4 +60,9 @@ def warning(found: Mapping[str, str | None], total: int) -> str | None:
             parts.append(f"{len(names)} of {total} images come out {kind} ({listed(names)})")
     if not parts:
         return None
-    return "; ".join(parts) + ": check their bit depth (--bit_depth, --intensity_range)"
+    advice = (
+        "check their bit depth (--bit_depth, --intensity_range)"
+        if has_range
+        else "they are empty, or over- or underexposed"
+    )
+    return f"{'; '.join(parts)}: {advice}"

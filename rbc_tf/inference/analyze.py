@@ -65,9 +65,9 @@ def analyze(
 
     Raises:
         ValueError: there is no image, or one without a group, `output_dir` holds results of another
-            bundle, at other thresholds, with other tiles, scale or rotations, in another precision
-            or of another range of intensities, the machine does not have the precision, or a share
-            is to overwrite those of the others.
+            bundle, at other thresholds, with other tiles, scale or rotations, in another precision,
+            of another range of intensities or of another input, the machine does not have the
+            precision, or a share is to overwrite those of the others.
         OSError: `output_dir` cannot be written.
     """
     if overwrite and shard.count > 1:
@@ -79,7 +79,15 @@ def analyze(
     unreadable = {n: reason for n, reason in found.unreadable.items() if shard.holds(n)}
     precision = frozen.resolve(precision)
     intensity = run_record.prepare(
-        folder, bundle, tiling_config, precision, view_config, found.paths, intensity, overwrite
+        folder,
+        bundle,
+        tiling_config,
+        precision,
+        view_config,
+        found.paths,
+        intensity,
+        overwrite,
+        input_path=pathlib.Path(input_path),
     )
     types = bundle.manifest.cell_types.names
     done = {n for n, path in images.items() if not overwrite and _is_done(folder, n, path, types)}
@@ -129,8 +137,8 @@ def merge(
 
     Raises:
         ValueError: there is no image, one without a group, or no result, or those of another
-            bundle, at other thresholds, with other tiles, scale or rotations, in another precision
-            or of another range of intensities.
+            bundle, at other thresholds, with other tiles, scale or rotations, in another precision,
+            of another range of intensities or of another input.
         OSError: `output_dir` cannot be written.
     """
     folder = ResultsFolder(output_dir)
@@ -141,7 +149,14 @@ def merge(
     grouping.check(images)
     precision = frozen.resolve(precision)
     intensity = run_record.prepare(
-        folder, bundle, tiling_config, precision, view_config, images, intensity
+        folder,
+        bundle,
+        tiling_config,
+        precision,
+        view_config,
+        images,
+        intensity,
+        input_path=pathlib.Path(input_path),
     )
     known = sharding.earlier_failures(folder)
     failed = dict(found.unreadable)

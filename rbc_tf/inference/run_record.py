@@ -2,6 +2,8 @@
 
 import contextlib
 import dataclasses
+import os
+import pathlib
 from collections.abc import Iterator, Mapping
 
 from rbc_tf.core import config, files, folder_intensity, image_io, names
@@ -32,6 +34,7 @@ def prepare(
     intensity: IntensityRange | None = None,
     overwrite: bool = False,
     open_image: folder_intensity.Open = image_io.open_image,
+    input_path: pathlib.Path | None = None,
 ) -> IntensityRange | None:
     """Writes run.json, or holds it against this run's bundle and settings.
 
@@ -44,6 +47,8 @@ def prepare(
         intensity: the range of values of more than 8 bits that was given, if any.
         overwrite: begin anew.
         open_image: opens an image's file; raises ImageError.
+        input_path: of the images, where they are files of this machine: results of another image
+            or folder, which is still there, are refused.
 
     Returns:
         The range of values of more than 8 bits: as given, of the earlier run, else of the images;
@@ -51,9 +56,9 @@ def prepare(
 
     Raises:
         StaleError: the folder holds results of another bundle, at other thresholds, with other
-            tiles, scale or rotations, in another precision, of another range of intensities, or of
-            other images alone, or run.json is damaged or missing, and they are not to be
-            overwritten.
+            tiles, scale or rotations, in another precision, of another range of intensities, of
+            another input or of other images alone, or run.json is damaged or missing, and they are
+            not to be overwritten.
         OSError: the folder cannot be written.
     """
     with _written_to(folder):
@@ -66,6 +71,8 @@ def prepare(
     if intensity is None:
         intensity = folder_intensity.of_folder(images.values(), open_image)
     record = _record(bundle, tiling_config, precision, view_config, intensity)
+    if input_path is not None:
+        record["input"] = names.printable(input_path.resolve())
     with _written_to(folder):
         if earlier is None:
             _begin(folder, record, done)
@@ -91,7 +98,8 @@ def _go_on(
         earlier["intensity"] = record["intensity"]
     _check(folder, earlier, record)
     _check_images(folder, images, done)
-    if needed_none and record["intensity"] is not None:
+    has_moved = _has_moved(folder, earlier, record)
+    if has_moved or (needed_none and record["intensity"] is not None):
         folder.write_json(RUN, earlier)
 
 
@@ -132,6 +140,27 @@ def _check_values(folder: ResultsFolder, record: Mapping) -> None:
         Fingerprint({key: record.get(key) for key in _COMPARED})  # refuses nan
     except ValueError as error:
         raise folder.damaged(RUN, error) from error
+
+
+def _has_moved(folder: ResultsFolder, earlier: dict, record: Mapping) -> bool:
+    """Notes in the earlier record where the input is now; whether it was elsewhere, or unknown.
+
+    One image may become the folder that it lies in.
+
+    Raises StaleError where the earlier input is still there, and is another: images of one name
+    would take each other's place, and results of the others would be deleted as gone.
+    """
+    there, now = earlier.get("input"), record.get("input")
+    if now is None or now == there:
+        return False
+    is_there = there is not None and os.path.exists(there)
+    if is_there and not (os.path.samefile(there, now) or os.path.dirname(there) == now):
+        raise StaleError(
+            f"{folder}: results of {now}, or none, are required. It holds those of {there}. "
+            f"{_REPLACE}"
+        )
+    earlier["input"] = now
+    return True
 
 
 def _check_images(folder: ResultsFolder, images: Mapping, done: set[str]) -> None:

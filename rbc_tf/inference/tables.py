@@ -11,7 +11,7 @@ from absl import logging
 
 from rbc_tf.core import csv_text, exposure, image_io
 from rbc_tf.core.intensity import IntensityRange
-from rbc_tf.core.names import printable
+from rbc_tf.core.names import listed, printable
 from rbc_tf.graphs import frozen
 from rbc_tf.inference import analysis, appearance, cell_scale, image_analysis, pretrained
 from rbc_tf.inference.bundle import Bundle
@@ -38,6 +38,7 @@ ImagePath = str | pathlib.Path
 class RunSummary:
     """What became of a run; `failed` maps names of images to reasons.
 
+    `num_regions` is None of a share of the images;
     `report_path` is None where no report was asked for; `intensity` says the range of values of
     more than 8 bits, '' where no image leaves it open; `scaled` which images were scaled, '' where
     none was.
@@ -47,6 +48,7 @@ class RunSummary:
     skipped: int
     failed: dict[str, str]
     summary_path: ImagePath
+    num_regions: int | None = None
     report_path: ImagePath | None = None
     report_bytes: int = 0
     intensity: str = ""
@@ -57,6 +59,7 @@ class RunSummary:
         """What a tool prints in the end."""
         lines = [
             f"analysed: {self.analyzed}, done before: {self.skipped}, failed: {len(self.failed)}",
+            *([] if self.num_regions is None else [f"regions: {self.num_regions:,}"]),
             *(f"  {reason}" for reason in self.failed.values()),
             *([f"images of more than 8 bits: {self.intensity}"] if self.intensity else []),
             *([self.scaled] if self.scaled else []),
@@ -123,6 +126,7 @@ def finish(
         skipped=len(names) - analyzed,
         failed=failed,
         summary_path=folder.place(SUMMARY),
+        num_regions=summary["num_regions"],
         report_path=None if report_image_size is None else folder.place(REPORT),
         report_bytes=size,
         intensity=summary["intensity"],
@@ -169,6 +173,7 @@ def write_tables(
     cell_types = manifest.cell_types
     totals, by_type = collections.Counter(), collections.Counter()
     exposures, unlike, scales, shares = {}, {}, {}, GroupShares(cell_types, grouping)
+    empty = []
     with (
         folder.writing(shard.file_name(REGIONS)) as temporary,
         temporary.open("w", newline="", encoding="utf-8") as file,
@@ -185,6 +190,8 @@ def write_tables(
                 unlike[result["image"]] = result["unlike"]
             if "scale" in result:
                 scales[result["image"]] = result["scale"]
+            if not result["num_regions"]:
+                empty.append(result["image"])
             shares.add(result)
     with folder.writing(shard.file_name(GROUPS)) as temporary:
         lines = csv_text.lines(shares.header(), shares.rows())
@@ -192,7 +199,8 @@ def write_tables(
     run = folder.read_json(RUN) or {}
     found = (
         *warnings,
-        exposure.warning(exposures, len(names)),
+        exposure.warning(exposures, len(names), has_range=bool(run.get("intensity"))),
+        _nothing_found(empty, len(names)),
         appearance.warning(unlike, len(names)),
         pretrained.for_grey_images(manifest, totals["grey"], len(names)),
     )
@@ -205,7 +213,6 @@ def write_tables(
             "num_regions": totals["regions"],
             "num_regions_by_type": {name: by_type[name] for name in cell_types.names},
             "num_abnormal_regions": totals["abnormal"],
-            **analysis.abnormal_share(totals["abnormal"], totals["regions"]),
             **shares.to_json(),
             "thresholds": dict(zip(cell_types.names, manifest.thresholds, strict=True)),
             "threshold_objective": manifest.threshold_objective,
@@ -219,6 +226,13 @@ def write_tables(
         },
     )
     return folder.place(summary_name)
+
+
+def _nothing_found(empty: Sequence[str], total: int) -> str | None:
+    """One line of the images without regions; None where there are none."""
+    if not empty:
+        return None
+    return f"no region was found in {len(empty)} of {total} images ({listed(empty)})"
 
 
 def _intensity(run: Mapping) -> str:
@@ -249,6 +263,7 @@ def _write_report(
         bundle_created=manifest.created,
         bundle_versions=manifest.versions,
         backbone=manifest.backbone,
+        held_out=manifest.metrics.held_out,
     )
     pairs = zip(_load_results(folder, list(images)), images.values(), strict=True)
     progress = tqdm.tqdm(pairs, desc="report", unit="image", total=len(images))

@@ -53,6 +53,18 @@ def test_a_temperature_that_groups_contradict_is_not_used():
     assert tuned[0] != pytest.approx(1, abs=0.01)
 
 
+def test_a_temperature_of_a_type_of_one_group_cannot_be_judged():
+    """The other groups have none of it: what makes its probabilities low does well on them."""
+    without = (_column([0.4] * 8), _column([0] * 8))
+    fitted, tuned = _fit([_TIMID, without, without])
+    assert tuned[0] < 0.5
+    assert fitted.temperature_used == (False,)
+    assert fitted.calibration.temperatures == (1.0,)
+    # Of two groups that have it, one can speak for the other.
+    fitted, _ = _fit([_TIMID, _TIMID, without])
+    assert fitted.temperature_used == (True,)
+
+
 # The type is there above 0.3 in one group, above 0.7 in another.
 _LOW = (_column([0.1, 0.2, 0.4, 0.45, 0.8]), _column([0, 0, 1, 1, 1]))
 _HIGH = (_column([0.1, 0.2, 0.6, 0.65, 0.8]), _column([0, 0, 0, 0, 1]))

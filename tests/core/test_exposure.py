@@ -34,12 +34,16 @@ def test_of(pixels, expected):
 
 
 def test_warning():
-    assert exposure.warning({}, 3) is None
-    assert exposure.warning({"a": None}, 3) is None
+    assert exposure.warning({}, 3, True) is None
+    assert exposure.warning({"a": None}, 3, True) is None
     found = dict.fromkeys("fedcba", exposure.NEARLY_BLACK) | {"w": exposure.NEARLY_WHITE}
-    text = exposure.warning(found, 9)
+    text = exposure.warning(found, 9, True)
     assert text.startswith("6 of 9 images come out nearly black (a, b, c, d, e and 1 more); 1 of 9")
     assert "nearly white (w): check their bit depth (--bit_depth" in text
+    # Of 8 bits there is nothing to choose.
+    assert exposure.warning(found, 9, False).endswith(
+        "(w): they are empty, or over- or underexposed"
+    )
 
 
 def test_grey_images_have_no_colours_but_those_of_compression():

@@ -183,6 +183,24 @@ def test_results_at_other_thresholds_are_not_mixed(loaded, images, tmp_path):
     assert (again.analyzed, again.skipped) == (3, 1)
 
 
+def test_results_of_another_input_are_not_mixed_or_deleted(loaded, images, tmp_path):
+    out = tmp_path / "out"
+    first = analyze.analyze(loaded, images, out)
+    assert f"regions: {first.num_regions:,}" in first.text()
+    results = {p: p.read_bytes() for p in (out / "images").rglob("*.json")}
+    other = shutil.copytree(images, tmp_path / "day2")
+    image_io.write_png(other / "a.png", builders.grey_image(22, 44))
+    for elsewhere in (other, images / "a.png", images / "sub"):
+        with pytest.raises(StaleError, match=r"It holds those of .*in\. Give --overwrite"):
+            analyze.analyze(loaded, elsewhere, out)
+    assert results == {p: p.read_bytes() for p in (out / "images").rglob("*.json")}
+    # Images that were moved, or are mounted elsewhere, are the same as before.
+    moved = images.rename(tmp_path / "moved")
+    assert analyze.analyze(loaded, moved, out).skipped == first.analyzed
+    assert builders.read_json(out / "run.json")["input"] == str(moved)
+    assert analyze.analyze(loaded, other, out, overwrite=True).analyzed == first.analyzed
+
+
 def test_an_output_folder_inside_the_input_is_left_out(loaded, images):
     analyze.analyze(loaded, images, images / "out")
     assert analyze.analyze(loaded, images, images / "out").skipped == 4
@@ -633,7 +651,10 @@ def test_images_in_which_nothing_is_seen_are_warned_of(loaded, images, tmp_path)
     assert "warning: 1 of 6 images come out nearly black (dark.png)" in text
     assert "nearly white (white.png)" in text
     assert "1 of 6 images come out nearly black (dark.png)" in (out / "report.html").read_text()
-    assert len(builders.read_json(out / "summary.json")["warnings"]) == 1
+    dark, empty = builders.read_json(out / "summary.json")["warnings"]
+    assert dark.endswith("they are empty, or over- or underexposed")
+    assert empty == "no region was found in 1 of 6 images (tiny.png)"
+    assert f"warning: {empty}" in text
     result = builders.read_json(out / "images" / "dark.png.json")
     assert result["exposure"] == "nearly black"
     again = analyze.analyze(loaded, images, out)
@@ -650,7 +671,7 @@ def test_files_that_are_not_read_are_warned_of_and_masks_are_no_images(loaded, i
     summary = analyze.analyze(loaded, images, out)
     assert (summary.analyzed, summary.failed) == (5, {})
     assert (out / "images" / "d" / "images" / "a.jfif.json").is_file()
-    (warning,) = builders.read_json(out / "summary.json")["warnings"]
+    warning, _ = builders.read_json(out / "summary.json")["warnings"]
     assert "2 files of kinds of images that are not read" in warning
     assert "(sub/y.webp, x.czi)" in warning
     assert f"warning: {warning}" in summary.text()

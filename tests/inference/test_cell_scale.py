@@ -56,6 +56,41 @@ def test_others_are_made_as_large_and_found_where_they_are(side):
 
 
 @pytest.mark.parametrize(
+    ("seen", "side", "is_scaled"),
+    [
+        # Of 10 to 40 pixels the middle 0.7 are 20 / 4^0.35 to 20 * 4^0.35: 12.3 to 32.5.
+        ((10.0, 40.0), 12, True),
+        ((10.0, 40.0), 13, False),
+        ((10.0, 40.0), 32, False),
+        ((10.0, 40.0), 33, True),
+        # Of one size alone 8 % more or less: 18.5 to 21.6.
+        ((20.0, 20.0), 18, True),
+        ((20.0, 20.0), 19, False),
+        ((20.0, 20.0), 21, False),
+        ((20.0, 20.0), 22, True),
+    ],
+)
+def test_sizes_in_the_middle_of_those_learnt_stay(seen, side, is_scaled):
+    view = _look(_squares(side, (600, 800)), seen={"cell_size": seen}, training_size=(600, 800))
+    assert (view.factor != 1) == is_scaled
+
+
+def test_what_merged_at_first_is_corrected_at_the_size_that_tells_it_apart():
+    """Cells of 10 pixels, of which fewer merge the larger the image is made."""
+
+    def merging(image):
+        factor = image.shape[1] / 400
+        side = 10 * factor * (1 + 0.6 / factor**3)
+        boxes = np.tile(np.float32([0, 0, side, side]), (9, 1))
+        return Detections(boxes, np.full(9, 0.9, np.float32))
+
+    # 16 pixels at first; 20/16 = 1.25: 16.3; 1.25 * 20/16.3 = 1.53: 17.9; 1.71: 19.2, near enough.
+    view = _look(_squares(20), detect=merging)
+    assert view.factor == pytest.approx(1.71, rel=0.01)
+    assert view.region_size(0.5) == pytest.approx(19.2, rel=0.01)
+
+
+@pytest.mark.parametrize(
     "changed",
     [{"config": ViewConfig("none")}, {"seen": {}}, {"seen": {"brightness": (100.0, 200.0)}}],
 )

@@ -155,7 +155,7 @@ def import_annotations(
         _write_tables(folder, images)
         cell_types.save(folder / "cell_types.yaml")
         written = _check_written(folder, pathlib.Path(annotations))
-        found = tuple(filter(None, (*doubts.lines(), *written, _exposure_warning(images))))
+        found = tuple(filter(None, (*doubts.lines(), *written, _exposure(images, intensity))))
         if options.strict and found:
             raise DatasetError(pathlib.Path(annotations), list(found))
         summary = _summarise(images, len(finder.images), found)
@@ -206,8 +206,9 @@ def _check_written(folder: pathlib.Path, annotations: pathlib.Path) -> tuple[str
     return check.doubts()
 
 
-def _exposure_warning(images: list[_Image]) -> str | None:
-    return exposure.warning({image.name: image.exposure for image in images}, len(images))
+def _exposure(images: list[_Image], intensity: IntensityRange | None) -> str | None:
+    found = {image.name: image.exposure for image in images}
+    return exposure.warning(found, len(images), intensity is not None)
 
 
 def _summarise(

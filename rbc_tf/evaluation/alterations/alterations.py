@@ -31,6 +31,8 @@ def _grey(image: np.ndarray) -> np.ndarray:
 ALTERATIONS: dict[str, Alteration] = {
     "as they are": lambda image: image,
     "half the size": lambda image: cell_scale.scaled(image, 0.5),
+    "three quarters of the size": lambda image: cell_scale.scaled(image, 0.75),
+    "larger by a quarter": lambda image: cell_scale.scaled(image, 1.25),
     "twice the size": lambda image: cell_scale.scaled(image, 2.0),
     "brighter by 20 %": _lit(1.2, 1.2, 1.2),
     "darker by 30 %": _lit(0.7, 0.7, 0.7),

@@ -5,10 +5,13 @@ Whatever comes from files (names, types, reasons, paths) passes through `_text`.
 
 import dataclasses
 import html
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from rbc_tf.core.cell_types import CellTypes
 from rbc_tf.inference.group_shares import ABNORMAL
+from rbc_tf.manifest.records import HeldOutScores
+from rbc_tf.metrics.classified import ALL
+from rbc_tf.metrics.region_scores import BOOSTING
 
 _MOST_GROUPS = 200
 _RANDOM = "random"
@@ -30,6 +33,7 @@ class Run:
         bundle_created: when it was made.
         bundle_versions: of the packages that made it.
         backbone: where the features' weights come from.
+        held_out: how the bundle did on images that it has not seen.
     """
 
     cell_types: CellTypes
@@ -43,6 +47,7 @@ class Run:
     bundle_created: str = ""
     bundle_versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
     backbone: str = ""
+    held_out: Sequence[HeldOutScores] = ()
 
 
 def fragments(run: Run) -> dict[str, str]:
@@ -52,6 +57,7 @@ def fragments(run: Run) -> dict[str, str]:
         "title": _text(f"Report: {_number(summary['num_images'], 'image')}"),
         "headline": _headline(run),
         "warning": _warning(run),
+        "errors": _errors(run.held_out),
         "type_rows": "\n".join(_type_rows(run)),
         "groups": _groups(summary["groups"]),
         "bundle_rows": "\n".join(_bundle_rows(run)),
@@ -93,6 +99,26 @@ def _headline(run: Run) -> str:
         f"<div><dt>{_text(label)}</dt><dd><b>{_text(value)}</b><span>{_text(small)}</span></dd></div>"
         for value, label, small in figures
     )
+
+
+def _errors(held_out: Sequence[HeldOutScores]) -> str:
+    """A sentence on what intervals leave out: that the bundle errs, and how often, if known."""
+    for scored in held_out:
+        right = {
+            score.name: f"{100 * score.value:.0f} %"
+            for score in scored.scores
+            if score.of.get("abnormality") == BOOSTING
+            and score.of.get("subset") == ALL
+            and score.value is not None
+        }
+        if {"sensitivity", "specificity"} <= set(right):
+            kind = f"{scored.origin} " if scored.origin else ""
+            return _text(
+                f"They do not hold the bundle's own errors: on {scored.images:,} {kind}images of "
+                f"{scored.dataset} that it had not seen, it was right about {right['sensitivity']} "
+                f"of the abnormal regions and {right['specificity']} of the normal ones."
+            )
+    return "They do not hold the bundle's own errors, and how often it errs is not recorded."
 
 
 def _warning(run: Run) -> str:

@@ -15,12 +15,14 @@ from hypothesis import strategies as st
 
 from rbc_tf.core import files, image_io
 from rbc_tf.core.cell_types import PAPER, CellType, CellTypes
+from rbc_tf.core.score import Score
 from rbc_tf.core.types import AnalyzedRegions
 from rbc_tf.inference import analyze, bundle
 from rbc_tf.inference.analysis import Analysis
 from rbc_tf.inference.group_shares import GroupShares
 from rbc_tf.inference.report import embedding, overview, page
 from rbc_tf.inference.report.image_data import image_data, nearest_threshold
+from rbc_tf.manifest.records import HeldOutScores
 from tests import builders
 
 _THRESHOLDS = (0.5, 0.25, 0.5, 0.5, 0.5, 0.5)
@@ -299,6 +301,26 @@ def test_a_file_too_large_for_browsers_is_warned_of(tmp_path, monkeypatch):
     monkeypatch.setattr(page, "_LARGE_BYTES", 1000)
     _write(tmp_path, [])
     assert warnings == [f"{tmp_path / 'report.html'} has 0 MB: browsers may fail on it"]
+
+
+def test_the_page_says_how_often_the_bundle_errs():
+    of = {"abnormality": "boosting", "subset": "all"}
+    scores = tuple(
+        Score(name, value, of=of) for name, value in (("sensitivity", 0.931), ("specificity", 0.54))
+    )
+    other = HeldOutScores("elsewhere", "test", 3, 1, scores=scores[:1])
+    known = HeldOutScores("smears", "test", 264, 22, origin="composed", scores=scores)
+    for held_out, expected in (
+        (
+            (other, known),
+            "on 264 composed images of smears that it had not seen, it was right about",
+        ),
+        ((other, known), "93 % of the abnormal regions and 54 % of the normal ones"),
+        ((other,), "how often it errs is not recorded"),
+        ((), "how often it errs is not recorded"),
+    ):
+        found = overview.fragments(_run([], held_out=held_out))["errors"]
+        assert expected in found
 
 
 def test_an_analysis_writes_its_report(tmp_path, monkeypatch):
