@@ -64,6 +64,6 @@ def main() -> None:
     print(f"model card: {bundle.path / MODEL_CARD}")
     if not _DATASET_DIR.value:
         print(
-            "Without --dataset_dir it does not know how its training images look: it neither scales "
-            "images whose cells are of another size nor warns of images that look otherwise."
+            "Without --dataset_dir it does not know how its training images look: it neither "
+            "scales images whose cells are of another size nor warns of images that look otherwise."
         )
