@@ -59,8 +59,8 @@ class RunSummary:
         """What a tool prints in the end."""
         lines = [
             f"analysed: {self.analyzed}, done before: {self.skipped}, failed: {len(self.failed)}",
-            *([] if self.num_regions is None else [f"regions: {self.num_regions:,}"]),
             *(f"  {reason}" for reason in self.failed.values()),
+            *([] if self.num_regions is None else [f"regions: {self.num_regions:,}"]),
             *([f"images of more than 8 bits: {self.intensity}"] if self.intensity else []),
             *([self.scaled] if self.scaled else []),
             *(f"warning: {warning}" for warning in self.warnings),

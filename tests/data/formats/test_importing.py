@@ -477,7 +477,7 @@ def test_images_in_which_nothing_is_seen_are_a_doubt(tmp_path, images, value, ki
     boxes = [(n, "Oval", [10, 8, 15, 15], {}) for n in range(2)]
     path = _coco(tmp_path, boxes, names=("a.png", "b.png"))
     (doubt,) = _import(path, images)[0].doubts
-    assert doubt.startswith(f"1 of 2 images come out {kind} (b): check their bit depth")
+    assert doubt.startswith(f"1 of 2 images come out {kind} (b): they are empty")
     assert _problems_again(path, images, strict=True) == (doubt,)
 
 
