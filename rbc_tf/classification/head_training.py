@@ -155,7 +155,7 @@ def train_head(
         config: settings.
         on_epoch: called after each epoch; training ends with what it raises.
 
-    Raises DivergedError where the loss is no number from the first epoch on.
+    Raises DivergedError where the loss or weights are no numbers from the first epoch on.
     """
     state = HeadState(weights)
     present, known = (
@@ -170,6 +170,8 @@ def train_head(
         )
         logits = state.logits(validation_features)
         loss = known_cross_entropy(validation_labels, logits)
+        if not best.epoch:
+            divergence.check_weights(state.weights(), f"epoch {number} of a head")
         if validated and not best.epoch:
             divergence.check_loss(loss, f"epoch {number} of a head")
         if loss < best.validation_loss or not validated:

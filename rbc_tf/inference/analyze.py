@@ -87,7 +87,7 @@ def analyze(
         found.paths,
         intensity,
         overwrite,
-        input_path=pathlib.Path(input_path),
+        input_path=input_path,
     )
     types = bundle.manifest.cell_types.names
     done = {n for n, path in images.items() if not overwrite and _is_done(folder, n, path, types)}
@@ -156,7 +156,7 @@ def merge(
         view_config,
         images,
         intensity,
-        input_path=pathlib.Path(input_path),
+        input_path=input_path,
     )
     known = sharding.earlier_failures(folder)
     failed = dict(found.unreadable)

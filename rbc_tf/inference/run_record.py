@@ -12,7 +12,7 @@ from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.detection.tiling import TilingConfig
 from rbc_tf.graphs import frozen
 from rbc_tf.inference.bundle import Bundle
-from rbc_tf.inference.results_folder import RUN, DamagedError, ResultsFolder
+from rbc_tf.inference.results_folder import RUN, DamagedError, ResultsFolder, result_name
 from rbc_tf.inference.view_config import NONE, ViewConfig
 
 # What decides a result; the rest of run.json is for people.
@@ -34,7 +34,7 @@ def prepare(
     intensity: IntensityRange | None = None,
     overwrite: bool = False,
     open_image: folder_intensity.Open = image_io.open_image,
-    input_path: pathlib.Path | None = None,
+    input_path: str | pathlib.Path = "",
 ) -> IntensityRange | None:
     """Writes run.json, or holds it against this run's bundle and settings.
 
@@ -47,8 +47,8 @@ def prepare(
         intensity: the range of values of more than 8 bits that was given, if any.
         overwrite: begin anew.
         open_image: opens an image's file; raises ImageError.
-        input_path: of the images, where they are files of this machine: results of another image
-            or folder, which is still there, are refused.
+        input_path: of the images; where they are files of this machine, results of another image
+            or folder that is still there are refused if they would be lost.
 
     Returns:
         The range of values of more than 8 bits: as given, of the earlier run, else of the images;
@@ -71,8 +71,8 @@ def prepare(
     if intensity is None:
         intensity = folder_intensity.of_folder(images.values(), open_image)
     record = _record(bundle, tiling_config, precision, view_config, intensity)
-    if input_path is not None:
-        record["input"] = names.printable(input_path.resolve())
+    if input_path and "://" not in str(input_path):
+        record["input"] = names.printable(os.path.realpath(input_path))
     with _written_to(folder):
         if earlier is None:
             _begin(folder, record, done)
@@ -98,7 +98,7 @@ def _go_on(
         earlier["intensity"] = record["intensity"]
     _check(folder, earlier, record)
     _check_images(folder, images, done)
-    has_moved = _has_moved(folder, earlier, record)
+    has_moved = _has_moved(folder, earlier, record, images, done)
     if has_moved or (needed_none and record["intensity"] is not None):
         folder.write_json(RUN, earlier)
 
@@ -142,25 +142,37 @@ def _check_values(folder: ResultsFolder, record: Mapping) -> None:
         raise folder.damaged(RUN, error) from error
 
 
-def _has_moved(folder: ResultsFolder, earlier: dict, record: Mapping) -> bool:
+def _has_moved(
+    folder: ResultsFolder, earlier: dict, record: Mapping, images: Mapping, done: set[str]
+) -> bool:
     """Notes in the earlier record where the input is now; whether it was elsewhere, or unknown.
 
-    One image may become the folder that it lies in.
-
-    Raises StaleError where the earlier input is still there, and is another: images of one name
-    would take each other's place, and results of the others would be deleted as gone.
+    Raises StaleError where the earlier input is still there, and results of its images would be
+    deleted as gone, or would make way for those of others of the same names.
     """
     there, now = earlier.get("input"), record.get("input")
     if now is None or now == there:
         return False
-    is_there = there is not None and os.path.exists(there)
-    if is_there and not (os.path.samefile(there, now) or os.path.dirname(there) == now):
-        raise StaleError(
-            f"{folder}: results of {now}, or none, are required. It holds those of {there}. "
-            f"{_REPLACE}"
-        )
+    if there is not None and os.path.exists(there) and not os.path.samefile(there, now):
+        lost = sorted(name for name in done if not _is_same(folder, name, images.get(name)))
+        if lost:
+            raise StaleError(
+                f"{folder}: results of {now}, or none, are required. It holds those of {there}, "
+                f"such as {lost[0]}. {_REPLACE}"
+            )
     earlier["input"] = now
     return True
+
+
+def _is_same(folder: ResultsFolder, name: str, path: folder_intensity.Path | None) -> bool:
+    """Whether a result is of the image that has its name now."""
+    if path is None:
+        return False
+    try:
+        result = folder.read_json(result_name(name)) or {}
+        return result.get("image_sha256") == files.sha256_of_file(path)
+    except (OSError, DamagedError):
+        return True  # nothing to be lost: it is made again
 
 
 def _check_images(folder: ResultsFolder, images: Mapping, done: set[str]) -> None:

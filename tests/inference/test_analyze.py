@@ -191,7 +191,7 @@ def test_results_of_another_input_are_not_mixed_or_deleted(loaded, images, tmp_p
     other = shutil.copytree(images, tmp_path / "day2")
     image_io.write_png(other / "a.png", builders.grey_image(22, 44))
     for elsewhere in (other, images / "a.png", images / "sub"):
-        with pytest.raises(StaleError, match=r"It holds those of .*in\. Give --overwrite"):
+        with pytest.raises(StaleError, match=r"It holds those of .*in, such as .*Give --overwrite"):
             analyze.analyze(loaded, elsewhere, out)
     assert results == {p: p.read_bytes() for p in (out / "images").rglob("*.json")}
     # Images that were moved, or are mounted elsewhere, are the same as before.

@@ -89,6 +89,7 @@ def analyze(
             intensity,
             overwrite,
             remote.open_image,
+            input_path,
         )
         given_up = {} if retry_failed else sharding.earlier_failures(folder)
         # Should this run be killed: those of an earlier one speak of other results.
