@@ -91,7 +91,7 @@ for scale in auto none; do
     --dataset_dir="$run/data" --num_images=44 --output_file="$run/altered_$scale.json"
 done
 step "$PYTHON" tools/compare_alterations.py --bundle="$run/chula12.rbc" --rotations=4 \
-  --alterations="as they are" --dataset_dir="$run/data" --num_images=44 \
+  --scale=none --alterations="as they are" --dataset_dir="$run/data" --num_images=44 \
   --output_file="$run/rotations.json"
 step "$PYTHON" tools/evaluate.py --bundle_dir="$run/sickle6.rbc" --rotations=4 --split=test \
   --dataset_dir="$run/sickle_fields" --output_file="$run/sickle6_rotations.json"
