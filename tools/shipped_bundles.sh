@@ -47,7 +47,7 @@ consecutive images; 240 images to learn from, 54 for validation. The detector le
 composed of their cells and of those of Xu et al. 2017, too; the features from composed fields of \
 the former."
 step "$PYTHON" tools/evaluate.py --bundle_dir="$run/chula12" --dataset_dir="$run/data" \
-  --split=test --output_file="$run/chula12_scores.json" --record
+  --split=test --scale=none --output_file="$run/chula12_scores.json" --record
 step "$PYTHON" tools/pack_bundle.py --bundle_dir="$run/chula12" --output_file="$run/chula12.rbc" \
   --dataset_dir="$run/data" --scores_file="$run/packing.json"
 
@@ -74,7 +74,7 @@ step "$PYTHON" tools/export_bundle.py --detector_dir="$run/shipped_detector_expo
 without stain): cells of three subjects to learn from, of two for validation, of one for the test. \
 The detector learnt from stained smears, too; the features from the single cells as they are, too."
 step "$PYTHON" tools/evaluate.py --bundle_dir="$run/sickle6" --dataset_dir="$run/sickle_fields" \
-  --split=test --output_file="$run/sickle6_scores.json" --record
+  --split=test --scale=none --output_file="$run/sickle6_scores.json" --record
 step "$PYTHON" tools/pack_bundle.py --bundle_dir="$run/sickle6" --output_file="$run/sickle6.rbc" \
   --dataset_dir="$run/sickle_fields" --scores_file="$run/sickle6_packing.json"
 
