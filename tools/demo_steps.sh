@@ -16,15 +16,16 @@ held_out() {
   done
 }
 
-# The bundle on smears that it has not seen: scored, then analysed as images without labels.
+# The bundle on smears that it has not seen: scored, then analysed as images without labels. Their
+# cells are of the size that it learnt from: there is nothing to be scaled.
 score_and_analyze() {
   titled "Scores on held-out smears" \
     "$PYTHON" tools/evaluate.py --bundle_dir="$run/bundle" --dataset_dir="$run/smears" \
-    --split=test --rotations=4 --output_file="$run/scores.json" --record
+    --split=test --scale=none --rotations=4 --output_file="$run/scores.json" --record
   held_out
   titled "Analysis of held-out smears" \
     "$PYTHON" tools/analyze.py --bundle_dir="$run/bundle" --input="$run/held_out" \
-    --rotations=4 --output_dir="$run/results" --overwrite
+    --scale=none --rotations=4 --output_dir="$run/results" --overwrite
 }
 
 # Where everything is.
