@@ -171,9 +171,10 @@ def train_head(
         logits = state.logits(validation_features)
         loss = known_cross_entropy(validation_labels, logits)
         if not best.epoch:
-            divergence.check_weights(state.weights(), f"epoch {number} of a head")
-        if validated and not best.epoch:
-            divergence.check_loss(loss, f"epoch {number} of a head")
+            where = f"epoch {number} of a head"
+            divergence.check_weights(state.weights(), where)
+            if validated:
+                divergence.check_loss(loss, where)
         if loss < best.validation_loss or not validated:
             best = TrainedHead(state.weights(), number, loss, logits)
         on_epoch(Epoch(number, rows, train_logits, logits))

@@ -34,8 +34,8 @@ _ROUNDS = 3
 # validation images of Chula of 0.75 to 1.3 of their size; docs/RESULTS.md, Other microscopes, says
 # what it costs.
 _MIDDLE = 0.7
-# The least that is tolerated on either side: so much does the median of one image's regions differ
-# from others' by the number of clusters alone.
+# The least that is tolerated on either side: by as much, and by more where there are few, the
+# median of an image's regions differs from others' by its clusters alone.
 _LEAST_TOLERATED = 1.14
 # Nothing is enlarged beyond, so that memory stays bounded however small the cells are: with a
 # factor that was given such an image fails, else it stays as it is.
