@@ -101,6 +101,17 @@ def _fixed_scale_filled(boxes, config):
     return _square(boxes, tf.constant(config.window / 2, tf.float32)), boxes
 
 
+@_mode("keeps size, the box alone, larger boxes shrunk to fit", takes=("window", "context"))
+def _fixed_scale_fitted(boxes, config):
+    """As fixed_scale_filled, but the window of a grown box larger than it is that of letterbox.
+
+    So the window can be little larger than a cell, which then has many pixels, and a cluster is
+    still seen as a whole.
+    """
+    longer = tf.reduce_max(boxes[:, 2:] - boxes[:, :2], axis=1, keepdims=True)
+    return _square(boxes, tf.maximum(longer, config.window) / 2), boxes
+
+
 def describe_modes(takes: str | None = None) -> str:
     """One line for users: the modes, or those that a setting means something to."""
     if takes:

@@ -275,6 +275,25 @@ def test_filled_fixed_scale_shows_the_box_at_its_size_and_nothing_else():
     assert (wide[:4] == np.float32(resnet50.IMAGENET_MEAN)).all()
 
 
+def test_fitted_fixed_scale_keeps_the_size_of_what_fits_and_shrinks_the_rest():
+    image = noise(90, 100)
+    small, large = (30, 40, 50, 70), (10, 20, 74, 60)  # 20 x 30, and 64 x 40
+    settings = {"size": 32, "window": 32.0}
+    np.testing.assert_array_equal(
+        cut(image, small, mode="fixed_scale_fitted", **settings),
+        cut(image, small, mode="fixed_scale_filled", **settings),
+    )
+    np.testing.assert_array_equal(
+        cut(image, large, mode="fixed_scale_fitted", **settings),
+        cut(image, large, mode="letterbox", size=32),
+    )
+    # With a margin of half of it on each side the first is 40 x 60.
+    np.testing.assert_array_equal(
+        cut(image, small, mode="fixed_scale_fitted", context=0.5, **settings),
+        cut(image, small, mode="letterbox", size=32, context=0.5),
+    )
+
+
 def test_background_is_brought_to_the_same_brightness_under_any_lamp():
     image = np.full((64, 64, 3), 200, np.uint8)
     image[20:40, 20:40] = 100
