@@ -19,7 +19,7 @@ import tqdm
 
 from rbc_tf.core import boxes, config, files, image_io, structured
 from rbc_tf.core.types import Region, Sample
-from rbc_tf.data import regions
+from rbc_tf.data import one_side, regions
 from rbc_tf.data.composed import links
 from rbc_tf.data.dataset import SPLITS, Dataset
 
@@ -200,18 +200,21 @@ def make_example(sample: Sample, source_id: int, found: Sequence[Region]) -> tf.
 
 def _check_apart(datasets: Sequence[Dataset]) -> None:
     """Raises ValueError where cells of one group are in two splits, real or composed ones."""
-    joined = links.joined_groups(datasets)
+    contents: dict[tuple[pathlib.Path, str], set[str]] = {}
+    for dataset in datasets:
+        of_dataset = one_side.contents(dataset, lambda sample: sample.group)
+        contents |= {(dataset.root, group): hashes for group, hashes in of_dataset.items()}
+    joined = one_side.joined(contents)
     first: dict[object, Sample] = {}
     for dataset in datasets:
         for sample in dataset:
             if not sample.split:
                 continue
-            group = joined.get((dataset.root, sample.group), (dataset.root, sample.group))
-            earlier = first.setdefault(group, sample)
+            earlier = first.setdefault(joined[dataset.root, sample.group], sample)
             if earlier.split != sample.split:
                 raise ValueError(
-                    "What is composed of an image, and what is photographed together, must be in "
-                    f"one split. Received: {earlier.image_path} in '{earlier.split}', "
+                    "What is composed of an image, copies of it, and what is photographed together "
+                    f"must be in one split. Received: {earlier.image_path} in '{earlier.split}', "
                     f"{sample.image_path} in '{sample.split}'"
                 )
 

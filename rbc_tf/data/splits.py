@@ -6,6 +6,7 @@ import dataclasses
 import numpy as np
 
 from rbc_tf.core import files
+from rbc_tf.data import one_side
 from rbc_tf.data.dataset import SPLITS, Dataset, write_images_table
 
 # What is kept on one side: the slide, block or source image, or the patient.
@@ -53,24 +54,28 @@ def assign_splits(dataset: Dataset, config: SplitConfig) -> dict[str, str]:
     """Draws a split for each group; the cell types are spread as evenly as groups allow.
 
     Of many seeded random assignments the one is taken whose shares of images and of each type's
-    cells come nearest to those asked for. No image is looked at, only the counts of labels.
+    cells come nearest to those asked for. Only labels are counted; of images nothing is looked at
+    but whether they are copies, whose groups come into one split.
 
     Returns:
         {group: split}, with at least one group in each split.
 
     Raises:
-        ValueError: there are fewer groups (or subjects) than splits; or, by subject, an image has
-            no subject, or a group has images of several.
+        ValueError: there are fewer groups (or subjects) than splits, without those that share an
+            image; or, by subject, an image has no subject, or a group has images of several.
     """
     unit_of_group = _units(dataset, config.group_by)
     names, counts = _count_by_unit(dataset, unit_of_group)
-    if len(names) < len(SPLITS):
+    firsts = _firsts(dataset, unit_of_group, names)
+    if len(set(firsts)) < len(SPLITS):
         raise ValueError(
-            f"{dataset.root}: at least {len(SPLITS)} {config.group_by}s are required to split by "
-            f"{config.group_by}. Received: {len(names)} ({', '.join(names)})"
+            f"{dataset.root}: at least {len(SPLITS)} {config.group_by}s without an image in common "
+            f"are required to split by {config.group_by}. "
+            f"Received: {len(set(firsts))} ({', '.join(names)})"
         )
     rng = np.random.default_rng(config.seed)
-    candidates = [_draw(rng, len(names), config.shares) for _ in range(_NUM_CANDIDATES)]
+    drawn = [_draw(rng, len(names), config.shares) for _ in range(_NUM_CANDIDATES)]
+    candidates = _that_keep_copies_together(drawn, firsts)
     best = min(candidates, key=lambda drawn: _unevenness(drawn, counts, config.shares))
     split_of_unit = dict(zip(names, (SPLITS[split] for split in best), strict=True))
     return {group: split_of_unit[unit] for group, unit in sorted(unit_of_group.items())}
@@ -105,6 +110,13 @@ def _units(dataset: Dataset, group_by: str) -> dict[str, str]:
     return found
 
 
+def _firsts(dataset: Dataset, unit_of_group: dict, names: list[str]) -> np.ndarray:
+    """int64 [U], of each unit the place of the first that it shares an image with, or its own."""
+    contents = one_side.contents(dataset, lambda sample: unit_of_group[sample.group])
+    joined = one_side.joined({name: contents[name] for name in names})
+    return np.array([names.index(joined[name]) for name in names])
+
+
 def _count_by_unit(dataset: Dataset, unit_of_group: dict) -> tuple[list[str], np.ndarray]:
     """Names of the units; float64 [U, 1 + T], images and labelled cells of each type."""
     counts: dict[str, np.ndarray]
@@ -128,6 +140,17 @@ def _draw(rng: np.random.Generator, num_groups: int, shares: np.ndarray) -> np.n
     drawn = rng.choice(len(SPLITS), size=num_groups, p=shares)
     drawn[rng.permutation(num_groups)[: len(SPLITS)]] = np.arange(len(SPLITS))
     return drawn
+
+
+def _that_keep_copies_together(drawn: list[np.ndarray], firsts: np.ndarray) -> list[np.ndarray]:
+    """Those of the draws int64 [G] that do; where none does, all of them, made to.
+
+    Without copies all do.
+    """
+    kept = [each for each in drawn if np.array_equal(each, each[firsts])]
+    made = (each[firsts] for each in drawn)
+    # Units that follow another one may leave a split without any.
+    return kept or [each for each in made if len(np.unique(each)) == len(SPLITS)]
 
 
 def _unevenness(drawn: np.ndarray, counts: np.ndarray, shares: np.ndarray) -> float:

@@ -6,7 +6,7 @@ union: what a dataset does not know is unknown in its regions, never absent.
 
 import dataclasses
 import pathlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from tqdm import tqdm
@@ -16,7 +16,7 @@ from rbc_tf.core import config as config_lib
 from rbc_tf.core.cell_types import CellType, CellTypes
 from rbc_tf.core.types import UNKNOWN, Region, Sample
 from rbc_tf.data import dataset as dataset_lib
-from rbc_tf.data import examples
+from rbc_tf.data import examples, one_side
 from rbc_tf.data.composed import links
 from rbc_tf.data.composed.dataset_writer import ORIGIN
 from rbc_tf.data.dataset import Dataset
@@ -34,8 +34,8 @@ class CollectionConfig:
         splits: the splits whose images are taken; all images where empty.
         regions: 'single_cell', 'all' for multi-cell regions too, or 'also_unlabelled' for those of
             which no type is known besides.
-        group_by: 'group' or 'subject': what must stay on one side. Groups whose cells stand in one
-            composed smear become one.
+        group_by: 'group' or 'subject': what must stay on one side. Those with an image in common,
+            or whose cells stand in one composed smear, become one.
         region_config: how regions are found in masks.
     """
 
@@ -53,8 +53,8 @@ def collect_patches(
 
     Raises:
         ValueError: a dataset or split has no such region; a type is normal here and abnormal there;
-            two folders have one name; by subject, an image has none; what is composed of an image
-            is not in its group, or in another split.
+            two folders have one name; by subject, an image has none; what is composed of an image,
+            or a copy of it, is in another split.
         DatasetError, ImageError: a dataset cannot be read, or a group is in two splits.
     """
     datasets = [dataset_lib.load_dataset(folder) for folder in dataset_dirs]
@@ -62,9 +62,8 @@ def collect_patches(
     if len(set(names)) != len(names):
         raise ValueError(f"Dataset folders must have different names. Received: {names}")
     types = _union([dataset.cell_types for dataset in datasets])
-    joined = links.joined_groups(datasets) if config.group_by == "group" else {}
     parts = [
-        _collect(dataset, f"{name}/" if len(datasets) > 1 else "", types, joined, config)
+        _collect(dataset, f"{name}/" if len(datasets) > 1 else "", types, config)
         for dataset, name in zip(datasets, names, strict=True)
     ]
     names_of_arrays = parts[0][0]
@@ -75,17 +74,20 @@ def collect_patches(
                 f"{', '.join(names)}: the split '{split}' must have labelled regions "
                 f"({config.regions}). Received: none"
             )
+    hashes = {name: sha256 for part in parts for name, sha256 in part[1].items()}
+    sources = {group: images for part in parts for group, images in part[2].items()}
+    joined = _joined(arrays, hashes, sources)
+    arrays["groups"] = np.array([joined[group] for group in arrays["groups"].tolist()], str)
+    _check_one_split(arrays)
     about = {
         "types": list(types.names),
         "cell_types": types.to_list(),
         "crop": config_lib.to_dict(config.crop),
         "regions": config.regions,
-        "image_hashes": {name: sha256 for part in parts for name, sha256 in part[1].items()},
-        "sources": _merged(part[2] for part in parts),
+        "image_hashes": hashes,
+        "sources": _by_joined(sources, joined),
     }
-    archive = PatchArchive(**arrays, about=about)
-    _check_one_side(archive)
-    return archive
+    return PatchArchive(**arrays, about=about)
 
 
 def collect_splits(
@@ -120,7 +122,7 @@ def _union(known: Sequence[CellTypes]) -> CellTypes:
 
 
 def _collect(
-    dataset: Dataset, prefix: str, types: CellTypes, joined: dict, config: CollectionConfig
+    dataset: Dataset, prefix: str, types: CellTypes, config: CollectionConfig
 ) -> tuple[dict[str, np.ndarray], dict[str, str], dict[str, dict[str, str]]]:
     """The arrays of a `PatchArchive`, its `image_hashes` and its `sources`, of one dataset."""
     samples = [s for s in dataset if not config.splits or s.split in config.splits]
@@ -139,7 +141,7 @@ def _collect(
             f"{dataset.root}: labelled regions ({config.regions}) are required. Received: none "
             f"{'in the splits ' + ', '.join(config.splits) if config.splits else ''}"
         )
-    groups = _groups(dataset, [sample for sample, _, _ in rows], prefix, joined, config)
+    groups = _groups([sample for sample, _, _ in rows], prefix, config)
     arrays = {
         "patches": np.concatenate(patches),
         "labels": _labels([region for _, _, region in rows], dataset.cell_types, types),
@@ -154,20 +156,16 @@ def _collect(
     return arrays, hashes, _sources(dataset, [sample for sample, _, _ in rows], groups)
 
 
-def _groups(
-    dataset: Dataset, samples: Sequence[Sample], prefix: str, joined: dict, config: CollectionConfig
-) -> list[str]:
-    """What each row must stay together with; of one subject the composed fields and the real."""
+def _groups(samples: Sequence[Sample], prefix: str, config: CollectionConfig) -> list[str]:
+    """What each row must stay together with, as its dataset knows it."""
     if config.group_by == "group":
-        return [joined.get((dataset.root, s.group)) or prefix + s.group for s in samples]
+        return [prefix + sample.group for sample in samples]
     for sample in samples:
         if not sample.subject:
             raise ValueError(
                 f"{sample.image_path}: the subject is required to keep subjects apart. "
                 "Received: none"
             )
-    source = links.source_name(dataset)
-    prefix = f"{source}/" if source and prefix else prefix
     return [prefix + sample.subject for sample in samples]
 
 
@@ -183,46 +181,40 @@ def _sources(
     return of_group
 
 
-def _merged(parts: Iterable[Mapping[str, Mapping[str, str]]]) -> dict[str, dict[str, str]]:
-    """{group: {name: sha256}} of several: fields of one group may be of several folders."""
+def _joined(
+    arrays: Mapping[str, np.ndarray],
+    hashes: Mapping[str, str],
+    sources: Mapping[str, Mapping[str, str]],
+) -> dict[str, str]:
+    """{group: the first of those that belong on its side}; see `one_side`."""
+    contents: dict[str, set[str]] = {}
+    for image, group in zip(arrays["images"].tolist(), arrays["groups"].tolist(), strict=True):
+        contents.setdefault(group, set()).add(hashes[image])
+    for group, images in sources.items():
+        contents[group].update(images.values())
+    return one_side.joined(contents)
+
+
+def _by_joined(
+    sources: Mapping[str, Mapping[str, str]], joined: Mapping[str, str]
+) -> dict[str, dict[str, str]]:
     merged: dict[str, dict[str, str]] = {}
-    for part in parts:
-        for group, images in part.items():
-            merged.setdefault(group, {}).update(images)
+    for group, images in sources.items():
+        merged.setdefault(joined[group], {}).update(images)
     return merged
 
 
-def _check_one_side(archive: PatchArchive) -> None:
-    """Raises ValueError where cells of an image, real or composed, stand in two groups or splits.
-
-    Folders are known by their names when fields are joined with what they were composed of; the
-    content of the images says whether that was right.
-    """
-    group_of_image = dict(zip(archive.images.tolist(), archive.groups.tolist(), strict=True))
-    found: dict[str, tuple[str, str]] = {}  # by sha256, of composed images' sources
-    for group, images in archive.about["sources"].items():
-        for name, sha256 in images.items():
-            _require_one_group(found.setdefault(sha256, (name, group)), name, group)
-    for name, sha256 in archive.about["image_hashes"].items():
-        if sha256 in found:
-            _require_one_group(found[sha256], name, group_of_image[name])
-    splits: dict[str, str] = {}
-    pairs = set(zip(archive.groups.tolist(), archive.splits.tolist(), strict=True))
-    for group, split in sorted(pairs):
-        if split and group in archive.about["sources"] and splits.setdefault(group, split) != split:
+def _check_one_split(arrays: Mapping[str, np.ndarray]) -> None:
+    """Raises ValueError where what belongs on one side stands in two splits."""
+    first: dict[str, tuple[str, str]] = {}
+    columns = (arrays[name].tolist() for name in ("groups", "splits", "images"))
+    for group, split, image in zip(*columns, strict=True):
+        earlier, other = first.setdefault(group, (split, image)) if split else ("", "")
+        if earlier != split:
             raise ValueError(
-                f"What is composed of images must be in their split. Received: group {group} in "
-                f"'{splits[group]}' and in '{split}'. Compose after splitting"
+                "What is composed of an image, copies of it, and what is photographed together "
+                f"must be in one split. Received: {other} in '{earlier}', {image} in '{split}'"
             )
-
-
-def _require_one_group(earlier: tuple[str, str], name: str, group: str) -> None:
-    if earlier[1] != group:
-        raise ValueError(
-            "What is composed of an image must be in one group with it. Received: "
-            f"{earlier[0]} in {earlier[1]}, and {name}, the same image, in {group}. Give the "
-            "folder under the name, and with the groups, that it had when fields were composed"
-        )
 
 
 def _labels(regions: Sequence[Region], own: CellTypes, types: CellTypes) -> np.ndarray:

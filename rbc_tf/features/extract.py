@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from absl import logging
@@ -14,6 +14,7 @@ from rbc_tf.core.cell_types import CellTypes
 from rbc_tf.core.types import FeatureTable, Region, Sample
 from rbc_tf.data import dataset as dataset_lib
 from rbc_tf.data import examples as examples_lib
+from rbc_tf.data import one_side
 from rbc_tf.data.composed import links
 from rbc_tf.data.regions import RegionConfig, find_regions
 from rbc_tf.features import backbone_spec
@@ -122,7 +123,8 @@ def extract_features(
     failures |= _fill(cache, tasks, crop, extractor)
     if failures:
         raise ExtractionError(failures)
-    cache.write_table(_table(tasks, dataset.cell_types), dataset.cell_types)
+    table = _table(tasks, dataset.cell_types, _joined_groups(tasks, fingerprint.sources))
+    cache.write_table(table, dataset.cell_types)
     return cache.load()
 
 
@@ -207,7 +209,18 @@ def _extract(task: _Task, crop: CropConfig, extractor: FeatureExtractor) -> np.n
     return extractor.extract_boxes(image, checked, crop)
 
 
-def _table(tasks: Sequence[_Task], cell_types: CellTypes) -> FeatureTable:
+def _joined_groups(tasks: Sequence[_Task], sources: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """{group: the first of those that belong on its side}; see `one_side`."""
+    contents: dict[str, set[str]] = {}
+    for task in tasks:
+        hashes = contents.setdefault(task.sample.group, set())
+        hashes.update([task.entry.sha256, *sources.get(task.sample.name, ())])
+    return one_side.joined(contents)
+
+
+def _table(
+    tasks: Sequence[_Task], cell_types: CellTypes, joined: Mapping[str, str]
+) -> FeatureTable:
     """The rows of all tasks, without their features."""
     rows = [(task.sample, region) for task in tasks for region in task.regions]
     labels = [examples_lib.label_vector(region, cell_types) for _, region in rows]
@@ -215,7 +228,7 @@ def _table(tasks: Sequence[_Task], cell_types: CellTypes) -> FeatureTable:
         features=np.zeros((len(rows), 0), np.float32),
         labels=np.array(labels, np.int8).reshape(len(rows), len(cell_types)),
         images=np.array([sample.name for sample, _ in rows], str),
-        groups=np.array([sample.group for sample, _ in rows], str),
+        groups=np.array([joined[sample.group] for sample, _ in rows], str),
         splits=np.array([sample.split for sample, _ in rows], str),
         boxes=boxes.as_boxes([region.box for _, region in rows]),
         num_cells=np.array([region.num_cells for _, region in rows], np.int32),

@@ -217,7 +217,8 @@ def _dataset_of_groups(tmp_path, num_groups, per_group):
     for group in range(num_groups):
         for number in range(per_group):
             name = f"{group:02d}_{number}"
-            image_io.write_png(tmp_path / "images" / f"{name}.png", np.zeros((4, 4, 3), np.uint8))
+            pixels = np.full((4, 4, 3), len(rows), np.uint8)  # no image is another's copy
+            image_io.write_png(tmp_path / "images" / f"{name}.png", pixels)
             image_io.write_mask(tmp_path / "masks" / f"{name}.png", np.ones((4, 4), bool))
             rows.append((name, f"g{group:02d}", ""))
             # Sickle cells in one group of four only.
@@ -260,6 +261,43 @@ def test_cells_that_regions_hold_too_are_counted_once(tmp_path):
 def test_too_few_groups_cannot_be_split(tmp_path):
     loaded = _dataset_of_groups(tmp_path, num_groups=2, per_group=2)
     with pytest.raises(ValueError, match=r"at least 3 groups.*g00, g01"):
+        splits.assign_splits(loaded, splits.SplitConfig())
+
+
+def _copy(folder, name, copy):
+    (folder / "images" / f"{copy}.png").write_bytes(
+        (folder / "images" / f"{name}.png").read_bytes()
+    )
+
+
+def test_groups_with_copies_of_one_image_come_into_one_split(tmp_path):
+    loaded = _dataset_of_groups(tmp_path, num_groups=12, per_group=2)
+    config = splits.SplitConfig(validation=0.25, test=0.25, seed=3)
+    before = splits.assign_splits(loaded, config)
+    together = next(g for g in sorted(before) if g != "g00" and before[g] == before["g00"])
+    apart = next(g for g in sorted(before) if before[g] != before["g00"])
+    _copy(tmp_path, "00_0", f"{together[1:]}_1")
+    assert splits.assign_splits(loaded, config) == before  # a draw that was right stays
+    _copy(tmp_path, "00_1", f"{apart[1:]}_0")
+    drawn = splits.assign_splits(loaded, config)
+    assert drawn["g00"] == drawn[together] == drawn[apart]
+
+
+def test_copies_stay_together_however_many_there_are(tmp_path):
+    loaded = _dataset_of_groups(tmp_path, num_groups=40, per_group=2)
+    for pair in range(20):  # no draw has all of them together
+        _copy(tmp_path, f"{2 * pair:02d}_0", f"{2 * pair + 1:02d}_1")
+    drawn = splits.assign_splits(loaded, splits.SplitConfig())
+    assert all(drawn[f"g{2 * n:02d}"] == drawn[f"g{2 * n + 1:02d}"] for n in range(20))
+    assert set(drawn.values()) == set(dataset.SPLITS)
+
+
+def test_groups_that_share_images_count_as_one(tmp_path):
+    loaded = _dataset_of_groups(tmp_path, num_groups=4, per_group=2)
+    splits.assign_splits(loaded, splits.SplitConfig())
+    _copy(tmp_path, "00_0", "01_0")
+    _copy(tmp_path, "01_1", "02_0")  # and so g02 is with g00
+    with pytest.raises(ValueError, match=r"at least 3 groups without an image in common.*: 2"):
         splits.assign_splits(loaded, splits.SplitConfig())
 
 

@@ -146,19 +146,40 @@ def fields(tmp_path_factory):
     return source, root / "fields"
 
 
-def test_fields_and_what_they_are_composed_of_are_known_by_content(fields, tmp_path):
-    """Under another name, or with other groups, cells would be on both sides."""
+@pytest.mark.parametrize("group_by", ["group", "subject"])
+def test_fields_and_what_they_are_composed_of_are_known_by_content(fields, tmp_path, group_by):
+    """Under another name, or with other groups, cells would else be on both sides."""
     source, composed = fields
-    config = CollectionConfig(CROP, regions="all")
-    collect_patches([source, composed], config)
+    config = CollectionConfig(CROP, regions="all", group_by=group_by)
+    sides = set(collect_patches([source, composed], config).groups)
+    assert len(sides) == {"group": 4, "subject": 2}[group_by]
     renamed = shutil.copytree(source, tmp_path / "renamed")
-    with pytest.raises(ValueError, match=r"one group with it.*, and renamed/g0_0"):
-        collect_patches([renamed, composed], config)
+    found = collect_patches([renamed, composed], config)
+    assert set(found.groups) == {f"renamed/{side.removeprefix('source/')}" for side in sides}
+    assert set(found.groups[found.composed]) == set(found.groups[~found.composed])
     regrouped = shutil.copytree(source, tmp_path / "source")
     table = (regrouped / "images.csv").read_text().replace("g0_0,g0,", "g0_0,g1,")
     (regrouped / "images.csv").write_text(table.replace("p0", "p").replace("p1", "p"))
-    with pytest.raises(ValueError, match="in one group with it"):
-        collect_patches([regrouped, composed], config)
+    joined = collect_patches([regrouped, composed], config)
+    assert len(set(joined.groups)) < len(sides)
+
+
+def test_copies_of_an_image_are_in_one_group_and_in_one_split(tmp_path):
+    image, box = builders.noise_image(50, 60, 1), (0, 0, 20, 30)
+
+    def write_copies(folder, splits):
+        return builders.write_dataset(
+            folder,
+            {"a": image, "b": image, "c": builders.noise_image(50, 60, 2)},
+            splits=[(name, name.upper(), split) for name, split in zip("abc", splits, strict=True)],
+            regions=[(name, box, "Elon", 1, True) for name in "abc"],
+        )
+
+    config = CollectionConfig(CROP)
+    archive = collect_patches([write_copies(tmp_path / "one", ["train"] * 3)], config)
+    assert archive.groups.tolist() == ["A", "A", "C"]
+    with pytest.raises(ValueError, match=r"copies of it.*a in 'train', b in 'test'"):
+        collect_patches([write_copies(tmp_path / "two", ["train", "test", "test"])], config)
 
 
 def test_fields_are_in_the_split_of_what_they_are_composed_of(fields, tmp_path):
@@ -169,7 +190,7 @@ def test_fields_are_in_the_split_of_what_they_are_composed_of(fields, tmp_path):
         loaded = dataset.load_dataset(folder)
         moved = [dataclasses.replace(sample, split=split) for sample in loaded]
         dataset.write_images_table(folder, moved)
-    with pytest.raises(ValueError, match=r"must be in their split.*'test' and in 'train'"):
+    with pytest.raises(ValueError, match=r"must be in one split.* in 'train', .* in 'test'"):
         collect_patches(both, CollectionConfig(CROP, regions="all"))
 
 
