@@ -39,7 +39,7 @@ def main() -> None:
     from rbc_tf.evaluation.bundle import record as held_out
     from rbc_tf.evaluation.bundle import run as evaluate
     from rbc_tf.evaluation.bundle import seen, tables
-    from rbc_tf.inference import bundle, chain, pretrained
+    from rbc_tf.inference import bundle, chain, common_scale, pretrained
 
     loaded = dataset.load_dataset(_DATASET_DIR.value)
     scored = pretrained.find(_BUNDLE_DIR.value)
@@ -49,13 +49,14 @@ def main() -> None:
         scored.check_own()
         seen.check_held_out(scored, loaded, _SPLIT.value)
     parts = chain.Chain(scored, precision=flags.FLAGS.precision, view_config=shared_flags.view())
+    samples = loaded.in_split(_SPLIT.value)
     scores = evaluate.evaluate(
-        parts,
-        loaded.in_split(_SPLIT.value),
+        common_scale.applied(parts, samples, evaluate.read),
+        samples,
         loaded.cell_types,
         figures_dir=_FIGURES_DIR.value,
     )
-    origin = dataset.origin_of(loaded.in_split(_SPLIT.value))
+    origin = dataset.origin_of(samples)
     if _OUTPUT_FILE.value:
         about = {"dataset": str(loaded.root), "split": _SPLIT.value, "origin": origin}
         about["bundle_sha256"] = scored.sha256

@@ -172,8 +172,9 @@ def define_scale() -> None:
         "scale",
         AUTO,
         "Factor by which images are scaled for the analysis; auto: where their cells are larger or "
-        "smaller than those that the bundle learnt from, what makes them as large; none: not at "
-        "all. Results are in pixels of the images as they are.",
+        "smaller than those that the bundle learnt from, what makes them as large, one factor for "
+        "a folder whose images are alike; none: not at all. Results are in pixels of the images as "
+        "they are.",
     )
 
 

@@ -188,7 +188,8 @@ def check_apart(kind: str, train: Iterable[str], validation: Iterable[str]) -> N
     if shared:
         raise SeenError(
             f"No {kind} may be in the training and in the validation part: what was photographed "
-            f"together must be on one side. Received: {len(shared)} in both, {listed(shared)}"
+            "together, and copies of it, must be on one side. "
+            f"Received: {len(shared)} in both, {listed(shared)}"
         )
 
 

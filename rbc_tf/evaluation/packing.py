@@ -9,9 +9,11 @@ from rbc_tf.core.score import Score
 from rbc_tf.core.text_table import Table
 from rbc_tf.data.dataset import Dataset
 from rbc_tf.evaluation.bundle import run
+from rbc_tf.graphs import frozen
 from rbc_tf.inference import pretrained
 from rbc_tf.inference.bundle import Bundle
 from rbc_tf.inference.chain import Chain
+from rbc_tf.inference.view_config import NONE, ViewConfig
 
 BEFORE, AFTER, DIFFERENCE = "as trained", "packed", "difference"
 
@@ -26,7 +28,9 @@ _DIGITS = 4
 def compare(
     bundle: Bundle, packed: str | pathlib.Path, dataset: Dataset, split: str
 ) -> list[Score]:
-    """Scores both in float32; each score has `weights`, BEFORE, AFTER or DIFFERENCE.
+    """Scores both in float32, images as they are.
+
+    Each score has `weights`, BEFORE, AFTER or DIFFERENCE.
 
     Args:
         bundle: as it was trained.
@@ -39,7 +43,8 @@ def compare(
     samples = dataset.in_split(split)
     scores = []
     for name, each in ((BEFORE, bundle), (AFTER, pretrained.find(str(packed)))):
-        found = run.evaluate(Chain(each, precision="float32"), samples, dataset.cell_types)
+        chain = Chain(each, precision=frozen.FLOAT32, view_config=ViewConfig(NONE))
+        found = run.evaluate(chain, samples, dataset.cell_types)
         scores.append([score.at(weights=name) for score in found])
     before, after = ({_key(score): score for score in part} for part in scores)
     moved = [

@@ -17,7 +17,7 @@ from rbc_tf.core import files, image_io, names, walk
 from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.detection.tiling import TilingConfig
 from rbc_tf.graphs import frozen
-from rbc_tf.inference import image_analysis, overlap, run_record, sharding, tables
+from rbc_tf.inference import common_scale, image_analysis, overlap, run_record, sharding, tables
 from rbc_tf.inference.bundle import Bundle
 from rbc_tf.inference.chain import Chain
 from rbc_tf.inference.group_shares import Grouping
@@ -97,9 +97,16 @@ def analyze(
     if todo:
         # Should this run be killed: those of an earlier one speak of other results.
         folder.delete_tables()
-        failed |= _analyze_images(
-            Chain(bundle, tiling_config, precision, view_config), todo, folder, intensity
+        chain = Chain(bundle, tiling_config, precision, view_config)
+        view_config = common_scale.of_run(
+            folder,
+            bundle,
+            view_config,
+            list(found.paths.values()),
+            read=lambda path: image_io.read_image(path, intensity),
+            load_chain=lambda: chain,
         )
+        failed |= _analyze_images(chain.viewing(view_config), todo, folder, intensity)
     analyzed = len(images) - len(done) - len(failed)
     failed |= unreadable
     if shard.count == 1:

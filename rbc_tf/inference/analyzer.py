@@ -57,7 +57,8 @@ def load(
         tile_overlap: size in pixels up to which a region is in one tile as a whole; by default
             that of the largest region of the training, at most a third of a tile.
         scale: factor by which images are scaled for the analysis; 'auto': what makes their cells
-            as large as those that the bundle learnt from; 'none': not at all.
+            as large as those that the bundle learnt from, for each image by itself (the command
+            takes those of a folder together); 'none': not at all.
         rotations: quarter turns, 1, 2 or 4, that the types of each region are averaged over: a
             little better, and as many times the features.
         bit_depth: bits that the camera fills of images of more than 8 bits. Without it and

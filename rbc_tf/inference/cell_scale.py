@@ -7,7 +7,8 @@ What is found is given in pixels of the image as it came.
 
 How large cells are also differs between smears, and to scale that away takes from the types what
 distinguishes microcytes and macrocytes. So the sizes at both ends of what was learnt from are
-scaled, and those in the middle are not.
+scaled, and those in the middle are not. Where images have a scale in common (see `common_scale`),
+one is only scaled by itself where it is far from the others.
 """
 
 import dataclasses
@@ -34,6 +35,8 @@ _ROUNDS = 3
 # validation images of Chula of 0.75 to 1.3 of their size; docs/RESULTS.md, Other microscopes, says
 # what it costs.
 _MIDDLE = 0.7
+# The same, of images that have a common scale.
+_MIDDLE_OF_COMMON = 1.5
 # The least that is tolerated on either side: by as much, and by more where there are few, the
 # median of an image's regions differs from others' by its clusters alone.
 _LEAST_TOLERATED = 1.14
@@ -130,11 +133,15 @@ def look(
     if config.factor is not None:
         _check(config.factor, image.shape)
         return _view(detect, image, config.factor, training_size)
-    # Without a margin, which would leave small cells of small images too small to be found.
-    view = View(image, 1.0, image.shape[:2], detect(image))
+    if config.common not in (None, 1) and _is_possible(config.common, image.shape):
+        view = _view(detect, image, config.common, training_size)
+    else:
+        # Without a margin, which would leave small cells of small images too small to be found.
+        view = View(image, 1.0, image.shape[:2], detect(image))
     if config.scale == NONE or "cell_size" not in seen:
         return view
-    wanted, tolerated = _wanted(seen["cell_size"])
+    middle = _MIDDLE if config.common is None else _MIDDLE_OF_COMMON
+    wanted, tolerated = _wanted(seen["cell_size"], middle)
     for _ in range(_ROUNDS):
         size = view.region_size(score_threshold)
         if not size or 1 / tolerated <= size / wanted <= tolerated:
@@ -148,6 +155,15 @@ def look(
             break
         view = other
     return view
+
+
+def factor_for(size: float, seen: appearance.Range) -> float:
+    """The factor for images whose regions are of that size, in pixels; 1 where it is tolerated."""
+    wanted, tolerated = _wanted(seen, _MIDDLE)
+    if 1 / tolerated <= size / wanted <= tolerated:
+        return 1.0
+    factor = min(max(wanted / size, SMALLEST_FACTOR), LARGEST_FACTOR)
+    return float(f"{factor:.3g}")
 
 
 def scaled(image: np.ndarray, factor: float) -> np.ndarray:
@@ -176,10 +192,13 @@ def note(factors: Mapping[str, float], total: int, is_given: bool = False) -> st
     return f"{len(found)} of {total} images were scaled by {span} for the analysis{reason}"
 
 
-def _wanted(seen: appearance.Range) -> tuple[float, float]:
-    """The size of cells that is wanted, and by which factor one may differ from it."""
+def _wanted(seen: appearance.Range, middle: float) -> tuple[float, float]:
+    """The size of cells that is wanted, and by which factor one may differ from it.
+
+    `middle` is the part of the sizes seen, as the logarithm has it, that is tolerated.
+    """
     low, high = seen
-    tolerated = (high / low) ** (_MIDDLE / 2) if low > 0 else _LEAST_TOLERATED
+    tolerated = (high / low) ** (middle / 2) if low > 0 else _LEAST_TOLERATED
     return (low * high) ** 0.5, max(tolerated, _LEAST_TOLERATED)
 
 

@@ -1,5 +1,6 @@
 """The chain on one image: boxes, patches, features, probabilities, abnormality."""
 
+import copy
 import dataclasses
 from concurrent import futures
 
@@ -60,6 +61,7 @@ class Chain:
         backbone_record: what a fine-tuned backbone says of its making; {} for others.
         tiles: how large images are cut for detection; None where every image is taken whole.
         precision: 'float32', 'bfloat16' or 'float16', in which detector and backbone compute.
+        view_config: how images are looked at.
     """
 
     def __init__(
@@ -90,9 +92,15 @@ class Chain:
                 "The detector does not record how large its training images were: every image "
                 "is detected whole, however large. Export it again, or give the size of tiles"
             )
-        self._view_config = view_config
+        self.view_config = view_config
         self.backbone_record = backbone.read_record(path)
         bundle.check_unchanged()
+
+    def viewing(self, view_config: ViewConfig) -> "Chain":
+        """One with the same parts that looks at images in another way."""
+        other = copy.copy(self)
+        other.view_config = view_config
+        return other
 
     def analyze(self, image: np.ndarray) -> AnalyzedRegions:
         """Finds and classifies the regions of uint8 [H, W, 3] RGB above the score threshold."""
@@ -110,7 +118,7 @@ class Chain:
         return cell_scale.look(
             self._detect_as_it_is,
             image,
-            self._view_config,
+            self.view_config,
             self.manifest.appearance,
             self._detector.record.training_image_size,
             self.manifest.score_threshold,
@@ -134,7 +142,7 @@ class Chain:
         """float32 [N, T], what the heads say of boxes [N, 4], averaged over rotations."""
         turned = (
             quarter_turns.turn(image, boxes, turns)
-            for turns in quarter_turns.spread(self._view_config.rotations)
+            for turns in quarter_turns.spread(self.view_config.rotations)
         )
         outputs = [self.classifier.outputs(self.features(*each)) for each in turned]
         return outputs[0] if len(outputs) == 1 else np.mean(outputs, axis=0)

@@ -21,6 +21,9 @@ _COMPARED = (
     *("precision", "intensity"),
 )
 
+# The factor that the images have in common, None where they have none; found by the first run.
+_COMMON_SCALE = "common_scale"
+
 _REPLACE = "Give --overwrite to replace them, or name another folder."
 
 
@@ -81,6 +84,21 @@ def prepare(
     return intensity
 
 
+def common_scale(folder: ResultsFolder) -> tuple[bool, float | None]:
+    """Whether run.json says if the images have a scale in common, and the factor that they have."""
+    record = _read(folder) or {}
+    return _COMMON_SCALE in record, record.get(_COMMON_SCALE)
+
+
+def note_common_scale(folder: ResultsFolder, factor: float | None) -> None:
+    """Writes it into run.json, for those who go on with the run or share it.
+
+    Raises OSError where the folder cannot be written.
+    """
+    with _written_to(folder):
+        folder.write_json(RUN, {**(_read(folder) or {}), _COMMON_SCALE: factor})
+
+
 def _begin(folder: ResultsFolder, record: dict, done: set[str]) -> None:
     if folder.exists(RUN) or done:
         # All of them first: a run that is killed must leave none among its own.
@@ -137,6 +155,7 @@ def _check_values(folder: ResultsFolder, record: Mapping) -> None:
     try:
         if record.get("intensity") is not None:
             IntensityRange.from_json(record["intensity"])
+        ViewConfig(common=record.get(_COMMON_SCALE))
         Fingerprint({key: record.get(key) for key in _COMPARED})  # refuses nan
     except ValueError as error:
         raise folder.damaged(RUN, error) from error

@@ -10,33 +10,17 @@ from rbc_tf.inference import cell_scale
 from rbc_tf.inference.cell_scale import View
 from rbc_tf.inference.view_config import ViewConfig
 from tests import builders
+from tests.inference.squares import detect, squares
 
 _SEEN = {"cell_size": (18.0, 22.0)}
 
 
-def _squares(side, size=(300, 400), count=12):
-    """uint8 [H, W, 3], black with white squares in rows, a gap as wide as they are between them."""
-    image = np.zeros((*size, 3), np.uint8)
-    per_row = (size[1] // (2 * side)) or 1
-    for i in range(count):
-        y, x = (2 * (i // per_row) + 1) * side - side // 2, 2 * (i % per_row) * side + side // 2
-        image[y : y + side, x : x + side] = 255
-    return image
-
-
-def _detect(image):
-    """A box around each white thing, all with score 0.9."""
-    _, _, stats, _ = cv2.connectedComponentsWithStats((image[..., 0] > 127).astype(np.uint8))
-    x, y, w, h = stats[1:, :4].T.astype(np.float32)
-    return Detections(np.stack([y, x, y + h, x + w], axis=1), np.full(len(x), 0.9, np.float32))
-
-
-def _look(image, config=ViewConfig(), seen=_SEEN, training_size=(300, 400), detect=_detect):
+def _look(image, config=ViewConfig(), seen=_SEEN, training_size=(300, 400), detect=detect):
     return cell_scale.look(detect, image, config, seen, training_size, 0.5)
 
 
 def test_cells_of_the_size_learnt_stay_as_they_are():
-    image = _squares(20)
+    image = squares(20)
     view = _look(image)
     assert view.factor == 1
     assert view.pixels is image
@@ -45,11 +29,11 @@ def test_cells_of_the_size_learnt_stay_as_they_are():
 
 @pytest.mark.parametrize("side", [8, 40, 50])
 def test_others_are_made_as_large_and_found_where_they_are(side):
-    image = _squares(side, (600, 800))
+    image = squares(side, (600, 800))
     view = _look(image)
     assert view.factor == pytest.approx(np.sqrt(18 * 22) / side, rel=0.1)
     assert view.region_size(0.5) == pytest.approx(20, rel=0.1)
-    found, expected = view.to_source(view.detections.boxes), _detect(image).boxes
+    found, expected = view.to_source(view.detections.boxes), detect(image).boxes
     order = np.lexsort(found.T[:2].round(-1)), np.lexsort(expected.T[:2].round(-1))
     np.testing.assert_allclose(found[order[0]], expected[order[1]], atol=1.5 / view.factor)
     np.testing.assert_allclose(view.to_source(view.from_source(expected)), expected, atol=1e-3)
@@ -71,7 +55,7 @@ def test_others_are_made_as_large_and_found_where_they_are(side):
     ],
 )
 def test_sizes_in_the_middle_of_those_learnt_stay(seen, side, is_scaled):
-    view = _look(_squares(side, (600, 800)), seen={"cell_size": seen}, training_size=(600, 800))
+    view = _look(squares(side, (600, 800)), seen={"cell_size": seen}, training_size=(600, 800))
     assert (view.factor != 1) == is_scaled
 
 
@@ -85,7 +69,7 @@ def test_what_merged_at_first_is_corrected_at_the_size_that_tells_it_apart():
         return Detections(boxes, np.full(9, 0.9, np.float32))
 
     # 16 pixels at first; 19.9/16 = 1.244: 17.3; 1.244 * 19.9/17.3 = 1.434: 18.5, near enough.
-    view = _look(_squares(20), detect=merging)
+    view = _look(squares(20), detect=merging)
     assert view.factor == pytest.approx(1.434, rel=0.01)
     assert view.region_size(0.5) == pytest.approx(18.5, rel=0.01)
 
@@ -95,12 +79,12 @@ def test_what_merged_at_first_is_corrected_at_the_size_that_tells_it_apart():
     [{"config": ViewConfig("none")}, {"seen": {}}, {"seen": {"brightness": (100.0, 200.0)}}],
 )
 def test_nothing_is_scaled_unasked_or_where_no_size_is_known(changed):
-    assert _look(_squares(50, (600, 800)), **changed).factor == 1
+    assert _look(squares(50, (600, 800)), **changed).factor == 1
 
 
 def test_too_few_regions_tell_no_size():
-    assert _look(_squares(50, (600, 800), count=4)).factor == 1
-    assert _look(_squares(50, (600, 800), count=5)).factor != 1
+    assert _look(squares(50, (600, 800), count=4)).factor == 1
+    assert _look(squares(50, (600, 800), count=5)).factor != 1
 
 
 def test_a_scale_that_makes_nothing_alike_is_not_taken():
@@ -109,22 +93,22 @@ def test_a_scale_that_makes_nothing_alike_is_not_taken():
         boxes = np.tile(np.float32([0, 0, 50, 50]), (9, 1))
         return Detections(boxes, np.full(9, 0.9, np.float32))
 
-    assert _look(_squares(20), detect=stubborn).factor == 1
+    assert _look(squares(20), detect=stubborn).factor == 1
 
 
 def test_a_factor_is_taken_as_it_is_given():
-    view = _look(_squares(20), ViewConfig("0.5"))
+    view = _look(squares(20), ViewConfig("0.5"))
     assert (view.factor, view.pixels.shape) == (0.5, (150, 200, 3))
 
 
 def test_what_is_scaled_to_less_than_the_training_s_images_gets_a_margin():
     seen = []
 
-    def detect(image):
+    def noting(image):
         seen.append(image.shape)
-        return _detect(image)
+        return detect(image)
 
-    view = _look(_squares(40, (200, 400), count=6), detect=detect)
+    view = _look(squares(40, (200, 400), count=6), detect=noting)
     assert seen == [(200, 400, 3), (300, 400, 3)]
     assert view.pixels.shape == pytest.approx((100, 200, 3), abs=2)
     assert len(view.detections) == 6
@@ -143,16 +127,16 @@ def test_what_lies_in_the_margin_is_left_out():
 
 def test_nothing_is_enlarged_beyond_bounds(monkeypatch):
     monkeypatch.setattr(cell_scale, "_MOST_ENLARGED_PIXELS", 500_000)
-    assert _look(_squares(8, (600, 800))).factor == 1
+    assert _look(squares(8, (600, 800))).factor == 1
     with pytest.raises(ImageError, match=r"at most 500,000 pixels\. Received: 800 x 600"):
-        _look(_squares(8, (600, 800)), ViewConfig("2"))
+        _look(squares(8, (600, 800)), ViewConfig("2"))
 
 
 def test_regions_without_area_tell_no_size():
     def detect(image):
         return Detections(np.zeros((9, 4), np.float32), np.full(9, 0.9, np.float32))
 
-    assert _look(_squares(20), detect=detect).factor == 1
+    assert _look(squares(20), detect=detect).factor == 1
 
 
 def test_compression_is_told_of_the_image_as_it_came():
@@ -179,7 +163,7 @@ def test_the_note_counts_what_was_scaled():
 
 
 def test_sides_are_rounded_each_on_its_own():
-    view = View(np.zeros((3, 5, 3), np.uint8), 0.5, (7, 9), _detect(np.zeros((3, 5, 3), np.uint8)))
+    view = View(np.zeros((3, 5, 3), np.uint8), 0.5, (7, 9), detect(np.zeros((3, 5, 3), np.uint8)))
     np.testing.assert_allclose(view.to_source(np.float32([[0, 0, 3, 5]])), [[0, 0, 7, 9]])
 
 

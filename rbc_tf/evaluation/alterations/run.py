@@ -9,6 +9,7 @@ from rbc_tf.core.score import Score
 from rbc_tf.core.types import Sample
 from rbc_tf.evaluation.alterations.alterations import ALTERATIONS, Alteration
 from rbc_tf.evaluation.bundle import run as bundle_run
+from rbc_tf.inference import common_scale
 from rbc_tf.inference.cell_scale import View
 from rbc_tf.inference.chain import Chain
 
@@ -60,7 +61,9 @@ def compare(
         raise ValueError(f"One of {', '.join(ALTERATIONS)} is required. Received: {unknown[0]}")
     scores: list[Score] = []
     for name in names:
-        altered = AlteredChain(chain, ALTERATIONS[name])
+        alter = ALTERATIONS[name]
+        viewing = common_scale.applied(chain, samples, lambda s, a=alter: a(bundle_run.read(s)))
+        altered = AlteredChain(viewing, alter)
         found = bundle_run.evaluate(altered, samples, cell_types)
         counts = [
             Score("num_scaled", int(altered.num_scaled)),

@@ -30,7 +30,7 @@ def evaluate(
     """Runs the chain on images with known regions and scores it; see `scores.score_chain`.
 
     Args:
-        chain: the loaded bundle.
+        chain: the loaded bundle; see `common_scale.applied` for how it looks at several images.
         samples: images that none of its parts has seen; see `seen.notes`.
         cell_types: the types of the samples' labels; must be the bundle's.
         region_config: how true regions are found in the masks.
@@ -56,8 +56,13 @@ def evaluate(
     return scores
 
 
+def read(sample: Sample) -> np.ndarray:
+    """The pixels of an image, uint8 [H, W, 3] RGB; raises ImageError."""
+    return image_io.read_image(sample.image_path, sample.intensity)
+
+
 def _run(chain: Chain, sample: Sample, truth: tuple[Region, ...]) -> EvaluatedImage:
-    image = image_io.read_image(sample.image_path, sample.intensity)
+    image = read(sample)
     view = chain.look(image)
     found_boxes = view.to_source(view.detections.boxes)
     complete = [r for r in truth if examples.is_example(r) and r.complete]

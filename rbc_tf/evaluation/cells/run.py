@@ -8,6 +8,7 @@ import tqdm
 from rbc_tf.core import boxes, image_io, score_tables
 from rbc_tf.core.score import Score
 from rbc_tf.core.text_table import Table
+from rbc_tf.inference import common_scale
 from rbc_tf.inference.chain import Chain
 from rbc_tf.metrics.cell_coverage import INSIDE, score_coverage
 
@@ -27,6 +28,7 @@ def evaluate(chain: Chain, images: Mapping[pathlib.Path, Mapping]) -> list[Score
     """
     regions, scaled, unlike = [], 0, 0
     threshold = chain.manifest.score_threshold
+    chain = common_scale.applied(chain, list(images), image_io.read_image)
     for path in tqdm.tqdm(images, desc="evaluate", unit="image"):
         image = image_io.read_image(path)
         view = chain.look(image)

@@ -6,16 +6,18 @@ Beside those results stands failed.jsonl, the dead letters: {"image": NAME, "rea
 import json
 
 import apache_beam as beam
+import numpy as np
 from absl import logging
 from apache_beam.metrics import MetricsFilter
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
-from rbc_tf.core import structured
+from rbc_tf.core import image_io, structured
 from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.detection.tiling import TilingConfig
 from rbc_tf.graphs import frozen
-from rbc_tf.inference import run_record, sharding, tables
+from rbc_tf.inference import common_scale, run_record, sharding, tables
+from rbc_tf.inference.chain import Chain
 from rbc_tf.inference.fleet import remote, transforms
 from rbc_tf.inference.fleet.model_handler import ChainHandler
 from rbc_tf.inference.fleet.options import local_runner
@@ -91,6 +93,14 @@ def analyze(
             remote.open_image,
             input_path,
         )
+        view_config = common_scale.of_run(
+            folder,
+            bundle,
+            view_config,
+            list(images.values()),
+            read=lambda path: _pixels(path, intensity),
+            load_chain=lambda: Chain(bundle, tiling_config, precision, view_config),
+        )
         given_up = {} if retry_failed else sharding.earlier_failures(folder)
         # Should this run be killed: those of an earlier one speak of other results.
         folder.delete_tables()
@@ -117,6 +127,10 @@ def analyze(
             grouping=grouping,
             warnings=found.warnings,
         )
+
+
+def _pixels(path: str, intensity: IntensityRange | None) -> np.ndarray:
+    return image_io.decode_image(remote.read_bytes(path), path, intensity)
 
 
 def _run(

@@ -42,6 +42,7 @@ def _write_dataset(root):
                 name = "Oval"  # it is blue
             box = (10, place * 20 + 2, 26, place * 20 + 18)
             regions.append((f"smear{number}", box, name, 1, place < 7))
+        image[0, 0] = number  # no image is another's copy
         images[f"smear{number}"] = image
     splits = [(f"smear{n}", f"slide{n}", split) for n, split in enumerate(_SPLITS)]
     builders.write_dataset(root, images, splits=splits, regions=regions)

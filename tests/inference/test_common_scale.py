@@ -1,0 +1,141 @@
+"""The scale that images of a folder have in common, with a detector that finds white squares."""
+
+import types
+
+import numpy as np
+import pytest
+
+from rbc_tf.core.image_io import ImageError
+from rbc_tf.inference import cell_scale, common_scale, run_record
+from rbc_tf.inference.results_folder import RUN, ResultsFolder
+from rbc_tf.inference.view_config import ViewConfig
+from tests.inference.squares import detect, squares
+
+# Squares of 20 pixels are wanted. The middle 0.7 of what was seen is 17.4 to 23.0.
+_SEEN = {"cell_size": (16.4, 24.4)}
+_MANIFEST = types.SimpleNamespace(appearance=_SEEN, score_threshold=0.5)
+
+
+class FakeChain:
+    """As `Chain`, with squares for cells."""
+
+    manifest = _MANIFEST
+
+    def __init__(self, view_config=ViewConfig()):
+        self.view_config = view_config
+
+    def viewing(self, view_config):
+        return FakeChain(view_config)
+
+    def look(self, image):
+        return cell_scale.look(detect, image, self.view_config, _SEEN, (600, 800), 0.5)
+
+
+def _squares(side):
+    return squares(side, (600, 800))
+
+
+def _factors(sides, config=ViewConfig()):
+    """The factor of each image, at their common scale."""
+    chain = common_scale.applied(FakeChain(config), sides, _squares)
+    return [chain.look(_squares(side)).factor for side in sides]
+
+
+def test_smears_that_differ_in_the_size_of_cells_are_not_scaled_one_by_one():
+    sides = [16, 18, 20, 22, 24]
+    assert FakeChain().look(_squares(16)).factor == pytest.approx(20 / 16, rel=0.02)
+    assert _factors(sides) == [1] * 5
+
+
+def test_images_of_another_microscope_have_one_factor_and_keep_how_they_differ():
+    sides = [32, 36, 40, 44, 48]
+    assert _factors(sides) == [0.5] * 5
+
+
+def test_the_median_image_decides():
+    assert _factors([20, 20, 20, 20, 26]) == [1] * 5
+    assert _factors([40, 40, 40, 40, 48]) == [0.5] * 5
+
+
+def test_one_that_is_far_from_the_others_is_scaled_by_itself():
+    factors = _factors([20] * 11 + [50])
+    assert factors[:11] == [1] * 11
+    assert factors[11] == pytest.approx(20 / 50, rel=0.03)
+
+
+def test_images_of_several_microscopes_have_none_in_common():
+    factors = _factors([20, 20, 20, 50, 50, 50])
+    assert factors[:3] == [1] * 3
+    assert factors[3:] == pytest.approx([20 / 50] * 3, rel=0.03)
+
+
+def test_fewer_than_three_images_say_nothing():
+    factors = _factors([16, 16])
+    assert factors == pytest.approx([20 / 16] * 2, rel=0.02)
+
+
+@pytest.mark.parametrize("scale", ["none", "0.7"])
+def test_what_was_asked_for_is_done(scale):
+    expected = 1 if scale == "none" else 0.7
+    assert _factors([40, 40, 40], ViewConfig(scale)) == [expected] * 3
+
+
+def test_an_image_that_cannot_be_read_is_passed_over():
+    def read(side):
+        if side is None:
+            raise ImageError("no image")
+        return _squares(side)
+
+    chain = common_scale.applied(FakeChain(), [None, 40, 40, 40], read)
+    assert chain.view_config.common == 0.5
+    # Too few are left.
+    assert common_scale.applied(FakeChain(), [None, 40, 40], read).view_config.common is None
+
+
+def test_no_more_than_twelve_images_are_looked_at_from_first_to_last():
+    looked_at = []
+
+    def read(place):
+        looked_at.append(place)
+        return _squares(20)
+
+    common_scale.applied(FakeChain(), list(range(100)), read)
+    assert looked_at == np.linspace(0, 99, 12).astype(int).tolist()
+
+
+def test_a_run_finds_it_once(tmp_path):
+    folder = ResultsFolder(tmp_path)
+    folder.write_json(RUN, {"scale": "auto"})
+    bundle = types.SimpleNamespace(manifest=_MANIFEST)
+    loaded = []
+
+    def load():
+        loaded.append(1)
+        return FakeChain()
+
+    def of_run(sides):
+        return common_scale.of_run(folder, bundle, ViewConfig(), sides, _squares, load)
+
+    assert of_run([40, 40, 40]) == ViewConfig(common=0.5)
+    assert folder.read_json(RUN) == {"scale": "auto", "common_scale": 0.5}
+    # Whoever goes on does as the first run did, whatever images have come since.
+    assert of_run([20, 20, 20]) == ViewConfig(common=0.5)
+    assert loaded == [1]
+
+
+def test_that_images_have_none_is_noted_too(tmp_path):
+    folder = ResultsFolder(tmp_path)
+    folder.write_json(RUN, {})
+    bundle = types.SimpleNamespace(manifest=_MANIFEST)
+    for load in (FakeChain, None):  # the second time nothing is loaded
+        found = common_scale.of_run(folder, bundle, ViewConfig(), [20, 20, 50, 50], _squares, load)
+        assert found == ViewConfig()
+    assert run_record.common_scale(folder) == (True, None)
+
+
+@pytest.mark.parametrize("common", [0, -1, 100, float("nan"), "1", True])
+def test_a_common_scale_that_makes_no_sense_is_refused(common):
+    with pytest.raises(ValueError, match="common scale must be"):
+        ViewConfig(common=common)
+    with pytest.raises(ValueError, match="common scale must be"):
+        ViewConfig("none", common=1.0)
