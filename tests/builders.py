@@ -287,7 +287,8 @@ def fake_chain(analyze: Callable[[np.ndarray], AnalyzedRegions]) -> type:
     """A class to put in the place of `Chain`: `analyze` says what is in an image.
 
     Its `analyzed` lists the shapes of all images that any chain was given, `tilings` and
-    `views` the tiling and the view that each chain was made with.
+    `views` the tiling and the view that each chain was made with; `view_config` is how it was
+    told to look last.
     """
 
     class FakeChain:
@@ -297,6 +298,11 @@ def fake_chain(analyze: Callable[[np.ndarray], AnalyzedRegions]) -> type:
             self.manifest = loaded.manifest
             FakeChain.tilings.append(tiling_config)
             FakeChain.views.append(view_config)
+            FakeChain.view_config = view_config
+
+        def viewing(self, view_config):
+            FakeChain.view_config = view_config
+            return self
 
         def analyze(self, image):
             FakeChain.analyzed.append(image.shape)

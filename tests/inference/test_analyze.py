@@ -16,7 +16,8 @@ from rbc_tf.core import image_io, temporaries
 from rbc_tf.core.cell_types import PAPER
 from rbc_tf.core.fingerprint import StaleError
 from rbc_tf.core.intensity import IntensityRange
-from rbc_tf.inference import analysis, analyze, bundle, results_folder, tables
+from rbc_tf.core.types import Detections
+from rbc_tf.inference import analysis, analyze, bundle, cell_scale, results_folder, tables
 from rbc_tf.inference.group_shares import Grouping
 from rbc_tf.inference.results_folder import ResultsFolder
 from rbc_tf.inference.sharding import Shard
@@ -733,6 +734,37 @@ def test_images_that_were_scaled_are_told_of(chain, loaded, images, tmp_path, mo
     assert told in summary.text()
     assert told in (out / "report.html").read_text(encoding="utf-8")
     assert builders.read_json(out / "images" / "a.png.json")["scale"] == 0.5
+
+
+def test_the_images_of_a_folder_have_one_scale_in_all_runs(
+    chain, loaded, images, tmp_path, monkeypatch
+):
+    """Regions of 40 pixels, where those of 20 were learnt from."""
+    manifest = dataclasses.replace(loaded.manifest, appearance={"cell_size": (18.0, 22.0)})
+    bundle = dataclasses.replace(loaded, manifest=manifest)
+    looked_at = []
+
+    def look(self, image):
+        looked_at.append(image.shape)
+        found = Detections(np.float32([[0, 0, 40, 40]] * 6), np.ones(6, np.float32))
+        return cell_scale.View(image, 1.0, image.shape[:2], found)
+
+    monkeypatch.setattr(chain, "look", look, raising=False)
+    out = tmp_path / "out"
+    analyze.analyze(bundle, images, out)
+    assert len(looked_at) == 4
+    assert chain.view_config == ViewConfig(common=0.497)  # the geometric middle, of 40
+    assert builders.read_json(out / "run.json")["common_scale"] == 0.497
+    (out / "images" / "a.png.json").unlink()
+    analyze.analyze(bundle, images, out)
+    assert chain.view_config == ViewConfig(common=0.497)
+    assert len(looked_at) == 4  # the first run has found it
+    analyze.analyze(bundle, images, out, overwrite=True)
+    assert len(looked_at) == 8
+    record = builders.read_json(out / "run.json")
+    (out / "run.json").write_text(json.dumps({**record, "common_scale": "much"}))
+    with pytest.raises(StaleError, match=r"run.json.*common scale must be"):
+        analyze.analyze(bundle, images, out)
 
 
 def test_how_images_are_looked_at_reaches_the_chain_and_the_record(chain, loaded, images, tmp_path):
