@@ -17,9 +17,10 @@ def image_data(result: dict, cell_types: CellTypes, thresholds: Sequence[float])
 
     Returns:
         Name, size, counts, share of abnormal regions with its interval (None without regions),
-        and per region [box, score, abnormal probability, abnormal, labels, probabilities, margin,
-        nearest]: labels and the nearest type as positions in the list of types, and float32
-        values in their shortest form, which is exact again as float32.
+        the scale, what the image is warned of, in short and in full, and per region [box, score,
+        abnormal probability, abnormal, labels, probabilities, margin, nearest]: labels and the
+        nearest type as positions in the list of types, and float32 values in their shortest form,
+        which is exact again as float32.
     """
     names = cell_types.names
     regions = result["regions"]
@@ -35,6 +36,8 @@ def image_data(result: dict, cell_types: CellTypes, thresholds: Sequence[float])
         "abnormal": result["num_abnormal_regions"],
         "share": result["abnormal_region_share"],
         "interval": result["abnormal_region_share_95"],
+        "scale": result.get("scale", 1),
+        "warnings": _warnings(result),
         "regions": [
             [
                 [_shortest(region["box"][edge]) for edge in ("ymin", "xmin", "ymax", "xmax")],
@@ -49,6 +52,13 @@ def image_data(result: dict, cell_types: CellTypes, thresholds: Sequence[float])
             for row, region in enumerate(regions)
         ],
     }
+
+
+def _warnings(result: dict) -> list[list[str]]:
+    """[what the image is, the values that say it or ''] of all that it is warned of."""
+    exposure = result.get("exposure")
+    found = [[exposure, ""]] if exposure else []
+    return found + [[what, values] for what, values in result.get("unlike", {}).items()]
 
 
 def nearest_threshold(

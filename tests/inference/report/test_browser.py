@@ -5,6 +5,7 @@ Skipped where the machine has no Chromium with its driver (Debian: chromium, chr
 
 import base64
 import csv
+import dataclasses
 import shutil
 import time
 
@@ -46,6 +47,8 @@ _THRESHOLDS = (0.5, 0.5, 0.25)
 # but for one image, where a large region holds a small one.
 _NESTED = "large and small.png"
 _NO_REGION = "field 003.png"
+_WARNED_OF = "field 002.png"
+_DARKER = "background in grey values 120, learnt from 200 to 240"
 _FIRST_IMAGES = {
     "field 001.png": [(0.9375, 0.125, 0), (0.125, 0.5625, 0)],
     "field 002.png": [(0.75, 0.75, 0.75)],
@@ -71,9 +74,11 @@ def _result(name, probabilities):
         np.array([max(p[1:], default=0) for p in probabilities.tolist()]) ** 2,
     )
     labels = probabilities > np.array(_THRESHOLDS)
-    return analysis.Analysis.from_arrays(
-        name, None, (90, 120, 3), found, labels, _TYPES, 0.5
-    ).to_json()
+    result = analysis.Analysis.from_arrays(name, None, (90, 120, 3), found, labels, _TYPES, 0.5)
+    if name == _WARNED_OF:
+        unlike = {"darker": _DARKER, "out of focus": "width of edges in pixels 9"}
+        result = dataclasses.replace(result, scale=0.5, unlike=unlike)
+    return result.to_json()
 
 
 @pytest.fixture(scope="module")
@@ -252,6 +257,28 @@ def test_keys_alone(opened):
     assert opened.switch_to.active_element.text.startswith("field 002.png")
 
 
+def test_images_that_are_warned_of_are_found(opened):
+    _click(opened, "#show-images")
+    heads = [head.text for head in _all(opened, "#image-columns button")]
+    assert heads[5:7] == ["Doubtful", "Warned of"]
+    choice = _find(opened, "#filter-warned")
+    choice.send_keys("warned of")
+    assert _names(opened) == [_WARNED_OF]
+    cells = [cell.text for cell in _all(opened, "#image-rows td")]
+    assert cells[5] == "darker, out of focus"
+    _click(opened, "#image-rows tr")
+    assert "scaled by 0.5 for the analysis" in _find(opened, "#image-facts").text
+    warning = _find(opened, "#image-warnings").text
+    assert f"darker ({_DARKER}); out of focus (width of edges in pixels 9)." in warning
+    choice.send_keys("not warned of")
+    _click(opened, "#image-close")
+    assert _WARNED_OF not in _names(opened)
+    _click(opened, "#reset")
+    assert _WARNED_OF in _names(opened)
+    _click(opened, "#image-rows tr")
+    assert not _find(opened, "#image-warnings").is_displayed()
+
+
 def test_boxes_are_pointed_at_and_filtered(opened):
     _click(opened, "#show-images")
     _all(opened, "#image-rows tr")[1].click()
@@ -372,9 +399,10 @@ def test_what_is_filtered_is_downloaded(opened, downloads):
     _click(opened, "#download-images")
     header, *rows = _downloaded(downloads, "images_filtered.csv")
     assert header[3:5] == ["num_regions", "num_regions_shown"]
-    assert [(row[0], *row[3:5]) for row in rows] == [
-        ("field 001.png", "2", "1"),
-        ("field 002.png", "1", "1"),
+    assert header[-2:] == ["scale", "warned_of"]
+    assert [(row[0], *row[3:5], *row[-2:]) for row in rows] == [
+        ("field 001.png", "2", "1", "1", ""),
+        ("field 002.png", "1", "1", "0.5", "darker;out of focus"),
     ]
 
 

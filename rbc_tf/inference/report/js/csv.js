@@ -53,12 +53,14 @@ function imageRow(image) {
     low,
     high,
     ...image.counts,
+    image.scale,
+    image.warnings.map(([what]) => what).join(";"),
   ];
 }
 
 function downloadImages() {
   const header = ["image", "height", "width", "num_regions", "num_regions_shown"];
   header.push("num_abnormal_regions", "abnormal_region_share", "share_low_95", "share_high_95");
-  header.push(...typeNames.map((name) => `num_${name}`));
+  header.push(...typeNames.map((name) => `num_${name}`), "scale", "warned_of");
   download("images_filtered.csv", [header, ...selection.images.map(imageRow)]);
 }

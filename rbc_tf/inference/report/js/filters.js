@@ -24,6 +24,7 @@ function readFilters() {
   return {
     name: byId("filter-name").value.trim().toLowerCase(),
     abnormality: byId("filter-abnormality").value,
+    warned: byId("filter-warned").value,
     low: number("filter-low", 0),
     high: number("filter-high", 1),
     types: new Set(typeBoxes().filter((box) => box.checked).map((box) => Number(box.value))),
@@ -48,7 +49,9 @@ function passes(region, filters) {
   );
 }
 
-// An image is listed where its name fits and, when regions are filtered, one of them passes.
+const isWarnedOf = (image) => image.warnings.length > 0;
+
+// An image is listed where it fits itself and, when regions are filtered, one of them passes.
 function applyFilters() {
   const filters = readFilters();
   const filtered =
@@ -61,6 +64,7 @@ function applyFilters() {
   const listed = images.filter(
     (image) =>
       image.name.toLowerCase().includes(filters.name) &&
+      (filters.warned === "" || isWarnedOf(image) === (filters.warned === "yes")) &&
       (!filtered || regions.get(image).length > 0),
   );
   selection = { images: listed, regions, filtered };
@@ -83,6 +87,7 @@ const countDoubtful = (image) =>
 function resetFilters() {
   byId("filter-name").value = "";
   byId("filter-abnormality").value = "";
+  byId("filter-warned").value = "";
   byId("filter-low").value = "0";
   byId("filter-high").value = "1";
   typeBoxes().forEach((box) => {

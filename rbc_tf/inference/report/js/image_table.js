@@ -13,8 +13,15 @@ const columns = [
   { title: "Abnormal", value: (image) => image.abnormal },
   { title: "Share abnormal (95 %)", value: (image) => image.share ?? -1, text: shareText },
   { title: "Doubtful", value: countDoubtful },
+  ...(images.some(isWarnedOf)
+    ? [{ title: "Warned of", value: (image) => image.warnings.length, text: warningText }]
+    : []),
   ...typeNames.map((title, type) => ({ title, value: (image) => image.counts[type], narrow: true })),
 ];
+
+function warningText(image) {
+  return image.warnings.map(([what]) => what).join(", ") || "\u2013";
+}
 
 function shareText(image) {
   if (image.share === null) {

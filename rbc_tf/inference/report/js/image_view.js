@@ -23,7 +23,12 @@ function drawImage() {
     (position < 0 ? "not among the filtered images" : `${position + 1} of ${selection.images.length}`) +
     ` \u00B7 ${image.width} \u00D7 ${image.height} \u00B7 ${counted(image.regions.length, "region")}` +
     (shown.length < image.regions.length ? `, ${shown.length} shown` : "") +
-    ` \u00B7 ${image.abnormal} abnormal, ${shareText(image)}`;
+    ` \u00B7 ${image.abnormal} abnormal, ${shareText(image)}` +
+    (image.scale === 1 ? "" : ` \u00B7 scaled by ${Number(image.scale.toPrecision(3))} for the analysis`);
+  byId("image-warnings").hidden = !isWarnedOf(image);
+  byId("image-warnings").textContent = `Unlike the images that the bundle learnt from, so that its regions are less certain: ${image.warnings
+    .map(([what, values]) => (values ? `${what} (${values})` : what))
+    .join("; ")}.`;
   byId("image-counts").textContent = image.counts
     .map((count, type) => `${typeNames[type]} ${count}`)
     .join(", ");

@@ -83,6 +83,7 @@ function onFilter() {
 }
 
 buildTypeFilters();
+byId("warned").hidden = !images.some(isWarnedOf);
 buildReviewChoice();
 applyFilters();
 drawColumns();
