@@ -6,8 +6,6 @@ rbc_tf compare-alterations --bundle=chula12 --dataset_dir=chula --num_images=60 
 Once more with --scale=none, and one sees what the automatic scale does.
 """
 
-import dataclasses
-
 from absl import flags
 
 from rbc_tf.cli import shared_flags
@@ -50,7 +48,8 @@ def main() -> None:
     title = f"{len(samples)} {_SPLIT.value} images, scale {view.scale}, rotations {view.rotations}"
     table = tables.table(scores, title)
     if _OUTPUT_FILE.value:
-        about = {"dataset": str(loaded.root), "split": _SPLIT.value, **dataclasses.asdict(view)}
+        about = {"dataset": str(loaded.root), "split": _SPLIT.value}
+        about |= {"scale": view.scale, "rotations": view.rotations}
         about |= {"bundle_sha256": scored.sha256, "notes": notes}
         score_files.write_all(_OUTPUT_FILE.value, scores, about, [table])
     print(text_table.console(table))

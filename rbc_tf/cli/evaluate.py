@@ -50,8 +50,9 @@ def main() -> None:
         seen.check_held_out(scored, loaded, _SPLIT.value)
     parts = chain.Chain(scored, precision=flags.FLAGS.precision, view_config=shared_flags.view())
     samples = loaded.in_split(_SPLIT.value)
+    parts = common_scale.applied(parts, samples, evaluate.read)
     scores = evaluate.evaluate(
-        common_scale.applied(parts, samples, evaluate.read),
+        parts,
         samples,
         loaded.cell_types,
         figures_dir=_FIGURES_DIR.value,
@@ -60,7 +61,7 @@ def main() -> None:
     if _OUTPUT_FILE.value:
         about = {"dataset": str(loaded.root), "split": _SPLIT.value, "origin": origin}
         about["bundle_sha256"] = scored.sha256
-        about |= dataclasses.asdict(shared_flags.view())
+        about |= dataclasses.asdict(parts.view_config)
         tables.write(_OUTPUT_FILE.value, scores, {**about, "notes": notes})
     if _RECORD.value:
         recorded = held_out.record_scores(scored, loaded, _SPLIT.value, scores, shared_flags.view())
