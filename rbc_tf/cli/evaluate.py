@@ -64,7 +64,7 @@ def main() -> None:
         about |= dataclasses.asdict(parts.view_config)
         tables.write(_OUTPUT_FILE.value, scores, {**about, "notes": notes})
     if _RECORD.value:
-        recorded = held_out.record_scores(scored, loaded, _SPLIT.value, scores, shared_flags.view())
+        recorded = held_out.record_scores(scored, loaded, _SPLIT.value, scores, parts.view_config)
         print(f"model card: {recorded.path / bundle.MODEL_CARD}")
     print(f"{loaded.root}, {f'{origin} {_SPLIT.value}'.strip()} images:\n")
     print("\n".join(map(text_table.console, tables.tables(scores))))

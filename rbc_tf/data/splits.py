@@ -14,6 +14,8 @@ GROUPINGS = ("group", "subject")
 
 # Random assignments that are compared; each costs microseconds.
 _NUM_CANDIDATES = 2000
+# Fewer that happen to keep copies together leave too little choice.
+_FEWEST_CANDIDATES = 500
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,8 +76,7 @@ def assign_splits(dataset: Dataset, config: SplitConfig) -> dict[str, str]:
             f"Received: {len(set(firsts))} ({', '.join(names)})"
         )
     rng = np.random.default_rng(config.seed)
-    drawn = [_draw(rng, len(names), config.shares) for _ in range(_NUM_CANDIDATES)]
-    candidates = _that_keep_copies_together(drawn, firsts)
+    candidates = _draw_candidates(rng, firsts, config.shares)
     best = min(candidates, key=lambda drawn: _unevenness(drawn, counts, config.shares))
     split_of_unit = dict(zip(names, (SPLITS[split] for split in best), strict=True))
     return {group: split_of_unit[unit] for group, unit in sorted(unit_of_group.items())}
@@ -142,15 +143,19 @@ def _draw(rng: np.random.Generator, num_groups: int, shares: np.ndarray) -> np.n
     return drawn
 
 
-def _that_keep_copies_together(drawn: list[np.ndarray], firsts: np.ndarray) -> list[np.ndarray]:
-    """Those of the draws int64 [G] that do; where none does, all of them, made to.
+def _draw_candidates(
+    rng: np.random.Generator, firsts: np.ndarray, shares: np.ndarray
+) -> list[np.ndarray]:
+    """Random splits int64 [U] of units, those that share images in one; see `_firsts`.
 
-    Without copies all do.
+    With a few copies these are draws that would have been without them, too.
     """
+    drawn = [_draw(rng, len(firsts), shares) for _ in range(_NUM_CANDIDATES)]
     kept = [each for each in drawn if np.array_equal(each, each[firsts])]
-    made = (each[firsts] for each in drawn)
-    # Units that follow another one may leave a split without any.
-    return kept or [each for each in made if len(np.unique(each)) == len(SPLITS)]
+    if len(kept) >= _FEWEST_CANDIDATES:
+        return kept
+    joined, place = np.unique(firsts, return_inverse=True)
+    return [_draw(rng, len(joined), shares)[place] for _ in range(_NUM_CANDIDATES)]
 
 
 def _unevenness(drawn: np.ndarray, counts: np.ndarray, shares: np.ndarray) -> float:

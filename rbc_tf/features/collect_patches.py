@@ -53,8 +53,7 @@ def collect_patches(
 
     Raises:
         ValueError: a dataset or split has no such region; a type is normal here and abnormal there;
-            two folders have one name; by subject, an image has none; what is composed of an image,
-            or a copy of it, is in another split.
+            two folders have one name; by subject, an image has none.
         DatasetError, ImageError: a dataset cannot be read, or a group is in two splits.
     """
     datasets = [dataset_lib.load_dataset(folder) for folder in dataset_dirs]
@@ -62,9 +61,10 @@ def collect_patches(
     if len(set(names)) != len(names):
         raise ValueError(f"Dataset folders must have different names. Received: {names}")
     types = _union([dataset.cell_types for dataset in datasets])
+    prefixes = [f"{name}/" if len(datasets) > 1 else "" for name in names]
     parts = [
-        _collect(dataset, f"{name}/" if len(datasets) > 1 else "", types, config)
-        for dataset, name in zip(datasets, names, strict=True)
+        _collect(dataset, prefix, types, config)
+        for dataset, prefix in zip(datasets, prefixes, strict=True)
     ]
     names_of_arrays = parts[0][0]
     arrays = {name: np.concatenate([part[0][name] for part in parts]) for name in names_of_arrays}
@@ -74,18 +74,18 @@ def collect_patches(
                 f"{', '.join(names)}: the split '{split}' must have labelled regions "
                 f"({config.regions}). Received: none"
             )
-    hashes = {name: sha256 for part in parts for name, sha256 in part[1].items()}
-    sources = {group: images for part in parts for group, images in part[2].items()}
-    joined = _joined(arrays, hashes, sources)
+    contents: dict[str, set[str]] = {}
+    for dataset, prefix in zip(datasets, prefixes, strict=True):
+        contents |= _contents(dataset, prefix, config.group_by)
+    joined = one_side.joined(contents)
     arrays["groups"] = np.array([joined[group] for group in arrays["groups"].tolist()], str)
-    _check_one_split(arrays)
     about = {
         "types": list(types.names),
         "cell_types": types.to_list(),
         "crop": config_lib.to_dict(config.crop),
         "regions": config.regions,
-        "image_hashes": hashes,
-        "sources": _by_joined(sources, joined),
+        "image_hashes": {name: sha256 for part in parts for name, sha256 in part[1].items()},
+        "sources": _by_joined([part[2] for part in parts], joined),
     }
     return PatchArchive(**arrays, about=about)
 
@@ -95,9 +95,11 @@ def collect_splits(
 ) -> dict[str, PatchArchive]:
     """Archives to train on, by split, of which 'train' alone keeps unlabelled regions.
 
-    In the others they would say nothing of how well a network does. Raises as `collect_patches`.
+    In the others they would say nothing of how well a network does. Raises as `collect_patches`,
+    and ValueError where what is composed of an image, or a copy of it, is in another split.
     """
     collected = collect_patches(dataset_dirs, config)
+    _check_one_split(collected)
     labelled = (collected.labels != UNKNOWN).any(axis=1)
     archives = {}
     for split in config.splits:
@@ -181,35 +183,38 @@ def _sources(
     return of_group
 
 
-def _joined(
-    arrays: Mapping[str, np.ndarray],
-    hashes: Mapping[str, str],
-    sources: Mapping[str, Mapping[str, str]],
-) -> dict[str, str]:
-    """{group: the first of those that belong on its side}; see `one_side`."""
-    contents: dict[str, set[str]] = {}
-    for image, group in zip(arrays["images"].tolist(), arrays["groups"].tolist(), strict=True):
-        contents.setdefault(group, set()).add(hashes[image])
-    for group, images in sources.items():
-        contents[group].update(images.values())
-    return one_side.joined(contents)
+def _contents(dataset: Dataset, prefix: str, group_by: str) -> dict[str, set[str]]:
+    """By group, what no other side may have; see `one_side`.
+
+    Of a subject that is its name, too: two folders of fields may show cells of other images of it.
+    """
+    if group_by == "group":
+        return one_side.contents(dataset, lambda sample: prefix + sample.group)
+    found = one_side.contents(dataset, lambda sample: prefix + sample.subject)
+    source = links.source_name(dataset) or dataset.root.resolve().name
+    for sample in dataset:
+        if sample.subject:
+            found[prefix + sample.subject].add(f"{source}/{sample.subject}")
+    return found
 
 
 def _by_joined(
-    sources: Mapping[str, Mapping[str, str]], joined: Mapping[str, str]
+    sources: Sequence[Mapping[str, Mapping[str, str]]], joined: Mapping[str, str]
 ) -> dict[str, dict[str, str]]:
+    """The sources of several datasets by the groups that theirs have become."""
     merged: dict[str, dict[str, str]] = {}
-    for group, images in sources.items():
-        merged.setdefault(joined[group], {}).update(images)
+    for of_dataset in sources:
+        for group, images in of_dataset.items():
+            merged.setdefault(joined[group], {}).update(images)
     return merged
 
 
-def _check_one_split(arrays: Mapping[str, np.ndarray]) -> None:
+def _check_one_split(archive: PatchArchive) -> None:
     """Raises ValueError where what belongs on one side stands in two splits."""
     first: dict[str, tuple[str, str]] = {}
-    columns = (arrays[name].tolist() for name in ("groups", "splits", "images"))
+    columns = (getattr(archive, name).tolist() for name in ("groups", "splits", "images"))
     for group, split, image in zip(*columns, strict=True):
-        earlier, other = first.setdefault(group, (split, image)) if split else ("", "")
+        earlier, other = first.setdefault(group, (split, image))
         if earlier != split:
             raise ValueError(
                 "What is composed of an image, copies of it, and what is photographed together "

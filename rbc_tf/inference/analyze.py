@@ -102,9 +102,11 @@ def analyze(
             folder,
             bundle,
             view_config,
-            list(found.paths.values()),
-            read=lambda path: image_io.read_image(path, intensity),
-            load_chain=lambda: chain,
+            lambda: common_scale.find(
+                chain,
+                list(found.paths.values()),
+                lambda path: image_io.read_image(path, intensity),
+            ),
         )
         failed |= _analyze_images(chain.viewing(view_config), todo, folder, intensity)
     analyzed = len(images) - len(done) - len(failed)

@@ -8,7 +8,7 @@ What is found is given in pixels of the image as it came.
 How large cells are also differs between smears, and to scale that away takes from the types what
 distinguishes microcytes and macrocytes. So the sizes at both ends of what was learnt from are
 scaled, and those in the middle are not. Where images have a scale in common (see `common_scale`),
-one is only scaled by itself where it is far from the others.
+one is only scaled by itself where its cells are of a size far from that of the others.
 """
 
 import dataclasses
@@ -26,6 +26,7 @@ from rbc_tf.inference.view_config import (
     LARGEST_FACTOR,
     NONE,
     SMALLEST_FACTOR,
+    CommonScale,
     ViewConfig,
 )
 
@@ -124,8 +125,9 @@ def look(
         score_threshold: detections below say nothing of the size of cells.
 
     Returns:
-        The view. An image stays as it is where too few regions are found to tell the size of its
-        cells, or where cells would come out no more like those that were learnt from.
+        The view. An image stays as it is, or at the scale that it has in common with others, where
+        too few regions are found to tell the size of its cells, or where these would come out no
+        more like those that were learnt from, or those of the others.
 
     Raises:
         ImageError: the image would be too large at the factor that was given.
@@ -133,15 +135,13 @@ def look(
     if config.factor is not None:
         _check(config.factor, image.shape)
         return _view(detect, image, config.factor, training_size)
-    if config.common not in (None, 1) and _is_possible(config.common, image.shape):
-        view = _view(detect, image, config.common, training_size)
-    else:
-        # Without a margin, which would leave small cells of small images too small to be found.
-        view = View(image, 1.0, image.shape[:2], detect(image))
+    view = _first_view(detect, image, config.common, training_size)
     if config.scale == NONE or "cell_size" not in seen:
         return view
-    middle = _MIDDLE if config.common is None else _MIDDLE_OF_COMMON
-    wanted, tolerated = _wanted(seen["cell_size"], middle)
+    wanted, tolerated = _wanted(seen["cell_size"], _MIDDLE)
+    if config.common is not None:
+        wanted = config.common.size * config.common.factor
+        _, tolerated = _wanted(seen["cell_size"], _MIDDLE_OF_COMMON)
     for _ in range(_ROUNDS):
         size = view.region_size(score_threshold)
         if not size or 1 / tolerated <= size / wanted <= tolerated:
@@ -155,6 +155,18 @@ def look(
             break
         view = other
     return view
+
+
+def _first_view(
+    detect: Detect,
+    image: np.ndarray,
+    common: CommonScale | None,
+    training_size: tuple[int, int] | None,
+) -> View:
+    if common is not None and common.factor != 1 and _is_possible(common.factor, image.shape):
+        return _view(detect, image, common.factor, training_size)
+    # Without a margin, which would leave small cells of small images too small to be found.
+    return View(image, 1.0, image.shape[:2], detect(image))
 
 
 def factor_for(size: float, seen: appearance.Range) -> float:

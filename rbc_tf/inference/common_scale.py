@@ -12,14 +12,16 @@ from typing import TypeVar
 import numpy as np
 from absl import logging
 
-from rbc_tf.inference import cell_scale, run_record
+from rbc_tf.core.fingerprint import StaleError
+from rbc_tf.inference import cell_scale
 from rbc_tf.inference.bundle import Bundle
 from rbc_tf.inference.chain import Chain
-from rbc_tf.inference.results_folder import ResultsFolder
-from rbc_tf.inference.view_config import AUTO, ViewConfig
+from rbc_tf.inference.results_folder import SCALE, DamagedError, ResultsFolder
+from rbc_tf.inference.run_record import REPLACE
+from rbc_tf.inference.view_config import AUTO, CommonScale, ViewConfig
 from rbc_tf.manifest.manifest import Manifest
 
-# Images that are looked at; each costs a detection or two.
+# Images that are looked at, each as if it were alone.
 _MOST_IMAGES = 12
 # Of fewer the middle one is chance.
 _FEWEST_IMAGES = 3
@@ -41,52 +43,80 @@ def applied(chain: Chain, items: Sequence[Item], read: Callable[[Item], np.ndarr
         items: all images, in an order that is the same on every machine.
         read: gives the pixels of one, uint8 [H, W, 3] RGB; raises ImageError.
     """
-    if not _is_to_be_found(chain.view_config, chain.manifest, len(items)):
+    config = chain.view_config
+    if not _may_be_found(config, chain.manifest) or config.common is not None:
         return chain
-    return chain.viewing(_found(chain, items, read))
+    return chain.viewing(dataclasses.replace(config, common=find(chain, items, read)))
 
 
 def of_run(
     folder: ResultsFolder,
     bundle: Bundle,
     view_config: ViewConfig,
-    items: Sequence[Item],
-    read: Callable[[Item], np.ndarray],
-    load_chain: Callable[[], Chain],
+    find_it: Callable[[], CommonScale | None],
 ) -> ViewConfig:
     """How the images of a run are looked at: as in `applied`, but found once for a folder.
 
-    Those who go on with a run, or share it, find the scale in its run.json.
+    Whoever goes on with a run, or shares it, finds the scale in its scale.json. Results that are
+    there without one were made one by one, and so are those that come to them.
 
     Args:
         folder: of the results.
         bundle: that makes them.
         view_config: what is asked for.
-        items, read: as of `applied`.
-        load_chain: gives the loaded bundle; only called where the scale is not known.
+        find_it: as `find`; only called where there is no result yet, and nothing is known.
+
+    Raises:
+        StaleError: scale.json is damaged.
+        OSError: it cannot be written.
     """
-    if not _is_to_be_found(view_config, bundle.manifest, len(items)):
+    if not _may_be_found(view_config, bundle.manifest):
         return view_config
-    is_known, common = run_record.common_scale(folder)
-    if is_known:
-        return dataclasses.replace(view_config, common=common)
-    found = _found(load_chain(), items, read)
-    run_record.note_common_scale(folder, found.common)
-    return found
+    is_known, common = _noted(folder)
+    if not is_known:
+        common = None if folder.done() else find_it()
+        # Another run that shares the work may have been faster.
+        is_known, theirs = _noted(folder)
+        if is_known:
+            common = theirs
+        else:
+            folder.write_json(SCALE, {"common": common and dataclasses.asdict(common)})
+    return dataclasses.replace(view_config, common=common)
 
 
-def _is_to_be_found(config: ViewConfig, manifest: Manifest, num_images: int) -> bool:
-    """Whether so many images may have a common scale that is not known yet."""
-    is_asked_for = config.scale == AUTO and config.common is None
-    return is_asked_for and num_images >= _FEWEST_IMAGES and "cell_size" in manifest.appearance
-
-
-def _found(chain: Chain, items: Sequence[Item], read: Callable[[Item], np.ndarray]) -> ViewConfig:
+def find(
+    chain: Chain, items: Sequence[Item], read: Callable[[Item], np.ndarray]
+) -> CommonScale | None:
+    """What images have in common; None where they are too few, or too unlike. See `applied`."""
+    if len(items) < _FEWEST_IMAGES:
+        return None
     chosen = np.linspace(0, len(items) - 1, min(len(items), _MOST_IMAGES)).astype(int)
-    common = _of_sizes(chain, _sizes(chain, (items[place] for place in chosen), read))
-    if common is not None and common != 1:
-        logging.info("Scale: %g for all images, from %d of them", common, len(chosen))
-    return dataclasses.replace(chain.view_config, common=common)
+    sizes = _sizes(chain, (items[place] for place in chosen), read)
+    common = _of_sizes(sizes, chain.manifest.appearance["cell_size"])
+    if common is not None and common.factor != 1:
+        logging.info("Scale: %g for the images, from %d of them", common.factor, len(sizes))
+    return common
+
+
+def _may_be_found(config: ViewConfig, manifest: Manifest) -> bool:
+    return config.scale == AUTO and "cell_size" in manifest.appearance
+
+
+def _noted(folder: ResultsFolder) -> tuple[bool, CommonScale | None]:
+    """Whether it is known what the images have in common, and what."""
+    try:
+        noted = folder.read_json(SCALE)
+        if noted is None:
+            return False, None
+        try:
+            common = noted["common"]
+            return True, None if common is None else CommonScale(**common)
+        except (KeyError, TypeError, ValueError) as error:
+            raise folder.damaged(SCALE, ValueError(error)) from error
+    except DamagedError as error:
+        raise StaleError(
+            f"{error}, and how the results there were scaled is not known. {REPLACE}"
+        ) from error
 
 
 def _sizes(chain: Chain, items: Iterable[Item], read: Callable[[Item], np.ndarray]) -> list[float]:
@@ -96,6 +126,7 @@ def _sizes(chain: Chain, items: Iterable[Item], read: Callable[[Item], np.ndarra
         try:
             view = chain.look(read(item))
         except Exception:  # whoever analyses it reports it
+            logging.debug("%s: says nothing of the scale", item, exc_info=True)
             continue
         size = view.region_size(chain.manifest.score_threshold)
         if size is not None:
@@ -103,12 +134,13 @@ def _sizes(chain: Chain, items: Iterable[Item], read: Callable[[Item], np.ndarra
     return found
 
 
-def _of_sizes(chain: Chain, sizes: Sequence[float]) -> float | None:
-    """The factor for images of these sizes; None where they have none in common."""
-    if len(sizes) < _FEWEST_IMAGES:
+def _of_sizes(sizes: Sequence[float], seen: tuple[float, float]) -> CommonScale | None:
+    """Of images whose regions have these sizes, where most that were learnt from had `seen`."""
+    low, high = seen
+    if len(sizes) < _FEWEST_IMAGES or low <= 0:
         return None
-    low, high = chain.manifest.appearance["cell_size"]
     smallest, largest = np.percentile(np.log(sizes), _MOST)
-    if low <= 0 or largest - smallest > _MOST_SPREAD * np.log(high / low):
+    if largest - smallest > _MOST_SPREAD * np.log(high / low):
         return None
-    return cell_scale.factor_for(float(np.median(sizes)), (low, high))
+    size = float(f"{np.median(sizes):.4g}")
+    return CommonScale(cell_scale.factor_for(size, seen), size)

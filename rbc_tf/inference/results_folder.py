@@ -1,6 +1,7 @@
 """The folder of results: which files are in it, each written whole or not at all.
 
     OUTPUT_DIR/run.json               the bundle and settings that made everything here
+    OUTPUT_DIR/scale.json             the scale that the images have in common, if they have one
     OUTPUT_DIR/images/NAME.json       regions of one image
     OUTPUT_DIR/overlays/NAME.png      the image with its regions drawn
     OUTPUT_DIR/regions.csv            one row per region of all images
@@ -20,6 +21,7 @@ from collections.abc import Collection, Iterator
 from rbc_tf.core import files, image_io, structured, temporaries, walk
 
 RUN = walk.RESULTS_RECORD
+SCALE = "scale.json"
 SUMMARY, REGIONS, REPORT = "summary.json", "regions.csv", "report.html"
 GROUPS = "groups.csv"
 

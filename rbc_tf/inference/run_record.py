@@ -12,7 +12,7 @@ from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.detection.tiling import TilingConfig
 from rbc_tf.graphs import frozen
 from rbc_tf.inference.bundle import Bundle
-from rbc_tf.inference.results_folder import RUN, DamagedError, ResultsFolder, result_name
+from rbc_tf.inference.results_folder import RUN, SCALE, DamagedError, ResultsFolder, result_name
 from rbc_tf.inference.view_config import NONE, ViewConfig
 
 # What decides a result; the rest of run.json is for people.
@@ -21,10 +21,7 @@ _COMPARED = (
     *("precision", "intensity"),
 )
 
-# The factor that the images have in common, None where they have none; found by the first run.
-_COMMON_SCALE = "common_scale"
-
-_REPLACE = "Give --overwrite to replace them, or name another folder."
+REPLACE = "Give --overwrite to replace them, or name another folder."
 
 
 def prepare(
@@ -84,25 +81,11 @@ def prepare(
     return intensity
 
 
-def common_scale(folder: ResultsFolder) -> tuple[bool, float | None]:
-    """Whether run.json says if the images have a scale in common, and the factor that they have."""
-    record = _read(folder) or {}
-    return _COMMON_SCALE in record, record.get(_COMMON_SCALE)
-
-
-def note_common_scale(folder: ResultsFolder, factor: float | None) -> None:
-    """Writes it into run.json, for those who go on with the run or share it.
-
-    Raises OSError where the folder cannot be written.
-    """
-    with _written_to(folder):
-        folder.write_json(RUN, {**(_read(folder) or {}), _COMMON_SCALE: factor})
-
-
 def _begin(folder: ResultsFolder, record: dict, done: set[str]) -> None:
     if folder.exists(RUN) or done:
         # All of them first: a run that is killed must leave none among its own.
         folder.delete_tables()
+        folder.delete(SCALE)
         folder.keep_only(())
     folder.write_json(RUN, record)
 
@@ -134,7 +117,7 @@ def _earlier(folder: ResultsFolder, done: set[str]) -> dict | None:
     if done and record is None:
         raise StaleError(
             f"{folder}: {RUN} is missing, and what made the {len(done)} results there is not "
-            f"known. {_REPLACE}"
+            f"known. {REPLACE}"
         )
     return record
 
@@ -146,7 +129,7 @@ def _read(folder: ResultsFolder) -> dict | None:
             _check_values(folder, record)
         return record
     except DamagedError as error:
-        text = f"{error}, and what made the results there is not known. {_REPLACE}"
+        text = f"{error}, and what made the results there is not known. {REPLACE}"
         raise StaleError(text) from error
 
 
@@ -155,7 +138,6 @@ def _check_values(folder: ResultsFolder, record: Mapping) -> None:
     try:
         if record.get("intensity") is not None:
             IntensityRange.from_json(record["intensity"])
-        ViewConfig(common=record.get(_COMMON_SCALE))
         Fingerprint({key: record.get(key) for key in _COMPARED})  # refuses nan
     except ValueError as error:
         raise folder.damaged(RUN, error) from error
@@ -177,7 +159,7 @@ def _has_moved(
         if lost:
             raise StaleError(
                 f"{folder}: results of {now}, or none, are required. It holds those of {there}, "
-                f"such as {lost[0]}. {_REPLACE}"
+                f"such as {lost[0]}. {REPLACE}"
             )
     earlier["input"] = now
     return True
@@ -199,7 +181,7 @@ def _check_images(folder: ResultsFolder, images: Mapping, done: set[str]) -> Non
     if done and images and done.isdisjoint(images):
         raise StaleError(
             f"{folder}: results of the images of the input, or none, are required. It holds those "
-            f"of {len(done)} others, such as {min(done)}. {_REPLACE}"
+            f"of {len(done)} others, such as {min(done)}. {REPLACE}"
         )
 
 
@@ -235,7 +217,7 @@ def _check(folder: ResultsFolder, earlier: dict, run: dict) -> None:
     there, asked = (
         Fingerprint({key: record.get(key) for key in _COMPARED}) for record in (earlier, run)
     )
-    remedy = _REPLACE
+    remedy = REPLACE
     for key in ("precision", "scale", "rotations"):
         if {**there.values, key: run[key]} == asked.values:
             remedy = f"Give --{key}={earlier[key]}, or --overwrite, or name another folder."

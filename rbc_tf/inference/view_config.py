@@ -9,6 +9,34 @@ ROTATIONS = (1, 2, 4)
 
 
 @dataclasses.dataclass(frozen=True)
+class CommonScale:
+    """What the images of a folder have in common; see `common_scale`.
+
+    Attributes:
+        factor: by which they are scaled, 1 where they need not be.
+        size: of the regions of the middle one, in pixels as it came.
+
+    Raises:
+        ValueError: one of them is no number, or out of bounds.
+    """
+
+    factor: float
+    size: float
+
+    def __post_init__(self):
+        for name, low, high in (
+            ("factor", SMALLEST_FACTOR, LARGEST_FACTOR),
+            ("size", 0, float("inf")),
+        ):
+            value = getattr(self, name)
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not (is_number and low <= value < float("inf") and value <= high):
+                raise ValueError(
+                    f"The {name} of a common scale must be {low:g} to {high:g}. Received: {value!r}"
+                )
+
+
+@dataclasses.dataclass(frozen=True)
 class ViewConfig:
     """What is asked for.
 
@@ -16,10 +44,10 @@ class ViewConfig:
         scale: 'auto': as large as needed for cells to be as large as those that the bundle learnt
             from, where it records their size; 'none': every image as it is; or the factor by which
             every image is scaled, such as '0.5'.
-        common: with 'auto', the factor that the images of a folder have in common, 1 where they
-            need none; None: each is looked at by itself. See `common_scale`.
         rotations: how many quarter turns of each region the types are averaged over, 1, 2 or 4: a
             cell has no up and down, and what a network says of it should not depend on them.
+        common: with 'auto', what was found for the images of a folder together; None: each is
+            looked at by itself.
 
     Raises:
         ValueError: the scale is none of these, a factor out of bounds, or the rotations others.
@@ -27,12 +55,11 @@ class ViewConfig:
 
     scale: str = AUTO
     rotations: int = 1
-    common: float | None = None
+    common: CommonScale | None = None
 
     def __post_init__(self):
         if self.rotations not in ROTATIONS or isinstance(self.rotations, bool | float):
             raise ValueError(f"The rotations must be 1, 2 or 4. Received: {self.rotations}")
-        self._check_common()
         if self.scale in (AUTO, NONE):
             return
         try:
@@ -45,16 +72,10 @@ class ViewConfig:
                 f"{LARGEST_FACTOR:g}. Received: {self.scale!r}"
             )
 
-    def _check_common(self) -> None:
-        common = self.common
-        if common is None:
-            return
-        is_number = isinstance(common, int | float) and not isinstance(common, bool)
-        if self.scale != AUTO or not is_number or not SMALLEST_FACTOR <= common <= LARGEST_FACTOR:
-            raise ValueError(
-                f"A common scale must be a factor of {SMALLEST_FACTOR:g} to {LARGEST_FACTOR:g}, "
-                f"found for the scale {AUTO}. Received: {common!r}, scale {self.scale!r}"
-            )
+    def described(self) -> str:
+        """The scale for readers of scores, such as '0.5', 'none', or 'auto (0.5 in common)'."""
+        common = "" if self.common is None else f" ({self.common.factor:g} in common)"
+        return f"{self.scale}{common}"
 
     @property
     def factor(self) -> float | None:

@@ -178,8 +178,62 @@ def test_copies_of_an_image_are_in_one_group_and_in_one_split(tmp_path):
     config = CollectionConfig(CROP)
     archive = collect_patches([write_copies(tmp_path / "one", ["train"] * 3)], config)
     assert archive.groups.tolist() == ["A", "A", "C"]
+    apart = write_copies(tmp_path / "two", ["train", "test", "test"])
+    # Folds that are dealt by group do not mind; splits would have one image on both sides.
+    assert collect_patches([apart], config).groups.tolist() == ["A", "A", "C"]
+    splits = dataclasses.replace(config, splits=("train", "test"))
     with pytest.raises(ValueError, match=r"copies of it.*a in 'train', b in 'test'"):
-        collect_patches([write_copies(tmp_path / "two", ["train", "test", "test"])], config)
+        collect_splits([apart], splits)
+
+
+def test_copies_of_images_that_do_not_take_part_join_groups_too(tmp_path):
+    image, box = builders.noise_image(50, 60, 1), (0, 0, 20, 30)
+    folder = builders.write_dataset(
+        tmp_path / "one",
+        {"a1": image, "a2": builders.noise_image(50, 60, 2), "b1": image, "b2": image[::-1]},
+        splits=[("a1", "A", ""), ("a2", "A", ""), ("b1", "B", ""), ("b2", "B", "")],
+        # Of two cells, where single cells are asked for.
+        regions=[
+            (name, box, "Elon", 2 - int(name[1]) // 2, True) for name in ("a1", "a2", "b1", "b2")
+        ],
+    )
+    assert collect_patches([folder], CollectionConfig(CROP)).groups.tolist() == ["A", "A"]
+
+
+def _with_splits(source, target):
+    """A copy of a source in which the first group of each subject is 'train', the others 'test'."""
+    folder = shutil.copytree(source, target)
+    loaded = dataset.load_dataset(folder)
+    first = {s.subject: s.group for s in sorted(loaded, key=lambda s: s.group, reverse=True)}
+    moved = [
+        dataclasses.replace(s, split="train" if s.group == first[s.subject] else "test")
+        for s in loaded
+    ]
+    dataset.write_images_table(folder, moved)
+    return folder
+
+
+def test_a_subject_may_have_groups_in_several_splits_where_folds_are_dealt(fields, tmp_path):
+    source = _with_splits(fields[0], tmp_path / "source")
+    archive = collect_patches([source], CollectionConfig(CROP, group_by="subject"))
+    assert set(archive.splits) == {"train", "test"}
+    assert len(set(archive.groups)) == 2
+
+
+def test_fields_of_different_images_of_a_subject_are_on_its_side(fields, tmp_path):
+    """As where fields of the splits were composed apart: they have no image in common."""
+    source = _with_splits(fields[0], tmp_path / "source")
+    compose = ComposeConfig(height=240, width=320, coverage=0.25, num_buckets=2)
+    folders = []
+    for split in ("train", "test"):
+        folders.append(tmp_path / f"of_{split}")
+        dataset_writer.compose_smears(
+            source, folders[-1], 2, compose, splits=(split,), num_processes=1
+        )
+    by_subject = CollectionConfig(CROP, regions="all", group_by="subject")
+    assert len(set(collect_patches(folders, by_subject).groups)) == 2
+    by_group = CollectionConfig(CROP, regions="all")
+    assert len(set(collect_patches(folders, by_group).groups)) == 4
 
 
 def test_fields_are_in_the_split_of_what_they_are_composed_of(fields, tmp_path):
@@ -190,8 +244,9 @@ def test_fields_are_in_the_split_of_what_they_are_composed_of(fields, tmp_path):
         loaded = dataset.load_dataset(folder)
         moved = [dataclasses.replace(sample, split=split) for sample in loaded]
         dataset.write_images_table(folder, moved)
+    config = CollectionConfig(CROP, splits, "all")
     with pytest.raises(ValueError, match=r"must be in one split.* in 'train', .* in 'test'"):
-        collect_patches(both, CollectionConfig(CROP, regions="all"))
+        collect_splits(both, config)
 
 
 def test_of_fields_of_two_folders_all_sources_are_known(fields, tmp_path):

@@ -21,7 +21,7 @@ from rbc_tf.inference import analysis, analyze, bundle, cell_scale, results_fold
 from rbc_tf.inference.group_shares import Grouping
 from rbc_tf.inference.results_folder import ResultsFolder
 from rbc_tf.inference.sharding import Shard
-from rbc_tf.inference.view_config import ViewConfig
+from rbc_tf.inference.view_config import CommonScale, ViewConfig
 from tests import builders
 
 
@@ -750,21 +750,19 @@ def test_the_images_of_a_folder_have_one_scale_in_all_runs(
         return cell_scale.View(image, 1.0, image.shape[:2], found)
 
     monkeypatch.setattr(chain, "look", look, raising=False)
-    out = tmp_path / "out"
+    out, common = tmp_path / "out", CommonScale(0.497, 40.0)  # to the geometric middle
     analyze.analyze(bundle, images, out)
     assert len(looked_at) == 4
-    assert chain.view_config == ViewConfig(common=0.497)  # the geometric middle, of 40
-    assert builders.read_json(out / "run.json")["common_scale"] == 0.497
+    assert chain.view_config == ViewConfig(common=common)
+    assert builders.read_json(out / "scale.json")["common"] == dataclasses.asdict(common)
     (out / "images" / "a.png.json").unlink()
     analyze.analyze(bundle, images, out)
-    assert chain.view_config == ViewConfig(common=0.497)
+    assert chain.view_config == ViewConfig(common=common)
     assert len(looked_at) == 4  # the first run has found it
     analyze.analyze(bundle, images, out, overwrite=True)
     assert len(looked_at) == 8
-    record = builders.read_json(out / "run.json")
-    (out / "run.json").write_text(json.dumps({**record, "common_scale": "much"}))
-    with pytest.raises(StaleError, match=r"run.json.*common scale must be"):
-        analyze.analyze(bundle, images, out)
+    analyze.analyze(bundle, images, tmp_path / "as_it_is", view_config=ViewConfig("none"))
+    assert not (tmp_path / "as_it_is" / "scale.json").exists()
 
 
 def test_how_images_are_looked_at_reaches_the_chain_and_the_record(chain, loaded, images, tmp_path):

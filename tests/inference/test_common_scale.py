@@ -5,10 +5,11 @@ import types
 import numpy as np
 import pytest
 
+from rbc_tf.core.fingerprint import StaleError
 from rbc_tf.core.image_io import ImageError
-from rbc_tf.inference import cell_scale, common_scale, run_record
-from rbc_tf.inference.results_folder import RUN, ResultsFolder
-from rbc_tf.inference.view_config import ViewConfig
+from rbc_tf.inference import cell_scale, common_scale
+from rbc_tf.inference.results_folder import SCALE, ResultsFolder
+from rbc_tf.inference.view_config import CommonScale, ViewConfig
 from tests.inference.squares import detect, squares
 
 # Squares of 20 pixels are wanted. The middle 0.7 of what was seen is 17.4 to 23.0.
@@ -80,6 +81,11 @@ def test_what_was_asked_for_is_done(scale):
     assert _factors([40, 40, 40], ViewConfig(scale)) == [expected] * 3
 
 
+def test_what_is_far_is_far_from_the_others_not_from_what_was_learnt():
+    """Squares of 27 are not made smaller than those of 22 among which they stand."""
+    assert _factors([22, 22, 22, 27, 28]) == [1] * 5
+
+
 def test_an_image_that_cannot_be_read_is_passed_over():
     def read(side):
         if side is None:
@@ -87,7 +93,8 @@ def test_an_image_that_cannot_be_read_is_passed_over():
         return _squares(side)
 
     chain = common_scale.applied(FakeChain(), [None, 40, 40, 40], read)
-    assert chain.view_config.common == 0.5
+    assert chain.view_config.common.factor == 0.5
+    assert chain.view_config.common.size == pytest.approx(40, abs=0.1)
     # Too few are left.
     assert common_scale.applied(FakeChain(), [None, 40, 40], read).view_config.common is None
 
@@ -103,39 +110,76 @@ def test_no_more_than_twelve_images_are_looked_at_from_first_to_last():
     assert looked_at == np.linspace(0, 99, 12).astype(int).tolist()
 
 
+_BUNDLE = types.SimpleNamespace(manifest=_MANIFEST)
+_HALF = CommonScale(0.5, 40.0)
+
+
+def _of_run(folder, found, config=ViewConfig()):
+    """What a run that would find `found` takes."""
+    return common_scale.of_run(folder, _BUNDLE, config, lambda: found).common
+
+
+def _write_result(tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "a.png.json").write_text("{}")
+
+
 def test_a_run_finds_it_once(tmp_path):
     folder = ResultsFolder(tmp_path)
-    folder.write_json(RUN, {"scale": "auto"})
-    bundle = types.SimpleNamespace(manifest=_MANIFEST)
-    loaded = []
-
-    def load():
-        loaded.append(1)
-        return FakeChain()
-
-    def of_run(sides):
-        return common_scale.of_run(folder, bundle, ViewConfig(), sides, _squares, load)
-
-    assert of_run([40, 40, 40]) == ViewConfig(common=0.5)
-    assert folder.read_json(RUN) == {"scale": "auto", "common_scale": 0.5}
-    # Whoever goes on does as the first run did, whatever images have come since.
-    assert of_run([20, 20, 20]) == ViewConfig(common=0.5)
-    assert loaded == [1]
+    assert _of_run(folder, _HALF) == _HALF
+    assert folder.read_json(SCALE) == {"common": {"factor": 0.5, "size": 40.0}}
+    # Whoever goes on does as the first run did, whatever images have come or gone since.
+    for found in (CommonScale(1.0, 20.0), None):
+        assert _of_run(folder, found) == _HALF
 
 
 def test_that_images_have_none_is_noted_too(tmp_path):
     folder = ResultsFolder(tmp_path)
-    folder.write_json(RUN, {})
-    bundle = types.SimpleNamespace(manifest=_MANIFEST)
-    for load in (FakeChain, None):  # the second time nothing is loaded
-        found = common_scale.of_run(folder, bundle, ViewConfig(), [20, 20, 50, 50], _squares, load)
-        assert found == ViewConfig()
-    assert run_record.common_scale(folder) == (True, None)
+    assert _of_run(folder, None) is None
+    assert _of_run(folder, _HALF) is None  # of the folder that has grown
 
 
-@pytest.mark.parametrize("common", [0, -1, 100, float("nan"), "1", True])
-def test_a_common_scale_that_makes_no_sense_is_refused(common):
-    with pytest.raises(ValueError, match="common scale must be"):
-        ViewConfig(common=common)
-    with pytest.raises(ValueError, match="common scale must be"):
-        ViewConfig("none", common=1.0)
+def test_results_that_were_made_one_by_one_are_continued_so(tmp_path):
+    _write_result(tmp_path)
+    assert _of_run(ResultsFolder(tmp_path), _HALF) is None
+
+
+def test_of_two_runs_at_once_the_first_decides(tmp_path):
+    folder = ResultsFolder(tmp_path)
+
+    def find_while_another_ends():
+        assert _of_run(folder, _HALF) == _HALF
+        return CommonScale(0.51, 39.2)
+
+    found = common_scale.of_run(folder, _BUNDLE, ViewConfig(), find_while_another_ends)
+    assert found.common == _HALF
+
+
+@pytest.mark.parametrize("scale", ["none", "0.5"])
+def test_nothing_is_noted_where_it_is_not_asked_for(tmp_path, scale):
+    assert _of_run(ResultsFolder(tmp_path), _HALF, ViewConfig(scale)) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "content", ["{", "{}", '{"common": 1}', '{"common": {"factor": 0, "size": 20}}']
+)
+def test_a_damaged_note_is_refused(tmp_path, content):
+    (tmp_path / SCALE).write_text(content)
+    with pytest.raises(StaleError, match=r"scale.json.*damaged.*--overwrite"):
+        _of_run(ResultsFolder(tmp_path), _HALF)
+
+
+def test_scores_say_which_scale_they_are_of():
+    assert ViewConfig("0.5").described() == "0.5"
+    assert ViewConfig().described() == "auto"
+    assert ViewConfig(common=_HALF).described() == "auto (0.5 in common)"
+
+
+@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), "1", True])
+def test_a_common_scale_that_makes_no_sense_is_refused(value):
+    for factor, size in ((value, 20.0), (1.0, value)):
+        if size == 0:
+            continue  # of no use, and harmless
+        with pytest.raises(ValueError, match="of a common scale must be"):
+            CommonScale(factor, size)

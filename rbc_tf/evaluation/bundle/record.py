@@ -46,7 +46,7 @@ def record_scores(
             sorted(files.sha256_of_file(sample.image_path) for sample in samples)
         ),
         scored=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        scale=view_config.scale,
+        scale=view_config.described(),
         rotations=view_config.rotations,
         unseen_by=tuple(unseen_by),
         scores=tuple(scores),

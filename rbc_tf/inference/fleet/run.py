@@ -4,6 +4,8 @@ Beside those results stands failed.jsonl, the dead letters: {"image": NAME, "rea
 """
 
 import json
+import multiprocessing
+from concurrent import futures
 
 import apache_beam as beam
 import numpy as np
@@ -17,6 +19,7 @@ from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.detection.tiling import TilingConfig
 from rbc_tf.graphs import frozen
 from rbc_tf.inference import common_scale, run_record, sharding, tables
+from rbc_tf.inference.bundle import Bundle
 from rbc_tf.inference.chain import Chain
 from rbc_tf.inference.fleet import remote, transforms
 from rbc_tf.inference.fleet.model_handler import ChainHandler
@@ -25,7 +28,7 @@ from rbc_tf.inference.group_shares import Grouping
 from rbc_tf.inference.report import page
 from rbc_tf.inference.results_folder import ResultsFolder
 from rbc_tf.inference.tables import RunSummary
-from rbc_tf.inference.view_config import ViewConfig
+from rbc_tf.inference.view_config import CommonScale, ViewConfig
 
 DEAD_LETTERS = "failed.jsonl"
 
@@ -97,9 +100,9 @@ def analyze(
             folder,
             bundle,
             view_config,
-            list(images.values()),
-            read=lambda path: _pixels(path, intensity),
-            load_chain=lambda: Chain(bundle, tiling_config, precision, view_config),
+            lambda: _common_scale(
+                bundle, tiling_config, precision, view_config, list(images.values()), intensity
+            ),
         )
         given_up = {} if retry_failed else sharding.earlier_failures(folder)
         # Should this run be killed: those of an earlier one speak of other results.
@@ -129,8 +132,28 @@ def analyze(
         )
 
 
-def _pixels(path: str, intensity: IntensityRange | None) -> np.ndarray:
-    return image_io.decode_image(remote.read_bytes(path), path, intensity)
+def _common_scale(*args) -> CommonScale | None:
+    """See `_find_common_scale`, which takes the same.
+
+    In a process of its own, that ends: TensorFlow would keep a GPU's memory from the workers.
+    """
+    with futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        return process.submit(_find_common_scale, *args).result()
+
+
+def _find_common_scale(
+    bundle: Bundle,
+    tiling_config: TilingConfig,
+    precision: str,
+    view_config: ViewConfig,
+    images: list[str],
+    intensity: IntensityRange | None,
+) -> CommonScale | None:
+    def read(path: str) -> np.ndarray:
+        return image_io.decode_image(remote.read_bytes(path), path, intensity)
+
+    chain = Chain(bundle, tiling_config, precision, view_config)
+    return common_scale.find(chain, images, read)
 
 
 def _run(

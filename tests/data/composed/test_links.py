@@ -38,6 +38,17 @@ def test_the_source_images_of_each_field_are_those_of_its_bucket(pair):
     assert links.source_hashes(source) == {}
 
 
+def test_a_composed_image_of_no_bucket_is_refused_and_others_have_no_sources(pair):
+    _, composed = pair
+    first, *others = composed
+    real = dataclasses.replace(first, origin="", group="mine")
+    mixed = dataclasses.replace(composed, samples=(real, *others))
+    assert set(links.source_hashes(mixed)) == {sample.name for sample in others}
+    moved = dataclasses.replace(first, group="mine")
+    with pytest.raises(ValueError, match=rf"{first.image_path.name}: the group.*Received: mine"):
+        links.source_images(dataclasses.replace(composed, samples=(moved, *others)))
+
+
 def test_a_record_without_source_images_is_refused(pair, tmp_path):
     _, composed = pair
     record = json.loads((composed.root / "composed.json").read_text())

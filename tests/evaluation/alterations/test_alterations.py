@@ -58,6 +58,24 @@ def test_what_is_found_is_in_pixels_of_the_image_before(name, side, image):
     assert (altered.num_scaled, altered.num_unlike) == (0, 1)
 
 
+def test_the_scale_in_common_is_that_of_the_altered_images(image, monkeypatch):
+    looked_at, evaluated = [], []
+    monkeypatch.setattr(run.bundle_run, "read", lambda sample: image)
+    monkeypatch.setattr(
+        run.bundle_run, "evaluate", lambda altered, *_: evaluated.append(altered) or []
+    )
+    chain = types.SimpleNamespace(manifest=None, classifier=None, classify=None, outputs=None)
+
+    def applied(chain, samples, read):
+        looked_at.extend(read(sample).shape[:2] for sample in samples)
+        return types.SimpleNamespace(**{**vars(chain), "outputs": "in common"})
+
+    monkeypatch.setattr(run.common_scale, "applied", applied)
+    run.compare(chain, ["a", "b"], None, ["as they are", "half the size"])
+    assert looked_at == [(24, 32), (24, 32), (12, 16), (12, 16)]
+    assert [altered.outputs for altered in evaluated] == ["in common"] * 2
+
+
 def test_unknown_alterations_are_refused_before_any_work():
     with pytest.raises(ValueError, match="Received: twice"):
         run.compare(None, [], None, ["as they are", "twice"])

@@ -13,6 +13,7 @@ from apache_beam.io.localfilesystem import LocalFileSystem
 from rbc_tf.core import image_io
 from rbc_tf.inference import analyze, bundle
 from rbc_tf.inference.fleet import model_handler, options, remote, run
+from rbc_tf.inference.view_config import CommonScale, ViewConfig
 from tests import builders
 
 _BROKEN = "sub/broken.jpg"
@@ -95,6 +96,24 @@ def test_the_files_are_those_of_the_plain_tool(
         "reason": f"{images}/{_FAILED}",
     }
     assert files == _files(tmp_path / "plain")
+
+
+def test_workers_take_the_scale_that_the_launcher_found(chain, images, tmp_path, monkeypatch):
+    parts = builders.bundle_parts(tmp_path / "parts")
+    manifest = builders.manifest(appearance={"cell_size": (18.0, 22.0)})
+    bundle_dir = bundle.write_bundle(tmp_path / "bundle", parts, manifest).path
+    common, asked = CommonScale(0.5, 40.0), []
+    monkeypatch.setattr(run, "_common_scale", lambda *args: asked.append(args) or common)
+    out = tmp_path / "out"
+    _on_beam(bundle_dir, images, out)
+    assert chain.views[-1] == ViewConfig(common=common)
+    assert json.loads((out / "scale.json").read_text())["common"] == {"factor": 0.5, "size": 40.0}
+    assert [pathlib.Path(path).name for path in asked[0][4]] == [
+        *("a.png", "b c é.png", "a.png", "broken.jpg")
+    ]
+    (out / "images" / "a.png.json").unlink()
+    _on_beam(bundle_dir, images, out)
+    assert len(asked) == 1
 
 
 def test_a_second_run_does_what_is_left(chain, bundle_dir, images, tmp_path):
