@@ -11,8 +11,8 @@ weights="$(realpath "$3")"
 cd "$(dirname "$0")/.."
 source tools/steps.sh
 
-# Fields for the detector: crowded and sparse ones, of the training images' cells and of the grey
-# ones, whose subjects are divided.
+# Fields: crowded ones for detector and feature network, sparse ones for the former; of the training
+# images' cells and of the grey ones, whose subjects are divided.
 step "$PYTHON" tools/import_sickle.py --sickle_dir="$sickle" --output_dir="$run/sickle"
 compose() {
   step "$PYTHON" tools/compose_smears.py --height=480 --width=640 "$@"
@@ -39,19 +39,32 @@ step "$PYTHON" tools/export_detector.py --model_dir="$run/shipped_detector" \
 step "$PYTHON" tools/evaluate_detector.py --detector_dir="$run/shipped_detector_export" \
   --dataset_dir="$run/sickle_fields" --output_dir="$run/shipped_detector_scores"
 
+# chula12: a feature network of stained smears and of grey cells.
+step "$PYTHON" tools/finetune_backbone.py --regions=all \
+  --dataset_dir="$run/data" --dataset_dir="$run/composed" \
+  --dataset_dir="$run/sickle" --dataset_dir="$run/sickle_fields" \
+  --backbone=efficientnet_lite0 --weights="$weights" \
+  --crop_mode=fixed_scale_fitted --window=64 --context=0.05 --patch_size=80 --background=190 \
+  --config_file=classifier_configs/smears_lite0_backbone.yaml --output_dir="$run/smears_lite0"
+for name in data sickle_fields sickle; do
+  step "$PYTHON" tools/extract_features.py --dataset_dir="$run/$name" \
+    --features_dir="$run/smears_features_$name" --weights="$run/smears_lite0/backbone.keras"
+done
+step "$PYTHON" tools/train_classifier.py --features_dir="$run/smears_features_data" \
+  --output_dir="$run/smears_classifier" --config_file=classifier_configs/chula_heads.yaml
 step "$PYTHON" tools/export_bundle.py --detector_dir="$run/shipped_detector_export" \
-  --features_dir="$run/lite0_features" --classifier_dir="$run/lite0_classifier" \
+  --features_dir="$run/smears_features_data" --classifier_dir="$run/smears_classifier" \
   --dataset_dir="$run/data" --output_dir="$run/chula12" \
   --data_description="Chula RBC-12: stained smears of 640x480 pixels at 1000x, blocks of 12 \
-consecutive images; 240 images to learn from, 54 for validation. The detector learnt from fields \
-composed of their cells and of those of Xu et al. 2017, too; the features from composed fields of \
-the former."
+consecutive images; 240 images to learn from, 54 for validation. Detector and features learnt from \
+fields composed of their cells and of those of Xu et al. 2017, too; the features from the latter's \
+single cells as well."
 step "$PYTHON" tools/evaluate.py --bundle_dir="$run/chula12" --dataset_dir="$run/data" \
   --split=test --scale=none --output_file="$run/chula12_scores.json" --record
 step "$PYTHON" tools/pack_bundle.py --bundle_dir="$run/chula12" --output_file="$run/chula12.rbc" \
   --dataset_dir="$run/data" --scores_file="$run/packing.json"
 
-# sickle6: the same detector, with types from the grey cells of three subjects.
+# sickle6: the same detector, with a network and heads of the grey cells of three subjects alone.
 step "$PYTHON" tools/finetune_backbone.py --dataset_dir="$run/sickle" \
   --dataset_dir="$run/sickle_fields" --regions=all \
   --backbone=efficientnet_lite0 --weights="$weights" \
@@ -78,6 +91,30 @@ step "$PYTHON" tools/evaluate.py --bundle_dir="$run/sickle6" --dataset_dir="$run
 step "$PYTHON" tools/pack_bundle.py --bundle_dir="$run/sickle6" --output_file="$run/sickle6.rbc" \
   --dataset_dir="$run/sickle_fields" --scores_file="$run/sickle6_packing.json"
 
+# Whether the network of chula12 serves the grey cells as well.
+for name in sickle_fields sickle; do
+  step "$PYTHON" tools/compare_features.py --features_dir="$run/smears_features_$name" \
+    --features_dir="$run/${name}_features" --output_dir="$run/compared_$name" \
+    --heads="as chosen=classifier_configs/chula_heads.yaml"
+done
+step "$PYTHON" tools/train_classifier.py --features_dir="$run/smears_features_sickle_fields" \
+  --output_dir="$run/shared_sickle_classifier" --config_file=classifier_configs/chula_heads.yaml
+for name in sickle_fields sickle; do
+  step "$PYTHON" tools/evaluate_classifier.py --features_dir="$run/smears_features_$name" \
+    --classifier_dir="$run/shared_sickle_classifier" --output_dir="$run/shared_${name}_scores"
+done
+
+# And the validation images of chula12 as they are and altered, which chose its network: with
+# a bundle of lite0_features and lite0_classifier beside it, the one that it had before.
+step "$PYTHON" tools/export_bundle.py --detector_dir="$run/shipped_detector_export" \
+  --features_dir="$run/lite0_features" --classifier_dir="$run/lite0_classifier" \
+  --dataset_dir="$run/data" --output_dir="$run/chula12_before"
+for name in chula12 chula12_before; do
+  step "$PYTHON" tools/compare_alterations.py --bundle="$run/$name" --scale=none \
+    --split=validation --dataset_dir="$run/data" --output_file="$run/chosen_$name.json" \
+    --alterations="as they are,blurred (sigma 2),JPEG of quality 75,JPEG of quality 30,grey,darker by 30 %"
+done
+
 # Elsewhere and otherwise: docs/RESULTS.md, Other microscopes; RBC_BCCD_DIR and RBC_ASLAN_DIR name
 # the folders of the two public sources.
 for scale in auto none; do
@@ -93,5 +130,5 @@ done
 step "$PYTHON" tools/compare_alterations.py --bundle="$run/chula12.rbc" --rotations=4 \
   --scale=none --alterations="as they are" --dataset_dir="$run/data" --num_images=44 \
   --output_file="$run/rotations.json"
-step "$PYTHON" tools/evaluate.py --bundle_dir="$run/sickle6.rbc" --rotations=4 --split=test \
-  --dataset_dir="$run/sickle_fields" --output_file="$run/sickle6_rotations.json"
+step "$PYTHON" tools/evaluate.py --bundle_dir="$run/sickle6.rbc" --rotations=4 --scale=none \
+  --split=test --dataset_dir="$run/sickle_fields" --output_file="$run/sickle6_rotations.json"

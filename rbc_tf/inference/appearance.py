@@ -46,7 +46,8 @@ class _Aspect:
 
 
 # Chosen on validation images of Chula (docs/RESULTS.md, Other microscopes): JPEG of quality 50 lies
-# above in all of them, and costs 0.14 of exact match; of quality 75 in half, and costs 0.04.
+# above in all of them, and costs 0.14 of exact match where no compressed patch was learnt from; of
+# quality 75 in half, and costs 0.04.
 _COMPRESSION_TOLERATED = 1.45
 
 ASPECTS = {
