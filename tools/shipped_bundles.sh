@@ -39,6 +39,24 @@ step "$PYTHON" tools/export_detector.py --model_dir="$run/shipped_detector" \
 step "$PYTHON" tools/evaluate_detector.py --detector_dir="$run/shipped_detector_export" \
   --dataset_dir="$run/sickle_fields" --output_dir="$run/shipped_detector_scores"
 
+# `extract NETWORK NAME`: the features of a dataset, by $run/NETWORK_lite0.
+extract() {
+  step "$PYTHON" tools/extract_features.py --dataset_dir="$run/$2" \
+    --features_dir="$run/$1_features_$2" --weights="$run/$1_lite0/backbone.keras"
+}
+
+# `grey_types NETWORK`: heads for the grey cells on its features, and their scores.
+grey_types() {
+  extract "$1" sickle_fields
+  extract "$1" sickle
+  step "$PYTHON" tools/train_classifier.py --features_dir="$run/$1_features_sickle_fields" \
+    --output_dir="$run/$1_grey_classifier" --config_file=classifier_configs/chula_heads.yaml
+  for name in sickle_fields sickle; do
+    step "$PYTHON" tools/evaluate_classifier.py --features_dir="$run/$1_features_$name" \
+      --classifier_dir="$run/$1_grey_classifier" --output_dir="$run/$1_scores_$name"
+  done
+}
+
 # chula12: a feature network of stained smears and of grey cells.
 step "$PYTHON" tools/finetune_backbone.py --regions=all \
   --dataset_dir="$run/data" --dataset_dir="$run/composed" \
@@ -46,10 +64,7 @@ step "$PYTHON" tools/finetune_backbone.py --regions=all \
   --backbone=efficientnet_lite0 --weights="$weights" \
   --crop_mode=fixed_scale_fitted --window=64 --context=0.05 --patch_size=80 --background=190 \
   --config_file=classifier_configs/smears_lite0_backbone.yaml --output_dir="$run/smears_lite0"
-for name in data sickle_fields sickle; do
-  step "$PYTHON" tools/extract_features.py --dataset_dir="$run/$name" \
-    --features_dir="$run/smears_features_$name" --weights="$run/smears_lite0/backbone.keras"
-done
+extract smears data
 step "$PYTHON" tools/train_classifier.py --features_dir="$run/smears_features_data" \
   --output_dir="$run/smears_classifier" --config_file=classifier_configs/chula_heads.yaml
 step "$PYTHON" tools/export_bundle.py --detector_dir="$run/shipped_detector_export" \
@@ -70,18 +85,10 @@ step "$PYTHON" tools/finetune_backbone.py --dataset_dir="$run/sickle" \
   --backbone=efficientnet_lite0 --weights="$weights" \
   --crop_mode=letterbox --context=0.05 --patch_size=80 --background=190 \
   --config_file=classifier_configs/sickle_lite0_backbone.yaml --output_dir="$run/sickle_lite0"
-for name in sickle_fields sickle; do
-  step "$PYTHON" tools/extract_features.py --dataset_dir="$run/$name" \
-    --features_dir="$run/${name}_features" --weights="$run/sickle_lite0/backbone.keras"
-done
-step "$PYTHON" tools/train_classifier.py --features_dir="$run/sickle_fields_features" \
-  --output_dir="$run/sickle_classifier" --config_file=classifier_configs/chula_heads.yaml
-for name in sickle_fields sickle; do
-  step "$PYTHON" tools/evaluate_classifier.py --features_dir="$run/${name}_features" \
-    --classifier_dir="$run/sickle_classifier" --output_dir="$run/${name}_scores"
-done
+grey_types sickle
 step "$PYTHON" tools/export_bundle.py --detector_dir="$run/shipped_detector_export" \
-  --features_dir="$run/sickle_fields_features" --classifier_dir="$run/sickle_classifier" \
+  --features_dir="$run/sickle_features_sickle_fields" \
+  --classifier_dir="$run/sickle_grey_classifier" \
   --dataset_dir="$run/sickle_fields" --output_dir="$run/sickle6" \
   --data_description="Fields composed of the single cells of Xu et al. 2017 (grey, bright field, \
 without stain): cells of three subjects to learn from, of two for validation, of one for the test. \
@@ -92,16 +99,11 @@ step "$PYTHON" tools/pack_bundle.py --bundle_dir="$run/sickle6" --output_file="$
   --dataset_dir="$run/sickle_fields" --scores_file="$run/sickle6_packing.json"
 
 # Whether the network of chula12 serves the grey cells as well.
+grey_types smears
 for name in sickle_fields sickle; do
   step "$PYTHON" tools/compare_features.py --features_dir="$run/smears_features_$name" \
-    --features_dir="$run/${name}_features" --output_dir="$run/compared_$name" \
+    --features_dir="$run/sickle_features_$name" --output_dir="$run/compared_$name" \
     --heads="as chosen=classifier_configs/chula_heads.yaml"
-done
-step "$PYTHON" tools/train_classifier.py --features_dir="$run/smears_features_sickle_fields" \
-  --output_dir="$run/shared_sickle_classifier" --config_file=classifier_configs/chula_heads.yaml
-for name in sickle_fields sickle; do
-  step "$PYTHON" tools/evaluate_classifier.py --features_dir="$run/smears_features_$name" \
-    --classifier_dir="$run/shared_sickle_classifier" --output_dir="$run/shared_${name}_scores"
 done
 
 # And the validation images of chula12 as they are and altered, which chose its network: with
