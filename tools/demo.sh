@@ -31,6 +31,6 @@ What this shows: heads for types of one's own, trained in a minute on features t
 rbc_tf, and how well they do on smears held out. What it cannot show: how well that is on real
 smears, as these are synthetic. For real stained smears nothing needs to be trained:
 
-    $PYTHON tools/analyze.py --input=YOUR_SMEARS --output_dir=RESULTS
+    $PYTHON tools/analyze.py YOUR_SMEARS --output_dir=RESULTS
 END
 where

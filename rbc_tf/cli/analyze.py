@@ -1,23 +1,26 @@
 """Analyses an image, or all images in a folder, with a bundle.
 
-rbc_tf analyze --input=smears --output_dir=results
-rbc_tf analyze --bundle_dir=bundle --input=smears --output_dir=results
+rbc_tf analyze smears
+rbc_tf analyze smears --output_dir=results --bundle_dir=bundle
 
-Without a bundle of your own, the one that comes with rbc_tf for stained smears is taken.
+Without a bundle of your own, the one that comes with rbc_tf for stained smears is taken; without
+--output_dir, results go to smears_results in the folder where you are.
 On several machines, each with its own number, and then once for all:
 
-rbc_tf analyze --bundle_dir=bundle --input=smears --output_dir=results \\
-    --num_shards=10 --shard_index=0
-rbc_tf analyze --bundle_dir=bundle --input=smears --output_dir=results --merge
+rbc_tf analyze smears --output_dir=results --bundle_dir=bundle --num_shards=10 --shard_index=0
+rbc_tf analyze smears --output_dir=results --bundle_dir=bundle --merge
 """
+
+import pathlib
 
 from absl import flags
 
 from rbc_tf.cli import shared_flags
 
-REQUIRED = shared_flags.ANALYSIS_REQUIRED
+REQUIRED = ("input",)
+POSITIONAL = ("input",)
 
-shared_flags.define_analysis()
+shared_flags.define_analysis("; by default INPUT_results, where you are")
 _NUM_SHARDS = flags.DEFINE_integer("num_shards", 1, "Number of runs that share the images.")
 _SHARD_INDEX = flags.DEFINE_integer("shard_index", 0, "Which of them this is, from 0.")
 _MERGE = flags.DEFINE_bool(
@@ -32,7 +35,7 @@ def main() -> int:
     loaded = pretrained.find(given.bundle_path)
     if given.plain_thresholds:
         loaded = loaded.with_plain_thresholds()
-    paths = (given.input_path, given.output_dir)
+    paths = (given.input_path, given.output_dir or _default_output(given.input_path))
     if _MERGE.value:
         summary = analyze.merge(
             loaded,
@@ -60,3 +63,9 @@ def main() -> int:
         )
     print(summary.text())
     return 1 if summary.failed else 0
+
+
+def _default_output(input_path: str) -> pathlib.Path:
+    """Named after the images, in the folder where one is."""
+    path = pathlib.Path(input_path).resolve()
+    return pathlib.Path(f"{path.name if path.is_dir() else path.stem}_results")

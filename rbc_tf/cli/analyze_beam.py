@@ -17,7 +17,7 @@ Other flags are options of Beam and its runners.
 
 from rbc_tf.cli import shared_flags
 
-REQUIRED = shared_flags.ANALYSIS_REQUIRED
+REQUIRED = ("input", "output_dir")
 PASS_ON = True  # what are no flags of ours: options of Beam and its runners
 
 shared_flags.define_analysis()

@@ -5,6 +5,7 @@ A command is a module of this package with
     a docstring: what it does in one line, then examples;
     flags, defined on import: no two commands are imported in one process;
     REQUIRED: names of flags that must be given;
+    POSITIONAL (optional): names of flags that arguments without a name are for, in their order;
     main(): imports what it needs and calls it; what it returns is the exit status;
     PASS_ON (optional): True where arguments that are no flags of ours go to main, as a list;
     ANY_BACKEND (optional): True where every backend of Keras will do, by KERAS_BACKEND.
@@ -100,7 +101,7 @@ def run_module(module: types.ModuleType, program: str, arguments: Sequence[str])
         # Flags may stand after others: `--runner FlinkRunner --input smears`.
         flags.FLAGS.set_gnu_getopt(True)
         try:
-            remaining = flags.FLAGS(everything, known_only=pass_on)
+            remaining = _named(flags.FLAGS(everything, known_only=pass_on), module)
             _check(remaining, module)
         except flags.Error as error:
             print(f"error: {error}\n'{program} --help' lists the flags.", file=sys.stderr)
@@ -145,6 +146,19 @@ def _shortened(text: str) -> str:
     """What TensorFlow says, without the operations that it passed through."""
     first = text.strip().partition("\n")[0].partition(" [Op:")[0].partition(" [[{{")[0]
     return f"{first[:_LONGEST_REASON]}..." if len(first) > _LONGEST_REASON else first
+
+
+def _named(remaining: list[str], module: types.ModuleType) -> list[str]:
+    """Gives arguments without a name to the flags that they are for; what is left."""
+    for name in getattr(module, "POSITIONAL", ()):
+        if len(remaining) < 2:
+            break
+        value = remaining.pop(1)
+        if flags.FLAGS[name].present:
+            raise flags.Error(f"--{name} was given, and {value} besides")
+        flags.FLAGS[name].value = value
+        flags.FLAGS[name].present = 1
+    return remaining
 
 
 def _check(remaining: Sequence[str], module: types.ModuleType) -> None:

@@ -22,8 +22,6 @@ DEFAULT_BUNDLE = "chula12"
 # Of every command.
 _VERBOSE = flags.DEFINE_bool("verbose", False, "Log more, and show the traceback of an error.")
 
-ANALYSIS_REQUIRED = ("input", "output_dir")
-
 
 def is_verbose() -> bool:
     """Whether --verbose was given; False before flags are read."""
@@ -71,8 +69,8 @@ def intensity() -> "IntensityRange | None":
     return intensities.from_flags(flags.FLAGS.bit_depth, flags.FLAGS.intensity_range)
 
 
-def define_analysis() -> None:
-    """Those of `analyze` and `analyze-beam`."""
+def define_analysis(default_output: str = "") -> None:
+    """Those of `analyze` and `analyze-beam`; `default_output` says where results go without."""
     flags.DEFINE_string(
         "bundle",
         None,
@@ -81,7 +79,7 @@ def define_analysis() -> None:
     )
     flags.DEFINE_string("bundle_dir", None, "The folder of a bundle, instead of --bundle.")
     flags.DEFINE_string("input", None, "An image, or a folder with images in it and below.")
-    flags.DEFINE_string("output_dir", None, "Folder for the results.")
+    flags.DEFINE_string("output_dir", None, f"Folder for the results{default_output}.")
     flags.DEFINE_enum(
         "thresholds",
         "bundle",

@@ -99,24 +99,41 @@ def load_or_freeze(
 
 def freeze(function: tf.types.experimental.ConcreteFunction, precision: str) -> FrozenGraph:
     """The optimised graph of a function, its weights as constants."""
-    frozen = convert_to_constants.convert_variables_to_constants_v2(function)
+    graph, inputs = _with_constants(function)
     outputs = function.structured_outputs
     names = sorted(outputs) if isinstance(outputs, dict) else ["output"]
-    kept = [tensor.op.name for tensor in [*frozen.inputs, *frozen.outputs]]
-    graph = _optimised(frozen.graph.as_graph_def(), frozen.outputs, _constants_alone())
+    kept = [tensor.op.name for tensor in [*inputs, *function.outputs]]
+    graph = _optimised(graph, function.outputs, _constants_alone())
     convolution_folding.fold(graph)
     if precision == BFLOAT16:
         for node in graph.node:
             # Convolutions are only fused where the graph says that it is for a processor.
             node.device = _PROCESSOR
-    graph = _optimised(graph, frozen.outputs, _half_precision(precision))
+    graph = _optimised(graph, function.outputs, _half_precision(precision))
     graph = tf.compat.v1.graph_util.extract_sub_graph(graph, kept)
     _name_kernels(graph)
     return FrozenGraph(
         graph.SerializeToString(),
-        [tensor.name for tensor in frozen.inputs],
-        dict(zip(names, (tensor.name for tensor in frozen.outputs), strict=True)),
+        [tensor.name for tensor in inputs],
+        dict(zip(names, (tensor.name for tensor in function.outputs), strict=True)),
     )
+
+
+def _with_constants(
+    function: tf.types.experimental.ConcreteFunction,
+) -> tuple[graph_pb2.GraphDef, list[tf.Tensor]]:
+    """The graph of a function with its weights as constants, and the inputs that are left.
+
+    As `convert_variables_to_constants_v2`, which makes a function of the graph besides: that takes
+    as long as all the rest of freezing, and only the graph is wanted.
+    """
+    data = convert_to_constants._FunctionConverterDataInEager(
+        func=function, lower_control_flow=True, aggressive_inlining=False
+    )
+    graph, constants = convert_to_constants._replace_variables_by_constants(data)
+    captured = function.graph.internal_captures
+    weights = {captured[index].name for index in constants}
+    return graph, [tensor for tensor in function.inputs if tensor.name not in weights]
 
 
 def _optimised(

@@ -8,7 +8,7 @@ import numpy as np
 from absl import logging
 
 from rbc_tf.classification.classifier import Classifier
-from rbc_tf.core import keras_settings
+from rbc_tf.core import files, keras_settings
 from rbc_tf.core.types import AnalyzedRegions, Detections
 from rbc_tf.detection import tiling
 from rbc_tf.detection.predictor import DetectorPredictor
@@ -93,6 +93,7 @@ class Chain:
                 "is detected whole, however large. Export it again, or give the size of tiles"
             )
         self.view_config = view_config
+        self._remembered: dict[tuple, Detections] = {}
         self.backbone_record = backbone.read_record(path)
         bundle.check_unchanged()
 
@@ -110,13 +111,14 @@ class Chain:
         boxes = view.to_source(found.boxes)
         return AnalyzedRegions(boxes, found.scores, probabilities, abnormal, view.factor)
 
-    def look(self, image: np.ndarray) -> cell_scale.View:
+    def look(self, image: np.ndarray, looked_at_again: bool = False) -> cell_scale.View:
         """Every detection, also those below the score threshold, and the scale they were found at.
 
-        Features and types of its regions are those of the patches of `View.pixels`.
+        Features and types of its regions are those of the patches of `View.pixels`. What is found
+        in an image that will be `looked_at_again` is remembered until then.
         """
         return cell_scale.look(
-            self._detect_as_it_is,
+            self._detect_and_remember if looked_at_again else self._detect_once,
             image,
             self.view_config,
             self.manifest.appearance,
@@ -128,6 +130,15 @@ class Chain:
         """Every detection of `look`, in pixels of the image as it came."""
         view = self.look(image)
         return Detections(view.to_source(view.detections.boxes), view.detections.scores)
+
+    def _detect_and_remember(self, image: np.ndarray) -> Detections:
+        found = self._detect_as_it_is(image)
+        self._remembered[_content(image)] = found
+        return found
+
+    def _detect_once(self, image: np.ndarray) -> Detections:
+        found = self._remembered.pop(_content(image), None) if self._remembered else None
+        return self._detect_as_it_is(image) if found is None else found
 
     def _detect_as_it_is(self, image: np.ndarray) -> Detections:
         return tiling.detect(
@@ -158,3 +169,7 @@ class Chain:
     def labels(self, probabilities: np.ndarray) -> np.ndarray:
         """bool [N, T], the types predicted to be present; see `Calibration.labels`."""
         return self.manifest.calibration.labels(probabilities)
+
+
+def _content(image: np.ndarray) -> tuple:
+    return image.shape, files.sha256_of_bytes(image.tobytes())

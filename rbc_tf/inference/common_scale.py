@@ -124,7 +124,7 @@ def _sizes(chain: Chain, items: Iterable[Item], read: Callable[[Item], np.ndarra
     found = []
     for item in items:
         try:
-            view = chain.look(read(item))
+            view = chain.look(read(item), looked_at_again=True)
         except Exception:  # whoever analyses it reports it
             logging.debug("%s: says nothing of the scale", item, exc_info=True)
             continue

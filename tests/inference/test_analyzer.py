@@ -156,6 +156,24 @@ def test_a_file_that_cannot_be_read(analyzer, images, tmp_path):
     assert "empty" in str(error)
 
 
+def test_what_is_looked_at_again_is_detected_once(bundle, monkeypatch):
+    """Where a folder's common scale is looked for; another image, or a third look, is detected."""
+    parts = chain.Chain(bundle)
+    detected = []
+    detect = parts._detector.predict_batch
+    monkeypatch.setattr(
+        parts._detector, "predict_batch", lambda batch: detected.append(1) or detect(batch)
+    )
+    image, other = tiny_bundle.image(2), tiny_bundle.image(3)
+    first = parts.look(image, looked_at_again=True)
+    again = parts.viewing(parts.view_config).look(image.copy())
+    assert len(detected) == 1
+    np.testing.assert_array_equal(again.detections.boxes, first.detections.boxes)
+    parts.look(image, looked_at_again=True)
+    assert len(parts.look(other).detections.boxes) == len(first.detections.boxes) + 1
+    assert len(detected) == 3
+
+
 def test_thresholds_of_the_paper(bundle):
     plain = rbc_tf.load(bundle.path, plain_thresholds=True, precision="float32")
     assert plain.thresholds == dict.fromkeys(PAPER.names, 0.5)
