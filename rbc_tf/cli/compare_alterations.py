@@ -45,11 +45,14 @@ def main() -> None:
     parts = chain.Chain(scored, precision=flags.FLAGS.precision, view_config=view)
     names = _ALTERATIONS.value or tuple(alterations.ALTERATIONS)
     scores = run.compare(parts, samples, loaded.cell_types, names)
-    title = f"{len(samples)} {_SPLIT.value} images, scale {view.scale}, rotations {view.rotations}"
+    title = (
+        f"{len(samples)} {_SPLIT.value} images, scale {view.scale}, light {view.light}, "
+        f"rotations {view.rotations}"
+    )
     table = tables.table(scores, title)
     if _OUTPUT_FILE.value:
         about = {"dataset": str(loaded.root), "split": _SPLIT.value}
-        about |= {"scale": view.scale, "rotations": view.rotations}
+        about |= {"scale": view.scale, "light": view.light, "rotations": view.rotations}
         about |= {"bundle_sha256": scored.sha256, "notes": notes}
         score_files.write_all(_OUTPUT_FILE.value, scores, about, [table])
     print(text_table.console(table))

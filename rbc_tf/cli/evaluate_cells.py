@@ -44,7 +44,7 @@ def main() -> None:
     images = annotations.read(_ANNOTATIONS.value, _IMAGES_DIR.value, problems, _UNITS.value)
     scored = pretrained.find(_BUNDLE.value)
     notes = seen.notes_of_detection(scored, images)
-    view = ViewConfig(flags.FLAGS.scale)
+    view = ViewConfig(flags.FLAGS.scale, light=flags.FLAGS.light)
     parts = chain.Chain(scored, precision=flags.FLAGS.precision, view_config=view)
     scores = run.evaluate(parts, images)
     table = run.table(scores, f"{_IMAGES_DIR.value}, scale {flags.FLAGS.scale}")
@@ -52,6 +52,7 @@ def main() -> None:
         about = {
             "images_dir": _IMAGES_DIR.value,
             "scale": flags.FLAGS.scale,
+            "light": flags.FLAGS.light,
             "bundle_sha256": scored.sha256,
             "left_out": problems,
             "notes": notes,

@@ -153,7 +153,7 @@ def _bundle(name: str | None, folder: str | None) -> str:
 
 
 def define_view() -> None:
-    """--scale and --rotations; `view` reads them."""
+    """--scale, --light and --rotations; `view` reads them."""
     define_scale()
     flags.DEFINE_enum(
         "rotations",
@@ -165,7 +165,7 @@ def define_view() -> None:
 
 
 def define_scale() -> None:
-    """--scale alone, for commands that find no types."""
+    """--scale and --light alone, for commands that find no types."""
     flags.DEFINE_string(
         "scale",
         AUTO,
@@ -174,13 +174,20 @@ def define_scale() -> None:
         "a folder whose images are alike; none: not at all. Results are in pixels of the images as "
         "they are.",
     )
+    flags.DEFINE_enum(
+        "light",
+        AUTO,
+        (AUTO, "none"),
+        "auto: images darker than those that the bundle learnt from are made as bright for the "
+        "analysis; none: every image as it is.",
+    )
 
 
 def view() -> "ViewConfig":
     """What was given. Raises ValueError where it makes no sense."""
     from rbc_tf.inference.view_config import ViewConfig
 
-    return ViewConfig(flags.FLAGS.scale, int(flags.FLAGS.rotations))
+    return ViewConfig(flags.FLAGS.scale, int(flags.FLAGS.rotations), flags.FLAGS.light)
 
 
 def define_precision(default: str, note: str = "") -> None:

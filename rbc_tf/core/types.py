@@ -102,6 +102,7 @@ class AnalyzedRegions:
         probabilities: float32 [N, T], one per cell type, calibrated, not normalised.
         abnormal: float64 [N], probability that the region holds an abnormal type.
         scale: factor by which the image was scaled for it; 1 for an image as it came.
+        gain: factor by which its values were multiplied for it.
     """
 
     boxes: np.ndarray
@@ -109,6 +110,7 @@ class AnalyzedRegions:
     probabilities: np.ndarray
     abnormal: np.ndarray
     scale: float = 1.0
+    gain: float = 1.0
 
     def __len__(self) -> int:
         return len(self.scores)

@@ -13,7 +13,7 @@ from rbc_tf.graphs import frozen
 from rbc_tf.inference import pretrained
 from rbc_tf.inference.bundle import Bundle
 from rbc_tf.inference.chain import Chain
-from rbc_tf.inference.view_config import NONE, ViewConfig
+from rbc_tf.inference.view_config import ViewConfig
 
 BEFORE, AFTER, DIFFERENCE = "as trained", "packed", "difference"
 
@@ -43,7 +43,7 @@ def compare(
     samples = dataset.in_split(split)
     scores = []
     for name, each in ((BEFORE, bundle), (AFTER, pretrained.find(str(packed)))):
-        chain = Chain(each, precision=frozen.FLOAT32, view_config=ViewConfig(NONE))
+        chain = Chain(each, precision=frozen.FLOAT32, view_config=ViewConfig.as_it_is())
         found = run.evaluate(chain, samples, dataset.cell_types)
         scores.append([score.at(weights=name) for score in found])
     before, after = ({_key(score): score for score in part} for part in scores)

@@ -22,7 +22,7 @@ from rbc_tf.figures.drawing.captions import Caption, Source, Thresholds
 from rbc_tf.inference import pretrained
 from rbc_tf.inference.bundle import Bundle
 from rbc_tf.inference.chain import Chain
-from rbc_tf.inference.view_config import NONE, ViewConfig
+from rbc_tf.inference.view_config import ViewConfig
 
 Drawn = tuple[Figure, Caption]
 
@@ -171,7 +171,7 @@ class FigureSources:
     @functools.cached_property
     def chain(self) -> Chain:
         # Patches and features are drawn beside what is said of them: all of the image as it is.
-        return Chain(self.bundle, view_config=ViewConfig(NONE))
+        return Chain(self.bundle, view_config=ViewConfig.as_it_is())
 
     @functools.cached_property
     def unet(self) -> UNet | None:

@@ -58,6 +58,7 @@ class Analysis:
         exposure: 'nearly black' or 'nearly white' where nothing can be seen in it; else None.
         unlike: {in what it is unlike the images that the bundle learnt from: the values}.
         scale: factor by which it was scaled to be analysed; see `cell_scale`.
+        gain: factor by which its values were multiplied to be analysed; see `light`.
         grey: it has no colours.
     """
 
@@ -70,6 +71,7 @@ class Analysis:
     exposure: str | None = None
     unlike: Mapping[str, str] = dataclasses.field(default_factory=dict)
     scale: float = 1.0
+    gain: float = 1.0
     grey: bool = False
 
     @classmethod
@@ -106,10 +108,9 @@ class Analysis:
             )
             for row, box in enumerate(found.boxes.tolist())
         )
-        height, width = map(int, image_shape[:2])
-        return cls(
-            image, image_sha256, height, width, regions, cell_types, scale=float(found.scale)
-        )
+        size = int(image_shape[0]), int(image_shape[1])
+        view = {"scale": float(found.scale), "gain": float(found.gain)}
+        return cls(image, image_sha256, *size, regions, cell_types, **view)
 
     @property
     def num_abnormal_regions(self) -> int:
@@ -139,6 +140,7 @@ class Analysis:
             **({"exposure": self.exposure} if self.exposure else {}),
             **({"unlike": dict(self.unlike)} if self.unlike else {}),
             **({"scale": self.scale} if self.scale != 1 else {}),
+            **({"gain": self.gain} if self.gain != 1 else {}),
             **({"grey": True} if self.grey else {}),
             "num_regions": len(self.regions),
             "num_regions_by_type": self.num_regions_by_type,

@@ -41,6 +41,7 @@ def load(
     tile_overlap: int | None = None,
     scale: str | float = AUTO_SCALE,
     rotations: int = 1,
+    light: str = AUTO_SCALE,
     bit_depth: int | None = None,
     intensity_range: tuple[int, int] | None = None,
 ) -> "Analyzer":
@@ -61,6 +62,8 @@ def load(
             takes those of a folder together); 'none': not at all.
         rotations: quarter turns, 1, 2 or 4, that the types of each region are averaged over: a
             little better, and as many times the features.
+        light: 'auto': images darker than those that the bundle learnt from are made as bright for
+            the analysis; 'none': every image as it is.
         bit_depth: bits that the camera fills of images of more than 8 bits. Without it and
             `intensity_range`, such images are refused if their files do not say it themselves:
             the command `analyze` estimates it for a folder, and one image says too little.
@@ -68,8 +71,8 @@ def load(
 
     Raises:
         ValueError: there is no such bundle, or it is damaged or of another format (BundleError);
-            the machine does not have the precision; tiles, scale, rotations or intensities make no
-            sense.
+            the machine does not have the precision; tiles, scale, rotations, light or intensities
+            make no sense.
     """
     if bit_depth is not None and intensity_range is not None:
         raise ValueError("Give `bit_depth` or `intensity_range`, not both")
@@ -81,7 +84,7 @@ def load(
     found = pretrained.find(bundle)
     if plain_thresholds:
         found = found.with_plain_thresholds()
-    view_config = ViewConfig(str(scale), rotations)
+    view_config = ViewConfig(str(scale), rotations, light)
     tiling_config = TilingConfig(tile_size, tile_overlap)
     return Analyzer(found, tiling_config, precision, intensity, view_config)
 

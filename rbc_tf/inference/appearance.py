@@ -74,19 +74,18 @@ def measure(
     """What `ASPECTS` names, of one image.
 
     Args:
-        pixels: uint8 [H, W, 3] RGB, scaled as it is looked at.
+        pixels: uint8 [H, W, 3] RGB, scaled and lit as it is looked at.
         boxes: float [N, 4] (ymin, xmin, ymax, xmax), its regions, in these pixels.
-        source: uint8 [H', W', 3] RGB, the image as it came: scaling hides how it was compressed.
-            None where it was not scaled.
+        source: uint8 [H', W', 3] RGB, the image as it came: scaling hides how it was compressed,
+            more light how dark it was. None where it is looked at as it came.
 
     Returns:
         {aspect: value}; without regions enough, brightness and compression alone.
     """
-    step = max(1, int((pixels.shape[0] * pixels.shape[1] / _PIXELS) ** 0.5))
-    grey = pixels[::step, ::step].mean(axis=2)
-    background = float(np.percentile(grey, _BACKGROUND))
-    found = {"brightness": background}
-    blocks = jpeg_blocks.steps(pixels if source is None else source)
+    background = brightness(pixels)
+    source = pixels if source is None else source
+    found = {"brightness": background if source is pixels else brightness(source)}
+    blocks = jpeg_blocks.steps(source)
     if blocks is not None:
         found["compression"] = blocks
     boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
@@ -98,6 +97,12 @@ def measure(
     found["crowding"] = float(areas.sum() / (pixels.shape[0] * pixels.shape[1]))
     chosen = boxes[:: -(-len(boxes) // _MOST_REGIONS)]
     return found | _of_regions(pixels, chosen, background)
+
+
+def brightness(pixels: np.ndarray) -> float:
+    """Grey value of the background of an image uint8 [H, W, 3], 0 to 255."""
+    step = max(1, int((pixels.shape[0] * pixels.shape[1] / _PIXELS) ** 0.5))
+    return float(np.percentile(pixels[::step, ::step].mean(axis=2), _BACKGROUND))
 
 
 def region_size(boxes: np.ndarray) -> float | None:

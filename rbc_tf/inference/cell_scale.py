@@ -53,19 +53,21 @@ Detect = Callable[[np.ndarray], Detections]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class View:
-    """An image in the size in which it is looked at.
+    """An image in the size, and the light, in which it is looked at.
 
     Attributes:
-        pixels: uint8 [H, W, 3] RGB, scaled.
+        pixels: uint8 [H, W, 3] RGB, scaled and lit.
         factor: by which it was scaled; 1 for an image as it came.
         source_size: (height, width) of the image as it came.
         detections: every one, in pixels of the scaled image.
+        gain: by which its values were multiplied; see `light`.
     """
 
     pixels: np.ndarray
     factor: float
     source_size: tuple[int, int]
     detections: Detections
+    gain: float = 1.0
 
     def to_source(self, boxes: np.ndarray) -> np.ndarray:
         """Boxes [N, 4] of the scaled image in pixels of the image as it came."""

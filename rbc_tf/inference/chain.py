@@ -16,8 +16,8 @@ from rbc_tf.features import backbone
 from rbc_tf.features.extractor import FeatureExtractor
 from rbc_tf.graphs import frozen
 from rbc_tf.inference import bundle as bundles
-from rbc_tf.inference import cell_scale, quarter_turns
-from rbc_tf.inference.view_config import ViewConfig
+from rbc_tf.inference import cell_scale, light, quarter_turns
+from rbc_tf.inference.view_config import AUTO, ViewConfig
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -109,22 +109,25 @@ class Chain:
         found = view.above(self.manifest.score_threshold)
         probabilities, abnormal = self.classify(view.pixels, found.boxes)
         boxes = view.to_source(found.boxes)
-        return AnalyzedRegions(boxes, found.scores, probabilities, abnormal, view.factor)
+        return AnalyzedRegions(boxes, found.scores, probabilities, abnormal, view.factor, view.gain)
 
     def look(self, image: np.ndarray, looked_at_again: bool = False) -> cell_scale.View:
-        """Every detection, also those below the score threshold, and the scale they were found at.
+        """Every detection, also those below the score threshold, in which scale and light.
 
         Features and types of its regions are those of the patches of `View.pixels`. What is found
         in an image that will be `looked_at_again` is remembered until then.
         """
-        return cell_scale.look(
+        is_lit = self.view_config.light == AUTO
+        gain = light.gain_for(image, self.manifest.appearance) if is_lit else 1.0
+        view = cell_scale.look(
             self._detect_and_remember if looked_at_again else self._detect_once,
-            image,
+            light.lit(image, gain),
             self.view_config,
             self.manifest.appearance,
             self._detector.record.training_image_size,
             self.manifest.score_threshold,
         )
+        return dataclasses.replace(view, gain=gain)
 
     def detect(self, image: np.ndarray) -> Detections:
         """Every detection of `look`, in pixels of the image as it came."""

@@ -10,7 +10,7 @@ from absl import logging
 
 from rbc_tf.core import exposure, files, image_io, names
 from rbc_tf.core.intensity import IntensityRange
-from rbc_tf.inference import appearance, cell_scale, result_check
+from rbc_tf.inference import appearance, cell_scale, light, result_check
 from rbc_tf.inference.analysis import Analysis
 from rbc_tf.inference.chain import Chain
 from rbc_tf.inference.report import overlay
@@ -61,7 +61,8 @@ def analyze(chain: Chain, image: SourceImage) -> Analysis:
     )
     seen = chain.manifest.appearance
     # As the networks saw it: of cells that were scaled there is nothing to be warned of.
-    pixels = cell_scale.scaled(image.pixels, found.scale) if seen else image.pixels
+    pixels = light.lit(image.pixels, found.gain) if seen else image.pixels
+    pixels = cell_scale.scaled(pixels, found.scale) if seen else pixels
     looks = appearance.measure(pixels, found.boxes * found.scale, image.pixels) if seen else {}
     return dataclasses.replace(
         analysis,

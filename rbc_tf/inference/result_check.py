@@ -11,6 +11,7 @@ from typing import Any
 from rbc_tf.core import exposure
 from rbc_tf.core.structured import shown
 from rbc_tf.inference import analysis
+from rbc_tf.inference.light import LARGEST_GAIN
 from rbc_tf.inference.view_config import LARGEST_FACTOR, SMALLEST_FACTOR
 
 _REGION_FIELDS = {"box", "score", "probabilities", "labels", "abnormal_probability", "abnormal"}
@@ -67,6 +68,9 @@ def _check_remarks(result: Mapping) -> None:
     scale = result.get("scale", 1)
     is_factor = _is_within(scale, SMALLEST_FACTOR, LARGEST_FACTOR)
     _require(is_factor, "scale", f"{SMALLEST_FACTOR:g} to {LARGEST_FACTOR:g}", scale)
+    gain = result.get("gain", 1)
+    is_gain = _is_within(gain, 1, LARGEST_GAIN)
+    _require(is_gain, "gain", f"1 to {LARGEST_GAIN:g}", gain)
     grey = result.get("grey", False)
     _require(isinstance(grey, bool), "grey", "true or false", grey)
 

@@ -17,7 +17,7 @@ from rbc_tf.inference.view_config import NONE, ViewConfig
 
 # What decides a result; the rest of run.json is for people.
 _COMPARED = (
-    *("bundle_sha256", "thresholds", "at_least_one", "tiles", "scale", "rotations"),
+    *("bundle_sha256", "thresholds", "at_least_one", "tiles", "scale", "light", "rotations"),
     *("precision", "intensity"),
 )
 
@@ -203,6 +203,7 @@ def _record(
         "at_least_one": manifest.calibration.at_least_one,
         "tiles": None if tiles is None else config.to_dict(tiles),
         "scale": view_config.scale if view_config.factor is None else str(view_config.factor),
+        "light": view_config.light,
         "rotations": view_config.rotations,
         "precision": precision,
         "intensity": None if intensity is None else dataclasses.asdict(intensity),
@@ -212,13 +213,13 @@ def _record(
 
 def _check(folder: ResultsFolder, earlier: dict, run: dict) -> None:
     # As it was before there was a choice.
-    before = {"precision": frozen.FLOAT32, "at_least_one": False, "scale": NONE, "rotations": 1}
-    earlier = before | earlier
+    before = {"precision": frozen.FLOAT32, "at_least_one": False, "rotations": 1}
+    earlier = {**before, "scale": NONE, "light": NONE, **earlier}
     there, asked = (
         Fingerprint({key: record.get(key) for key in _COMPARED}) for record in (earlier, run)
     )
     remedy = REPLACE
-    for key in ("precision", "scale", "rotations"):
+    for key in ("precision", "scale", "light", "rotations"):
         if {**there.values, key: run[key]} == asked.values:
             remedy = f"Give --{key}={earlier[key]}, or --overwrite, or name another folder."
     what = (

@@ -13,7 +13,7 @@ from rbc_tf.core import csv_text, exposure, image_io
 from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.core.names import listed, printable
 from rbc_tf.graphs import frozen
-from rbc_tf.inference import analysis, appearance, cell_scale, image_analysis, pretrained
+from rbc_tf.inference import analysis, appearance, cell_scale, image_analysis, light, pretrained
 from rbc_tf.inference.bundle import Bundle
 from rbc_tf.inference.group_shares import Grouping, GroupShares
 from rbc_tf.inference.report import page
@@ -40,8 +40,8 @@ class RunSummary:
 
     `num_regions` is None of a share of the images;
     `report_path` is None where no report was asked for; `intensity` says the range of values of
-    more than 8 bits, '' where no image leaves it open; `scaled` which images were scaled, '' where
-    none was.
+    more than 8 bits, '' where no image leaves it open; `scaled` and `brightened` how many images
+    were, '' where none was.
     """
 
     analyzed: int
@@ -53,6 +53,7 @@ class RunSummary:
     report_bytes: int = 0
     intensity: str = ""
     scaled: str = ""
+    brightened: str = ""
     warnings: tuple[str, ...] = ()
 
     def text(self) -> str:
@@ -62,7 +63,7 @@ class RunSummary:
             *(f"  {reason}" for reason in self.failed.values()),
             *([] if self.num_regions is None else [f"regions: {self.num_regions:,}"]),
             *([f"images of more than 8 bits: {self.intensity}"] if self.intensity else []),
-            *([self.scaled] if self.scaled else []),
+            *filter(None, (self.scaled, self.brightened)),
             *(f"warning: {warning}" for warning in self.warnings),
             f"results: {posixpath.dirname(str(self.summary_path)) or '.'}",
         ]
@@ -131,6 +132,7 @@ def finish(
         report_bytes=size,
         intensity=summary["intensity"],
         scaled=summary["scaled"],
+        brightened=summary["brightened"],
         warnings=tuple(summary["warnings"]),
     )
 
@@ -172,7 +174,8 @@ def write_tables(
     manifest = bundle.manifest
     cell_types = manifest.cell_types
     totals, by_type = collections.Counter(), collections.Counter()
-    exposures, unlike, scales, shares = {}, {}, {}, GroupShares(cell_types, grouping)
+    exposures, unlike, scales, gains = {}, {}, {}, {}
+    shares = GroupShares(cell_types, grouping)
     empty = []
     with (
         folder.writing(shard.file_name(REGIONS)) as temporary,
@@ -190,6 +193,8 @@ def write_tables(
                 unlike[result["image"]] = result["unlike"]
             if "scale" in result:
                 scales[result["image"]] = result["scale"]
+            if "gain" in result:
+                gains[result["image"]] = result["gain"]
             if not result["num_regions"]:
                 empty.append(result["image"])
             shares.add(result)
@@ -220,6 +225,7 @@ def write_tables(
             "precision": run.get("precision", frozen.FLOAT32),
             "intensity": _intensity(run),
             "scaled": cell_scale.note(scales, len(names), is_given=run.get("scale") != AUTO),
+            "brightened": light.note(gains, len(names)),
             "grouped_by": grouping.pattern,
             "warnings": [warning for warning in found if warning],
             "failed": failed,

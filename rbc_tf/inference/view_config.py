@@ -1,4 +1,4 @@
-"""How images are looked at: their scale, and how often their regions are."""
+"""How images are looked at: their scale and light, and how often their regions are."""
 
 import dataclasses
 
@@ -6,6 +6,7 @@ AUTO, NONE = "auto", "none"
 SMALLEST_FACTOR, LARGEST_FACTOR = 0.05, 8.0
 
 ROTATIONS = (1, 2, 4)
+LIGHTS = (AUTO, NONE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,20 +47,26 @@ class ViewConfig:
             every image is scaled, such as '0.5'.
         rotations: how many quarter turns of each region the types are averaged over, 1, 2 or 4: a
             cell has no up and down, and what a network says of it should not depend on them.
-        common: with 'auto', what was found for the images of a folder together; None: each is
-            looked at by itself.
+        light: 'auto': images darker than those that the bundle learnt from are made as bright,
+            where it records their brightness; 'none': every image as it is.
+        common: with the scale 'auto', what was found for the images of a folder together; None:
+            each is looked at by itself.
 
     Raises:
-        ValueError: the scale is none of these, a factor out of bounds, or the rotations others.
+        ValueError: the scale is none of these, a factor out of bounds, or rotations or light are
+            others.
     """
 
     scale: str = AUTO
     rotations: int = 1
+    light: str = AUTO
     common: CommonScale | None = None
 
     def __post_init__(self):
         if self.rotations not in ROTATIONS or isinstance(self.rotations, bool | float):
             raise ValueError(f"The rotations must be 1, 2 or 4. Received: {self.rotations}")
+        if self.light not in LIGHTS:
+            raise ValueError(f"The light must be {AUTO} or {NONE}. Received: {self.light!r}")
         if self.scale in (AUTO, NONE):
             return
         try:
@@ -71,6 +78,11 @@ class ViewConfig:
                 f"The scale must be {AUTO}, {NONE} or a factor of {SMALLEST_FACTOR:g} to "
                 f"{LARGEST_FACTOR:g}. Received: {self.scale!r}"
             )
+
+    @classmethod
+    def as_it_is(cls) -> "ViewConfig":
+        """Every image as it came, once."""
+        return cls(NONE, light=NONE)
 
     def described(self) -> str:
         """The scale for readers of scores, such as '0.5', 'none', or 'auto (0.5 in common)'."""

@@ -96,7 +96,7 @@ class HeldOutScores:
         images, groups: how many.
         images_sha256: hash of the hashes of their files: those of the same images replace these.
         scored: UTC time, ISO 8601.
-        scale, rotations: how the images were looked at; see `inference.view_config`.
+        scale, light, rotations: how the images were looked at; see `inference.view_config`.
         unseen_by: parts that are known to have seen none of these images; version 0.1.0 knew it
             of all but the detector.
         origin: what the images are where they are no photographs; see `data.dataset.origin_of`.
@@ -110,6 +110,7 @@ class HeldOutScores:
     images_sha256: str = ""
     scored: str = ""
     scale: str = "none"  # as before there was a choice
+    light: str = "none"
     rotations: int = 1
     unseen_by: tuple[str, ...] = ("backbone", "classifier")
     origin: str = ""

@@ -723,17 +723,24 @@ def test_an_image_without_a_group_is_named_before_any_is_analysed(chain, loaded,
     assert not chain.analyzed
 
 
-def test_images_that_were_scaled_are_told_of(chain, loaded, images, tmp_path, monkeypatch):
-    def scaled(self, image):
-        return dataclasses.replace(_find(image), scale=0.5)
-
-    monkeypatch.setattr(chain, "analyze", scaled)
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"scale": 0.5}, "4 of 4 images were scaled by 0.5 for the analysis"),
+        ({"gain": 2.0}, "4 of 4 images were made brighter by 2 for the analysis"),
+    ],
+)
+def test_images_that_were_changed_are_told_of(
+    chain, loaded, images, tmp_path, monkeypatch, changed, told
+):
+    monkeypatch.setattr(
+        chain, "analyze", lambda self, image: dataclasses.replace(_find(image), **changed)
+    )
     out = tmp_path / "out"
     summary = analyze.analyze(loaded, images, out)
-    told = "4 of 4 images were scaled by 0.5 for the analysis"
     assert told in summary.text()
     assert told in (out / "report.html").read_text(encoding="utf-8")
-    assert builders.read_json(out / "images" / "a.png.json")["scale"] == 0.5
+    assert changed.items() <= builders.read_json(out / "images" / "a.png.json").items()
 
 
 def test_the_images_of_a_folder_have_one_scale_in_all_runs(
@@ -744,7 +751,7 @@ def test_the_images_of_a_folder_have_one_scale_in_all_runs(
     bundle = dataclasses.replace(loaded, manifest=manifest)
     looked_at = []
 
-    def look(self, image):
+    def look(self, image, looked_at_again=False):
         looked_at.append(image.shape)
         found = Detections(np.float32([[0, 0, 40, 40]] * 6), np.ones(6, np.float32))
         return cell_scale.View(image, 1.0, image.shape[:2], found)

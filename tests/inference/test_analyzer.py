@@ -1,6 +1,7 @@
 """The Python API: a bundle loaded, images analysed, and the same as the command writes."""
 
 import csv
+import dataclasses
 import json
 import pathlib
 import shutil
@@ -14,8 +15,10 @@ import pytest
 import rbc_tf
 from rbc_tf.core import image_io
 from rbc_tf.core.cell_types import PAPER
-from rbc_tf.inference import analyze, chain
+from rbc_tf.inference import analyze, chain, image_analysis, light
 from rbc_tf.inference import bundle as bundles
+from rbc_tf.inference.image_analysis import SourceImage
+from rbc_tf.inference.view_config import ViewConfig
 from tests import tiny_bundle
 
 _ROOT = pathlib.Path(__file__).parents[2]
@@ -154,6 +157,23 @@ def test_a_file_that_cannot_be_read(analyzer, images, tmp_path):
     ((image, error),) = errors
     assert image == broken
     assert "empty" in str(error)
+
+
+def test_a_dark_image_is_looked_at_in_more_light(bundle):
+    """Types are predicted, and warnings given, as if light and scale were each asked for alone."""
+    seen = dataclasses.replace(bundle.manifest, appearance={"brightness": (150.0, 240.0)})
+    learnt = dataclasses.replace(bundle, manifest=seen)
+    pixels = tiny_bundle.image(4) // 3
+    dark = chain.Chain(learnt).analyze(pixels)
+    assert dark.gain == light.gain_for(pixels, seen.appearance) > 2
+    as_it_is = chain.Chain(learnt, view_config=ViewConfig.as_it_is())
+    assert as_it_is.analyze(pixels).gain == 1
+    lit = as_it_is.analyze(light.lit(pixels, dark.gain))
+    np.testing.assert_array_equal(dark.boxes, lit.boxes)
+    np.testing.assert_array_equal(dark.probabilities, lit.probabilities)
+    analysis = image_analysis.analyze(chain.Chain(learnt), SourceImage("", None, pixels))
+    assert analysis.gain == dark.gain
+    assert list(analysis.unlike) == ["darker"]
 
 
 def test_what_is_looked_at_again_is_detected_once(bundle, monkeypatch):

@@ -53,6 +53,13 @@ def test_compression_is_that_of_the_image_as_it_came():
     assert "more compressed" in appearance.unlike(found, {"compression": (1.0, 1.05)})
 
 
+def test_brightness_is_that_of_the_image_as_it_came():
+    image, boxes = _smear()
+    found = appearance.measure(image, boxes, image // 2)
+    assert found["brightness"] == pytest.approx(110)
+    assert found["contrast"] == appearance.measure(image, boxes)["contrast"]
+
+
 def test_some_compression_is_tolerated_though_none_was_seen():
     assert appearance.unlike({"compression": 1.44}, {"compression": (1.0, 1.01)}) == {}
 

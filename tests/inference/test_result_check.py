@@ -33,7 +33,11 @@ def _check(result):
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
 def test_what_an_analysis_writes_passes(count):
     _check(_result(count))
-    _check(_result(count, exposure="nearly black", unlike={"larger": "x"}, scale=0.5, grey=True))
+    _check(
+        _result(
+            count, exposure="nearly black", unlike={"larger": "x"}, scale=0.5, gain=2.5, grey=True
+        )
+    )
 
 
 @pytest.mark.parametrize(
@@ -58,6 +62,7 @@ def test_no_field_may_be_missing_or_of_another_type(field):
     [
         ("exposure", [True, "dark", [1]]),
         ("unlike", [[], {"larger": 1}, "x"]),
+        ("gain", [0, 0.5, -1, math.nan, math.inf, 9, "1", True]),
         ("scale", [0, -1, math.nan, math.inf, 10**400, "1", True]),
         ("grey", [1, "yes", None]),
     ],

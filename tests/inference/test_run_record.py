@@ -16,6 +16,7 @@ _RUN = {
     "at_least_one": False,
     "tiles": None,
     "scale": "none",
+    "light": "none",
     "rotations": 1,
     "precision": "float32",
     "versions": {"rbc_tf": "0.1.0"},
@@ -58,17 +59,19 @@ def test_results_without_a_record_are_refused(prepare, tmp_path):
     assert folder.done() == set()
 
 
-def test_before_there_was_a_choice_all_was_float32_and_not_scaled(prepare):
+def test_before_there_was_a_choice_all_was_float32_and_as_it_came(prepare):
     old = {
         k: value
         for k, value in _RUN.items()
-        if k not in ("precision", "scale", "rotations", "tiles")
+        if k not in ("precision", "scale", "light", "rotations", "tiles")
     }
     assert prepare(old) == old
     with pytest.raises(StaleError, match=r"(?s)'float32', is now 'bfloat16'.*--precision=float32"):
         prepare(old, precision="bfloat16")
     with pytest.raises(StaleError, match=r"(?s)'none', is now 'auto'.*--scale=none"):
         prepare(old, scale="auto")
+    with pytest.raises(StaleError, match=r"(?s)'none', is now 'auto'.*--light=none"):
+        prepare(old, light="auto")
     with pytest.raises(StaleError, match=r"(?s)rotations was 1, is now 4.*--rotations=1"):
         prepare(old, rotations=4)
 

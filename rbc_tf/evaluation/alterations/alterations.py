@@ -36,6 +36,7 @@ ALTERATIONS: dict[str, Alteration] = {
     "twice the size": lambda image: cell_scale.scaled(image, 2.0),
     "brighter by 20 %": _lit(1.2, 1.2, 1.2),
     "darker by 30 %": _lit(0.7, 0.7, 0.7),
+    "darker by half": _lit(0.5, 0.5, 0.5),
     "warmer": _lit(1.1, 1.0, 0.85),
     "colder": _lit(0.85, 1.0, 1.1),
     "blurred (sigma 2)": lambda image: cv2.GaussianBlur(image, (0, 0), 2.0),

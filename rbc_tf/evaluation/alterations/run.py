@@ -1,5 +1,6 @@
 """Scores of a bundle on the same images, altered in one way after the other."""
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -20,7 +21,7 @@ class AlteredChain:
     For `evaluation.bundle.run`, which it serves as a `Chain`.
 
     Attributes:
-        num_scaled: of the images so far, those whose scale was changed.
+        num_scaled, num_lit: of the images so far, those whose scale, and whose light, was changed.
         num_unlike: those that are unlike the images that the bundle learnt from.
     """
 
@@ -28,7 +29,7 @@ class AlteredChain:
         self.manifest = chain.manifest
         self.classifier = chain.classifier
         self.classify, self.outputs = chain.classify, chain.outputs
-        self.num_scaled = self.num_unlike = 0
+        self.num_scaled = self.num_lit = self.num_unlike = 0
         self._chain, self._alter = chain, alter
 
     def look(self, image: np.ndarray) -> View:
@@ -37,8 +38,9 @@ class AlteredChain:
         view = self._chain.look(altered)
         seen, threshold = self.manifest.appearance, self.manifest.score_threshold
         self.num_scaled += view.factor != 1
+        self.num_lit += view.gain != 1
         self.num_unlike += bool(view.unlike(altered, seen, threshold))
-        return View(view.pixels, view.factor, image.shape[:2], view.detections)
+        return dataclasses.replace(view, source_size=image.shape[:2])
 
 
 def compare(
@@ -49,7 +51,8 @@ def compare(
 ) -> list[Score]:
     """All scores of `evaluation.bundle.run.evaluate` for each alteration, by 'altered'.
 
-    Besides, 'num_scaled' and 'num_unlike': how many images were scaled and warned of.
+    Besides, 'num_scaled', 'num_lit' and 'num_unlike': how many images were scaled, made brighter
+    and warned of.
 
     Raises:
         ValueError: the bundle knows other types than the samples, or there is no such alteration.
@@ -67,6 +70,7 @@ def compare(
         found = bundle_run.evaluate(altered, samples, cell_types)
         counts = [
             Score("num_scaled", int(altered.num_scaled)),
+            Score("num_lit", int(altered.num_lit)),
             Score("num_unlike", int(altered.num_unlike)),
         ]
         scores += [score.at(altered=name) for score in [*found, *counts]]

@@ -12,11 +12,11 @@ _COLUMNS = (
     ("exact match, true boxes", "exact_match", {"stage": CLASSIFIER, "subset": "all"}),
     ("exact match, whole chain", "exact_match", {"stage": CHAIN, "subset": "all"}),
 )
-_COUNTS = (("scaled", "num_scaled"), ("warned of", "num_unlike"))
+_COUNTS = (("scaled", "num_scaled"), ("brightened", "num_lit"), ("warned of", "num_unlike"))
 
 
 def table(scores: Sequence[Score], title: str) -> Table:
-    """One row for each alteration: the scores that matter most, and two numbers of images."""
+    """One row for each alteration: the scores that matter most, and three numbers of images."""
     names = list(dict.fromkeys(score.of["altered"] for score in scores))
     by_key = {(s.name, *sorted(s.of.items())): s.value for s in scores}
 

@@ -47,6 +47,7 @@ def record_scores(
         ),
         scored=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         scale=view_config.described(),
+        light=view_config.light,
         rotations=view_config.rotations,
         unseen_by=tuple(unseen_by),
         scores=tuple(scores),

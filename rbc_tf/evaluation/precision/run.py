@@ -13,7 +13,7 @@ from rbc_tf.evaluation.precision.scores import score_precision
 from rbc_tf.graphs import frozen
 from rbc_tf.inference.bundle import Bundle
 from rbc_tf.inference.chain import Chain
-from rbc_tf.inference.view_config import NONE, ViewConfig
+from rbc_tf.inference.view_config import ViewConfig
 from rbc_tf.metrics.agreement import ChainOutputs
 
 
@@ -36,7 +36,7 @@ def compare(
     if not sum(map(len, truths)):
         raise ValueError(f"One region or more is required. Received: {len(samples)} images of none")
     # As they are: the precision alone is to differ, and features are those of true boxes.
-    as_it_is = ViewConfig(NONE)
+    as_it_is = ViewConfig.as_it_is()
     chain = Chain(bundle, precision=frozen.FLOAT32, view_config=as_it_is)
     reference = _outputs(chain, samples, truths)
     scores = score_precision(frozen.FLOAT32, reference, reference, truths)

@@ -17,10 +17,10 @@ def image_data(result: dict, cell_types: CellTypes, thresholds: Sequence[float])
 
     Returns:
         Name, size, counts, share of abnormal regions with its interval (None without regions),
-        the scale, what the image is warned of, in short and in full, and per region [box, score,
-        abnormal probability, abnormal, labels, probabilities, margin, nearest]: labels and the
-        nearest type as positions in the list of types, and float32 values in their shortest form,
-        which is exact again as float32.
+        scale and gain, what the image is warned of, in short and in full, and per region [box,
+        score, abnormal probability, abnormal, labels, probabilities, margin, nearest]: labels and
+        the nearest type as positions in the list of types, and float32 values in their shortest
+        form, which is exact again as float32.
     """
     names = cell_types.names
     regions = result["regions"]
@@ -37,6 +37,7 @@ def image_data(result: dict, cell_types: CellTypes, thresholds: Sequence[float])
         "share": result["abnormal_region_share"],
         "interval": result["abnormal_region_share_95"],
         "scale": result.get("scale", 1),
+        "gain": result.get("gain", 1),
         "warnings": _warnings(result),
         "regions": [
             [

@@ -186,6 +186,7 @@ def _bundle_rows(run: Run) -> Iterable[str]:
         ("Networks computed in", run.summary.get("precision", "")),
         ("Values of images of more than 8 bits", run.summary.get("intensity", "")),
         ("Scale", run.summary.get("scaled", "")),
+        ("Light", run.summary.get("brightened", "")),
         ("Groups of images by", run.summary.get("grouped_by", "")),
         ("Thresholds of the types chosen for", run.threshold_objective.replace("_", " ")),
     ):

@@ -14,7 +14,7 @@ from rbc_tf.detection import tiling
 from rbc_tf.inference.bundle import Bundle
 from rbc_tf.inference.chain import Chain
 from rbc_tf.inference.serving import bare_process, export, graph
-from rbc_tf.inference.view_config import NONE, ViewConfig
+from rbc_tf.inference.view_config import ViewConfig
 
 # How far numbers may lie apart. Within a larger graph TensorFlow may join operations otherwise, and
 # sum in another order: on 40 smears and one machine that made 1.3e-6 in probabilities, 0 in boxes.
@@ -84,7 +84,7 @@ def compare(
     model_dir = pathlib.Path(model_dir)
     intensity = _check_origin(model_dir, bundle)
     # Images that the chain would cut are refused by the model, or taken whole; none is scaled.
-    as_it_is = ViewConfig(NONE)
+    as_it_is = ViewConfig.as_it_is()
     chain = Chain(bundle, tiling.TilingConfig(tiling.NONE), view_config=as_it_is)
     tally = _Tally()
     with bare_process.start(model_dir) as process, tempfile.TemporaryDirectory() as scratch:

@@ -40,7 +40,7 @@ def test_what_is_found_is_in_pixels_of_the_image_before(name, side, image):
         height, width = altered.shape[:2]
         assert (height, width) == (24 * side, 32 * side)
         boxes = np.float32([[0, 0, height / 2, width]])
-        return View(altered, 1.0, (height, width), Detections(boxes, np.float32([0.9])))
+        return View(altered, 1.0, (height, width), Detections(boxes, np.float32([0.9])), 1.5)
 
     chain = types.SimpleNamespace(
         manifest=types.SimpleNamespace(score_threshold=0.5, appearance={"brightness": (10, 20)}),
@@ -55,7 +55,7 @@ def test_what_is_found_is_in_pixels_of_the_image_before(name, side, image):
     np.testing.assert_allclose(
         view.from_source(np.float32([[0, 0, 12, 32]])), view.detections.boxes
     )
-    assert (altered.num_scaled, altered.num_unlike) == (0, 1)
+    assert (altered.num_scaled, altered.num_lit, altered.num_unlike) == (0, 1, 1)
 
 
 def test_the_scale_in_common_is_that_of_the_altered_images(image, monkeypatch):

@@ -77,7 +77,7 @@ def _result(name, probabilities):
     result = analysis.Analysis.from_arrays(name, None, (90, 120, 3), found, labels, _TYPES, 0.5)
     if name == _WARNED_OF:
         unlike = {"darker": _DARKER, "out of focus": "width of edges in pixels 9"}
-        result = dataclasses.replace(result, scale=0.5, unlike=unlike)
+        result = dataclasses.replace(result, scale=0.5, gain=2.5, unlike=unlike)
     return result.to_json()
 
 
@@ -267,7 +267,8 @@ def test_images_that_are_warned_of_are_found(opened):
     cells = [cell.text for cell in _all(opened, "#image-rows td")]
     assert cells[5] == "darker, out of focus"
     _click(opened, "#image-rows tr")
-    assert "scaled by 0.5 for the analysis" in _find(opened, "#image-facts").text
+    facts = _find(opened, "#image-facts").text
+    assert facts.endswith("scaled by 0.5 for the analysis · made brighter by 2.5 for the analysis")
     warning = _find(opened, "#image-warnings").text
     assert f"darker ({_DARKER}); out of focus (width of edges in pixels 9)." in warning
     choice.send_keys("not warned of")
@@ -399,7 +400,7 @@ def test_what_is_filtered_is_downloaded(opened, downloads):
     _click(opened, "#download-images")
     header, *rows = _downloaded(downloads, "images_filtered.csv")
     assert header[3:5] == ["num_regions", "num_regions_shown"]
-    assert header[-2:] == ["scale", "warned_of"]
+    assert header[-2:] == ["gain", "warned_of"]
     assert [(row[0], *row[3:5], *row[-2:]) for row in rows] == [
         ("field 001.png", "2", "1", "1", ""),
         ("field 002.png", "1", "1", "0.5", "darker;out of focus"),

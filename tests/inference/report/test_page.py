@@ -127,7 +127,7 @@ def test_data_of_an_image():
     data = image_data(result, PAPER, _THRESHOLDS)
     assert (data["name"], data["height"], data["width"]) == ("a.png", 30, 40)
     assert (data["counts"], data["abnormal"], data["share"]) == ([1, 1, 0, 0, 0, 0], 1, 0.5)
-    assert (data["scale"], data["warnings"]) == (1, [])
+    assert (data["scale"], data["gain"], data["warnings"]) == (1, 1, [])
     assert data["regions"][0] == [
         [0, 2, 10.5, 12], 0.9, 0.75, 1, [0, 1], [0.75, 0.5, 0, 0, 0, 0], 0.25, 0
     ]  # fmt: skip
@@ -137,8 +137,9 @@ def test_data_of_an_image():
 def test_data_of_an_image_that_is_warned_of():
     seen = {"darker": "background in grey values 12, learnt from 200 to 240"}
     result = _result("a.png", [], []) | {"exposure": "nearly black", "unlike": seen, "scale": 0.5}
+    result["gain"] = 2.5
     data = image_data(result, PAPER, _THRESHOLDS)
-    assert data["scale"] == 0.5
+    assert (data["scale"], data["gain"]) == (0.5, 2.5)
     assert data["warnings"] == [["nearly black", ""], ["darker", seen["darker"]]]
 
 

@@ -54,6 +54,7 @@ function imageRow(image) {
     high,
     ...image.counts,
     image.scale,
+    image.gain,
     image.warnings.map(([what]) => what).join(";"),
   ];
 }
@@ -61,6 +62,6 @@ function imageRow(image) {
 function downloadImages() {
   const header = ["image", "height", "width", "num_regions", "num_regions_shown"];
   header.push("num_abnormal_regions", "abnormal_region_share", "share_low_95", "share_high_95");
-  header.push(...typeNames.map((name) => `num_${name}`), "scale", "warned_of");
+  header.push(...typeNames.map((name) => `num_${name}`), "scale", "gain", "warned_of");
   download("images_filtered.csv", [header, ...selection.images.map(imageRow)]);
 }

@@ -24,7 +24,8 @@ function drawImage() {
     ` \u00B7 ${image.width} \u00D7 ${image.height} \u00B7 ${counted(image.regions.length, "region")}` +
     (shown.length < image.regions.length ? `, ${shown.length} shown` : "") +
     ` \u00B7 ${image.abnormal} abnormal, ${shareText(image)}` +
-    (image.scale === 1 ? "" : ` \u00B7 scaled by ${Number(image.scale.toPrecision(3))} for the analysis`);
+    (image.scale === 1 ? "" : ` \u00B7 scaled by ${Number(image.scale.toPrecision(3))} for the analysis`) +
+    (image.gain === 1 ? "" : ` \u00B7 made brighter by ${image.gain} for the analysis`);
   byId("image-warnings").hidden = !isWarnedOf(image);
   byId("image-warnings").textContent = `Unlike the images that the bundle learnt from, so that its regions are less certain: ${image.warnings
     .map(([what, values]) => (values ? `${what} (${values})` : what))
