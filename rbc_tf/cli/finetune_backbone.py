@@ -10,8 +10,9 @@ rarely do, several types: --dataset_dir=chula --dataset_dir=chula_composed --reg
 Learns from the split 'train', keeps the epoch that is best on 'validation'; extract-features
 takes OUTPUT/backbone.keras as --weights. Run it again after an interruption.
 
-With --teacher=OTHER/backbone.keras a network that was fine-tuned before, of any architecture,
-teaches this one: it learns to predict the other's features, beside the labels.
+With --teacher=OTHER/backbone.keras, or a bundle such as chula12, a network that was fine-tuned
+before, of any architecture, teaches this one: it learns to predict the other's features, beside
+the labels.
 
 The training calls Keras alone. Where an accelerator is at hand only under another backend:
 --mode=cut here, then KERAS_BACKEND=jax (or torch) and --mode=train there, with OUTPUT carried
@@ -56,7 +57,9 @@ _WEIGHTS = flags.DEFINE_string(
     "To begin with: 'imagenet', a file as in extract-features, or 'scratch'.",
 )
 _TEACHER = flags.DEFINE_string(
-    "teacher", None, "A fine-tuned backbone, NAME.keras, whose features are learnt from, too."
+    "teacher",
+    None,
+    "A fine-tuned backbone, NAME.keras, or the bundle of one, whose features are learnt from, too.",
 )
 shared_flags.define_crop(80)
 _CONFIG_FILE = flags.DEFINE_multi_string("config_file", [], "YAML settings; repeatable.")
@@ -97,14 +100,26 @@ def _cut(folder: pathlib.Path) -> None:
         print(f"{split}: {len(archive)} patches of {len(archive.about['image_hashes'])} images")
 
 
+def _teacher_path() -> pathlib.Path | None:
+    given = _TEACHER.value
+    if given is None:
+        return None
+    if pathlib.Path(given).suffix == ".keras":
+        return pathlib.Path(given)
+    from rbc_tf.inference import bundle, pretrained
+
+    return pretrained.find(given).path / bundle.BACKBONE
+
+
 def _train(folder: pathlib.Path, config: "finetuning.FinetuningConfig") -> None:
     from rbc_tf.features import backbone, finetuning
     from rbc_tf.features import teacher as teacher_lib
 
+    teacher_path = _teacher_path()
     train, validation = (
         patch_archive.PatchArchive.load(_archive_path(folder, split)) for split in _SPLITS
     )
-    if train.about["regions"] == patch_archive.ALSO_UNLABELLED and not _TEACHER.value:
+    if train.about["regions"] == patch_archive.ALSO_UNLABELLED and not teacher_path:
         raise ValueError(
             "--teacher must be given to learn from unlabelled regions. Received: none; or cut the "
             "patches with --regions=all"
@@ -115,8 +130,8 @@ def _train(folder: pathlib.Path, config: "finetuning.FinetuningConfig") -> None:
         start = backbone.load_backbone(_WEIGHTS.value, size, name=flags.FLAGS.backbone)
         name = start.name
     teacher = None
-    if _TEACHER.value:
-        teacher = teacher_lib.load_teacher(_TEACHER.value, train.about["crop"], size)
+    if teacher_path:
+        teacher = teacher_lib.load_teacher(teacher_path, train.about["crop"], size)
     model, history = finetuning.finetune(
         train,
         validation,

@@ -157,6 +157,12 @@ def test_what_the_user_can_mend_is_one_message(tmp_path):
     assert "Traceback" not in ended.stderr
 
 
+def test_a_teacher_is_a_backbone_or_a_bundle(tmp_path):
+    ended = _rbc_tf("finetune-backbone", "--mode=train", "--teacher=x", f"--output_dir={tmp_path}")
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: A bundle must be a folder, a packed file, or a name")
+
+
 def test_there_is_a_script_for_every_command():
     scripts = {path.stem for path in (_ROOT / "tools").glob("*.py")} - {"benchmark"}
     assert scripts == {name.replace("-", "_") for name in main.COMMANDS}
