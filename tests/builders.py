@@ -293,6 +293,7 @@ def fake_chain(analyze: Callable[[np.ndarray], AnalyzedRegions]) -> type:
 
     class FakeChain:
         analyzed, tilings, views = [], [], []
+        tiles = None
 
         def __init__(self, loaded, tiling_config=None, precision="float32", view_config=None):
             self.manifest = loaded.manifest

@@ -13,6 +13,7 @@ import numpy as np
 from absl import logging
 
 from rbc_tf.core.fingerprint import StaleError
+from rbc_tf.detection.tiling import Tiles
 from rbc_tf.inference import cell_scale
 from rbc_tf.inference.bundle import Bundle
 from rbc_tf.inference.chain import Chain
@@ -29,6 +30,10 @@ _FEWEST_IMAGES = 3
 # they are of several microscopes.
 _MOST_SPREAD = 1.5
 _MOST = (10, 90)  # percentiles
+
+# Of an image larger than that the middle is looked at, so many tiles of the detector high and wide:
+# it has regions enough to say how large they are, and a scanned slide has hundreds of tiles.
+_LOOKED_AT = 1.5
 
 Item = TypeVar("Item")
 
@@ -124,14 +129,42 @@ def _sizes(chain: Chain, items: Iterable[Item], read: Callable[[Item], np.ndarra
     found = []
     for item in items:
         try:
-            view = chain.look(read(item), looked_at_again=True)
+            size = _size(chain, read(item))
         except Exception:  # whoever analyses it reports it
             logging.debug("%s: says nothing of the scale", item, exc_info=True)
             continue
-        size = view.region_size(chain.manifest.score_threshold)
         if size is not None:
-            found.append(size / view.factor)
+            found.append(size)
     return found
+
+
+def _size(chain: Chain, image: np.ndarray) -> float | None:
+    """Of the regions in the middle of an image, or of all where there are too few."""
+    middle = _middle(image, chain.tiles)
+    threshold = chain.manifest.score_threshold
+    if middle is not image:
+        view = chain.look(middle)
+        size = view.region_size(threshold)
+        if size is not None:
+            return size / view.factor
+    # The whole is analysed afterwards.
+    view = chain.look(image, looked_at_again=True)
+    size = view.region_size(threshold)
+    return None if size is None else size / view.factor
+
+
+def _middle(image: np.ndarray, tiles: Tiles | None) -> np.ndarray:
+    """The middle of an image uint8 [H, W, 3], or all of it where it is no larger."""
+    if tiles is None:
+        return image
+    sides = [
+        min(length, round(_LOOKED_AT * side))
+        for length, side in zip(image.shape[:2], (tiles.height, tiles.width), strict=True)
+    ]
+    if sides == list(image.shape[:2]):
+        return image
+    top, left = ((length - side) // 2 for length, side in zip(image.shape[:2], sides, strict=True))
+    return image[top : top + sides[0], left : left + sides[1]]
 
 
 def _of_sizes(sizes: Sequence[float], seen: tuple[float, float]) -> CommonScale | None:

@@ -7,6 +7,7 @@ import pytest
 
 from rbc_tf.core.fingerprint import StaleError
 from rbc_tf.core.image_io import ImageError
+from rbc_tf.detection.tiling import Tiles
 from rbc_tf.inference import cell_scale, common_scale
 from rbc_tf.inference.results_folder import SCALE, ResultsFolder
 from rbc_tf.inference.view_config import CommonScale, ViewConfig
@@ -21,6 +22,8 @@ class FakeChain:
     """As `Chain`, with squares for cells."""
 
     manifest = _MANIFEST
+
+    tiles = None
 
     def __init__(self, view_config=ViewConfig()):
         self.view_config = view_config
@@ -108,6 +111,33 @@ def test_no_more_than_twelve_images_are_looked_at_from_first_to_last():
 
     common_scale.applied(FakeChain(), list(range(100)), read)
     assert looked_at == np.linspace(0, 99, 12).astype(int).tolist()
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "count", "shapes"),
+    [
+        (300, 400, 20, [(300, 400)]),  # no more than one tile and a half
+        (300, 500, 20, [(300, 450)]),
+        (900, 1200, 400, [(360, 450)]),
+        (900, 1200, 8, [(360, 450), (900, 1200)]),  # all in the first row: not in the middle
+    ],
+)
+def test_of_large_images_the_middle_is_looked_at(height, width, count, shapes, monkeypatch):
+    looked_at = []
+    look = FakeChain.look
+
+    def noted(self, image, looked_at_again=False):
+        looked_at.append((image.shape[:2], looked_at_again))
+        return look(self, image)
+
+    monkeypatch.setattr(FakeChain, "look", noted)
+    monkeypatch.setattr(FakeChain, "tiles", Tiles(240, 300, overlap=40))
+    chain = common_scale.applied(
+        FakeChain(), [0] * 3, lambda item: squares(20, (height, width), count)
+    )
+    assert chain.view_config.common == CommonScale(1.0, 20.0)
+    # The whole is remembered, since it comes again.
+    assert looked_at == [(shape, shape == (height, width)) for shape in shapes] * 3
 
 
 _BUNDLE = types.SimpleNamespace(manifest=_MANIFEST)
