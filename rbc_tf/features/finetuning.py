@@ -10,6 +10,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import tqdm
 from absl import logging
 
 from rbc_tf.core import divergence, files, structured, unseen
@@ -219,6 +220,7 @@ def finetune(
     done = training_state.restore(work_dir / _STATE, model, steps_per_epoch)
     history = _load_history(work_dir, done)
     callbacks = [
+        _Progress(config.epochs, steps_per_epoch),
         _Validation(validation, weights, work_dir, history, config.weight_averaging > 0),
         training_state.TrainingState(work_dir / _STATE),
     ]
@@ -278,6 +280,24 @@ def _others(earlier: Mapping[str, str], images: Mapping[str, str]) -> dict[str, 
         if sha256 not in images.values():
             found[f"{name} {sha256}" if name in images else name] = sha256
     return found
+
+
+class _Progress(keras.callbacks.Callback):
+    """A bar of steps: an epoch may take a quarter of an hour."""
+
+    def __init__(self, epochs: int, steps_per_epoch: int):
+        super().__init__()
+        self._epochs, self._steps = epochs, steps_per_epoch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        title = f"epoch {epoch + 1} of {self._epochs}"
+        self._bar = tqdm.tqdm(total=self._steps, desc=title, unit="step", leave=False)
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._bar.update()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._bar.close()
 
 
 class _Validation(keras.callbacks.Callback):

@@ -77,8 +77,9 @@ def test_each_epoch_has_each_patch_at_most_once_in_a_new_order(train):
     np.testing.assert_array_equal(again[3][0], batches[3][0])
 
 
-def test_training_learns_and_the_best_epoch_is_kept(train, validation, tmp_path):
+def test_training_learns_and_the_best_epoch_is_kept(train, validation, tmp_path, capsys):
     model, history = finetune(train, validation, CONFIG, None, tmp_path)
+    assert "epoch 4 of 4" in capsys.readouterr().err
     assert [entry["epoch"] for entry in history] == [1, 2, 3, 4]
     assert history[-1]["loss"] < history[0]["loss"]
     best = max(entry["mean_auc"] for entry in history)
