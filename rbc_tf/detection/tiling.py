@@ -18,8 +18,7 @@ from rbc_tf.detection.record import DetectorRecord
 AUTO, NONE = "auto", "none"
 
 # Up to so many times the training images' height and width an image stays whole where nobody asks
-# for tiles, and a tile may be larger where fewer do then: cells are scaled down only little more,
-# and each tile takes as long as an image.
+# for tiles: its cells are scaled down only little more, and tiles would take several times as long.
 _WHOLE_UP_TO = 1.25
 # Smaller tiles are a slip of the keyboard, and there would be millions of them.
 _SMALLEST = 32
@@ -108,8 +107,7 @@ class Tiles:
     Attributes:
         height, width: of a tile, in source pixels.
         overlap: size up to which a region is in one tile as a whole, away from its seams.
-        whole_up_to: images up to so many times the tile, in height and width, stay whole, and the
-            tiles of larger ones are up to so many times as high and wide where fewer do then.
+        whole_up_to: images up to so many times the tile, in height and width, stay whole.
     """
 
     height: int
@@ -130,28 +128,24 @@ class Tiles:
     def cut(self, height: int, width: int) -> np.ndarray:
         """int64 [K, 4], the tiles of an image (ymin, xmin, ymax, xmax), row by row.
 
-        All are of one size, that of a tile, somewhat more where fewer do then, or the image's where
-        that is smaller, and spread evenly, the last ending where the image ends. Neighbours overlap by more than `overlap`
+        All are of one size, that of a tile or of the image where that is smaller, and spread
+        evenly, the last ending where the image ends. Neighbours overlap by more than `overlap`
         and `edge` on either side: so a region no larger than `overlap` lies in one of them
         more than `edge` away from every seam.
         """
         most_high, most_wide = self.largest_whole
         if height <= most_high and width <= most_wide:
             return np.array([[0, 0, height, width]])
-        (rows, high), (columns, wide) = (
-            self._spread(*sides) for sides in ((height, self.height), (width, self.width))
-        )
+        rows = self._starts(height, self.height)
+        columns = self._starts(width, self.width)
         low = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
-        return np.concatenate([low, low + [high, wide]], axis=1)
+        size = np.minimum([self.height, self.width], [height, width])
+        return np.concatenate([low, low + size], axis=1)
 
-    def _spread(self, length: int, tile: int) -> tuple[np.ndarray, int]:
-        """Where tiles begin along a side of the image, and how long they are there."""
-        shared = self.overlap + 2 * self.edge + 1
-        most = int(self.whole_up_to * tile)
-        steps = -(-max(0, length - most) // (most - shared))
-        # The shortest, but no shorter than asked for, that so many cover the length with.
-        side = min(length, max(tile, -(-(length + steps * shared) // (steps + 1))))
-        return np.arange(steps + 1) * (length - side) // max(1, steps), side
+    def _starts(self, length: int, tile: int) -> np.ndarray:
+        rest = max(0, length - tile)
+        count = -(-rest // (tile - self.overlap - 2 * self.edge - 1))
+        return np.arange(count + 1) * rest // max(1, count)
 
 
 def detect(

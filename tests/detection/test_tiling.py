@@ -65,36 +65,15 @@ def test_tiles_of_a_known_image():
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("size", "grid", "tile"),
-    [
-        # Shared by neighbours: 120 + 2 * 5 + 1 = 131 pixels. Of 600 x 800 three rows do, for which
-        # the training's 480 are enough, and three columns: (1920 + 2 * 131) / 3 = 727.3.
-        ((1080, 1920), (3, 3), (480, 728)),
-        # One row up to 600; two columns up to 2 * 800 - 131.
-        ((540, 960), (1, 2), (540, 640)),
-        ((600, 1469), (1, 2), (600, 800)),
-        ((601, 1470), (2, 3), (480, 640)),
-    ],
-)
-def test_tiles_are_somewhat_larger_where_fewer_do_then(size, grid, tile):
-    places = TilingConfig().resolve(_RECORD).cut(*size)
-    assert tuple(len(set(places[:, axis].tolist())) for axis in (0, 1)) == grid
-    assert {tuple(side) for side in (places[:, 2:] - places[:, :2]).tolist()} == {tile}
-
-
 @given(
-    whole_up_to=st.sampled_from((1.0, 1.25)),
     sides=st.tuples(st.integers(20, 60), st.integers(20, 60)),
     size=st.tuples(st.integers(1, 400), st.integers(1, 400)),
     data=st.data(),
 )
-def test_a_region_of_the_overlap_is_whole_in_some_tile(whole_up_to, sides, size, data):
+def test_a_region_of_the_overlap_is_whole_in_some_tile(sides, size, data):
     overlap = data.draw(st.integers(0, min(sides) // 2))
-    tiles = Tiles(*sides, overlap, whole_up_to)
+    tiles = Tiles(*sides, overlap)
     places = tiles.cut(*size)
-    largest = np.maximum(sides, np.floor(np.multiply(sides, whole_up_to)))
-    assert (places[:, 2:] - places[:, :2] <= largest).all()
     assert len({(y1 - y0, x1 - x0) for y0, x0, y1, x1 in places.tolist()}) == 1
     covered = np.zeros(size, bool)
     for y0, x0, y1, x1 in places:
