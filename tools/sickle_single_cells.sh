@@ -8,11 +8,10 @@
 set -euo pipefail
 # A pass over the single cells alone is short.
 passes="${passes:-40}"
-rotations="${rotations:-4}"
 source "$(dirname "$0")/sickle_steps.sh" "$1" "$2" "$3"
 
 of_single_cells() {
-  study --models=A,B,single_label --rotations="$rotations" --dataset_dir="$run/sickle" "$@"
+  study --models=A,B,single_label --dataset_dir="$run/sickle" "$@"
 }
 # Six subjects, so that each fold is one.
 of_single_cells --num_folds=6 --group_by=subject --output_dir="$run/sickle_by_subject"

@@ -76,13 +76,6 @@ _FOLDS_BY = flags.DEFINE_enum(
     ("group", "patch"),
     "'patch' draws patches one by one, as the paper seems to.",
 )
-_ROTATIONS = flags.DEFINE_enum(
-    "rotations",
-    "1",
-    ["1", "2", "4"],
-    "With --finetune: quarter turns of each patch that its features are averaged over, where heads "
-    "are trained and where they are scored.",
-)
 _SEED = flags.DEFINE_integer("seed", 0, "Of the folds, of Model A_equal's rows and of intervals.")
 _NUM_RESAMPLES = flags.DEFINE_integer("num_resamples", 2000, "Of the groups, for intervals.")
 _CONFIG_FILE = flags.DEFINE_multi_string(
@@ -137,10 +130,6 @@ def _check_flags() -> None:
         raise ValueError("--dataset_dir must be given with --finetune. Received: none")
     if not _FINETUNE.value and not _FEATURES_DIR.value:
         raise ValueError("--features_dir must be given without --finetune. Received: none")
-    if not _FINETUNE.value and _ROTATIONS.value != "1":
-        raise ValueError(
-            f"--rotations must be with --finetune. Received: --rotations={_ROTATIONS.value} without"
-        )
     if not _FINETUNE.value and MODEL_SINGLE_LABEL in _MODELS.value:
         raise ValueError(
             f"--models={MODEL_SINGLE_LABEL} must be with --finetune. Received: without"
@@ -175,5 +164,4 @@ def _finetuned(config: "finetuning.FinetuningConfig") -> "fold_features.Finetune
     start = backbone.load_backbone(_WEIGHTS.value, crop.size, name=flags.FLAGS.backbone)
     work_dir = pathlib.Path(_OUTPUT_DIR.value) / "trainings"
     name = pathlib.Path(_WEIGHTS.value).name
-    rotations = int(_ROTATIONS.value)
-    return fold_features.FinetunedFeatures(archive, start, name, config, work_dir, rotations)
+    return fold_features.FinetunedFeatures(archive, start, name, config, work_dir)

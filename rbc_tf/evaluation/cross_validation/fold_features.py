@@ -21,7 +21,6 @@ from rbc_tf.features.backbone import Backbone, hash_of_weights
 from rbc_tf.features.extractor import FeatureExtractor
 from rbc_tf.features.finetuning import FinetuningConfig
 from rbc_tf.features.patch_archive import PatchArchive
-from rbc_tf.inference import quarter_turns
 
 _EXTRACTED_AT_A_TIME = 1024
 
@@ -119,7 +118,6 @@ class FinetunedFeatures:
         weights: what its weights are called.
         config: of the fine-tuning.
         work_dir: for trainings that are not finished, which go on from there.
-        rotations: quarter turns of each patch, 1, 2 or 4, that its features are averaged over.
     """
 
     archive: PatchArchive
@@ -127,7 +125,6 @@ class FinetunedFeatures:
     weights: str
     config: FinetuningConfig
     work_dir: pathlib.Path
-    rotations: int = 1
     shared: bool = False
 
     @property
@@ -150,7 +147,6 @@ class FinetunedFeatures:
             "backbone": self.start.name,
             "weights": hash_of_weights(self.start.model),
             "finetuning": self.config.to_fingerprint(),
-            **({} if self.rotations == 1 else {"rotations": self.rotations}),
         }
 
     def check_unseen(self, scored) -> None:
@@ -178,17 +174,9 @@ class FinetunedFeatures:
         rows = np.concatenate([train, stopping, others])
         for first in range(0, len(rows), _EXTRACTED_AT_A_TIME):
             some = rows[first : first + _EXTRACTED_AT_A_TIME]
-            features[some] = self._extracted(extractor, self.archive.patches[some])
+            features[some] = extractor.extract(self.archive.patches[some].astype(np.float32))
         keras.backend.clear_session()
         return self.archive.table(features)
-
-    def _extracted(self, extractor: FeatureExtractor, patches: np.ndarray) -> np.ndarray:
-        """float32 [n, D] of patches uint8 [n, S, S, 3], averaged over rotations."""
-        features = [
-            extractor.extract(np.rot90(patches, turns, axes=(1, 2)).astype(np.float32))
-            for turns in quarter_turns.spread(self.rotations)
-        ]
-        return np.mean(features, axis=0)
 
     def _to_learn_from(self, train: np.ndarray) -> tuple[np.ndarray, FinetuningConfig]:
         """Rows and settings; a model without composed multi-cell regions learns from real ones."""

@@ -105,24 +105,6 @@ def test_each_model_learns_once_from_its_own_rows_of_its_own_side(features, tmp_
         make_table1(other, tmp_path / "out", CONFIG, FEW)
 
 
-def test_features_are_averaged_over_rotations(features, archive, monkeypatch):
-    """So that a patch that is turned has the same, which those of one look are not."""
-    monkeypatch.setattr(
-        fold_features.finetuning, "finetune", lambda *args: (features.start.model, [])
-    )
-    rows = np.arange(40, 48)
-    turned = archive.select(np.arange(len(archive)))
-    turned.patches[:] = np.rot90(archive.patches, axes=(1, 2))
-    for rotations, same in ((4, True), (1, False)):
-        averaging = dataclasses.replace(features, rotations=rotations)
-        other = dataclasses.replace(averaging, archive=turned)
-        first, second = (f.of("x", rows[:4], rows[4:6], rows[6:]) for f in (averaging, other))
-        assert np.ptp(first.features[rows]) > 0
-        assert np.allclose(first.features[rows], second.features[rows], atol=1e-4) == same
-    assert averaging.fingerprint == features.fingerprint
-    assert dataclasses.replace(features, rotations=4).fingerprint["rotations"] == 4
-
-
 @pytest.mark.slow
 def test_only_real_regions_are_scored_where_that_is_asked_for(features, tmp_path):
     config = dataclasses.replace(
