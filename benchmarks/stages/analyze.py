@@ -19,7 +19,7 @@ from rbc_tf.graphs import frozen
 from rbc_tf.inference import bundle, image_analysis, overlap
 from rbc_tf.inference.chain import Chain, load_parts
 from rbc_tf.inference.results_folder import ResultsFolder
-from rbc_tf.inference.view_config import NONE, ViewConfig
+from rbc_tf.inference.view_config import ViewConfig
 
 RBC_TF, ONE_AFTER_THE_OTHER = "rbc_tf", "rbc_tf, nothing overlapped"
 NETWORKS = "detection and features alone"
@@ -64,7 +64,7 @@ def load_chain(settings: Settings, stage: str) -> Chain:
         raise ValueError(f"The stage '{stage}' needs --bundle_dir")
     # As they are: what is measured beside the networks alone is to be one detection.
     loaded = bundle.load_bundle(settings.bundle_dir)
-    return Chain(loaded, precision=frozen.AUTO, view_config=ViewConfig(NONE))
+    return Chain(loaded, precision=frozen.AUTO, view_config=ViewConfig.as_it_is())
 
 
 def arithmetic_of(settings: Settings) -> tuple[float, float]:

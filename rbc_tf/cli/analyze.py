@@ -11,6 +11,7 @@ rbc_tf analyze smears --output_dir=results --bundle_dir=bundle --num_shards=10 -
 rbc_tf analyze smears --output_dir=results --bundle_dir=bundle --merge
 """
 
+import os
 import pathlib
 
 from absl import flags
@@ -66,6 +67,6 @@ def main() -> int:
 
 
 def _default_output(input_path: str) -> pathlib.Path:
-    """Named after the images, in the folder where one is."""
-    path = pathlib.Path(input_path).resolve()
+    """Named after the images, or the link to them, in the folder where one is."""
+    path = pathlib.Path(os.path.abspath(input_path))
     return pathlib.Path(f"{path.name if path.is_dir() else path.stem}_results")

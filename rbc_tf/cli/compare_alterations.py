@@ -3,7 +3,7 @@
 rbc_tf compare-alterations --bundle=chula12 --dataset_dir=chula --num_images=60 \\
     --output_file=altered.json
 
-Once more with --scale=none, and one sees what the automatic scale does.
+Once more with --scale=none or --light=none, and one sees what the automatic scale and light do.
 """
 
 from absl import flags

@@ -29,7 +29,7 @@ _UNITS = flags.DEFINE_enum(
 _OUTPUT_FILE = flags.DEFINE_string(
     "output_file", None, "JSON file for the scores; CSV and Markdown go beside it."
 )
-shared_flags.define_scale()
+shared_flags.define_scale_and_light()
 shared_flags.define_precision(shared_flags.FLOAT32)
 
 
@@ -47,12 +47,13 @@ def main() -> None:
     view = ViewConfig(flags.FLAGS.scale, light=flags.FLAGS.light)
     parts = chain.Chain(scored, precision=flags.FLAGS.precision, view_config=view)
     scores = run.evaluate(parts, images)
-    table = run.table(scores, f"{_IMAGES_DIR.value}, scale {flags.FLAGS.scale}")
+    title = f"{_IMAGES_DIR.value}, scale {view.scale}, light {view.light}"
+    table = run.table(scores, title)
     if _OUTPUT_FILE.value:
         about = {
             "images_dir": _IMAGES_DIR.value,
-            "scale": flags.FLAGS.scale,
-            "light": flags.FLAGS.light,
+            "scale": view.scale,
+            "light": view.light,
             "bundle_sha256": scored.sha256,
             "left_out": problems,
             "notes": notes,

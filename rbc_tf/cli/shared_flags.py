@@ -121,7 +121,7 @@ def define_analysis(default_output: str = "") -> None:
 
 
 def analysis() -> AnalysisFlags:
-    """What was given. Raises ValueError where tiles, scale, groups or intensities make no sense."""
+    """What was given. Raises ValueError where tiles, view, groups or intensities make no sense."""
     from rbc_tf.detection import tiling
     from rbc_tf.inference import group_shares
 
@@ -154,7 +154,7 @@ def _bundle(name: str | None, folder: str | None) -> str:
 
 def define_view() -> None:
     """--scale, --light and --rotations; `view` reads them."""
-    define_scale()
+    define_scale_and_light()
     flags.DEFINE_enum(
         "rotations",
         "1",
@@ -164,7 +164,7 @@ def define_view() -> None:
     )
 
 
-def define_scale() -> None:
+def define_scale_and_light() -> None:
     """--scale and --light alone, for commands that find no types."""
     flags.DEFINE_string(
         "scale",

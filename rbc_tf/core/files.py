@@ -169,7 +169,7 @@ def _warn_of_old_variable() -> None:
     logging.warning("%s is now called %s.", _OLD_CACHE_VARIABLE, CACHE_VARIABLE)
 
 
-def sha256_of_bytes(*parts: bytes) -> str:
+def sha256_of_bytes(*parts: bytes | memoryview) -> str:
     digest = hashlib.sha256()
     for part in parts:
         digest.update(part)

@@ -285,6 +285,8 @@ def _others(earlier: Mapping[str, str], images: Mapping[str, str]) -> dict[str, 
 class _Progress(keras.callbacks.Callback):
     """A bar of steps: an epoch may take a quarter of an hour."""
 
+    async_safe = True  # it reads no values of a step, which Keras would wait for
+
     def __init__(self, epochs: int, steps_per_epoch: int):
         super().__init__()
         self._epochs, self._steps = epochs, steps_per_epoch

@@ -103,6 +103,8 @@ def freeze(function: tf.types.experimental.ConcreteFunction, precision: str) -> 
     outputs = function.structured_outputs
     names = sorted(outputs) if isinstance(outputs, dict) else ["output"]
     kept = [tensor.op.name for tensor in [*inputs, *function.outputs]]
+    # What leads to no output would keep convolutions from being folded.
+    graph = tf.compat.v1.graph_util.extract_sub_graph(graph, kept)
     graph = _optimised(graph, function.outputs, _constants_alone())
     convolution_folding.fold(graph)
     if precision == BFLOAT16:

@@ -65,9 +65,9 @@ def analyze(
 
     Raises:
         ValueError: there is no image, or one without a group, `output_dir` holds results of another
-            bundle, at other thresholds, with other tiles, scale or rotations, in another precision,
-            of another range of intensities or of another input, the machine does not have the
-            precision, or a share is to overwrite those of the others.
+            bundle, at other thresholds, with other tiles, scale, light or rotations, in
+            another precision, of another range of intensities or of another input, the machine
+            does not have the precision, or a share is to overwrite those of the others.
         OSError: `output_dir` cannot be written.
     """
     if overwrite and shard.count > 1:
@@ -146,8 +146,8 @@ def merge(
 
     Raises:
         ValueError: there is no image, one without a group, or no result, or those of another
-            bundle, at other thresholds, with other tiles, scale or rotations, in another precision,
-            of another range of intensities or of another input.
+            bundle, at other thresholds, with other tiles, scale, light or rotations, in
+            another precision, of another range of intensities or of another input.
         OSError: `output_dir` cannot be written.
     """
     folder = ResultsFolder(output_dir)

@@ -100,7 +100,7 @@ def measure(
 
 
 def brightness(pixels: np.ndarray) -> float:
-    """Grey value of the background of an image uint8 [H, W, 3], 0 to 255."""
+    """Grey value of the background of an image uint8 [H, W, 3], or of one colour [H, W, 1]."""
     step = max(1, int((pixels.shape[0] * pixels.shape[1] / _PIXELS) ** 0.5))
     return float(np.percentile(pixels[::step, ::step].mean(axis=2), _BACKGROUND))
 

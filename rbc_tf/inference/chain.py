@@ -115,13 +115,21 @@ class Chain:
         """Every detection, also those below the score threshold, in which scale and light.
 
         Features and types of its regions are those of the patches of `View.pixels`. What is found
-        in an image that will be `looked_at_again` is remembered until then.
+        at first in an image that will be `looked_at_again` is remembered until it is.
         """
         is_lit = self.view_config.light == AUTO
         gain = light.gain_for(image, self.manifest.appearance) if is_lit else 1.0
+        pixels = light.lit(image, gain)
+
+        def detect(seen: np.ndarray) -> Detections:
+            # Scaled, an image does not come again.
+            if seen is not pixels:
+                return self._detect_as_it_is(seen)
+            return self._remember(seen) if looked_at_again else self._remembered_or_found(seen)
+
         view = cell_scale.look(
-            self._detect_and_remember if looked_at_again else self._detect_once,
-            light.lit(image, gain),
+            detect,
+            pixels,
             self.view_config,
             self.manifest.appearance,
             self._detector.record.training_image_size,
@@ -134,12 +142,12 @@ class Chain:
         view = self.look(image)
         return Detections(view.to_source(view.detections.boxes), view.detections.scores)
 
-    def _detect_and_remember(self, image: np.ndarray) -> Detections:
+    def _remember(self, image: np.ndarray) -> Detections:
         found = self._detect_as_it_is(image)
         self._remembered[_content(image)] = found
         return found
 
-    def _detect_once(self, image: np.ndarray) -> Detections:
+    def _remembered_or_found(self, image: np.ndarray) -> Detections:
         found = self._remembered.pop(_content(image), None) if self._remembered else None
         return self._detect_as_it_is(image) if found is None else found
 
@@ -175,4 +183,4 @@ class Chain:
 
 
 def _content(image: np.ndarray) -> tuple:
-    return image.shape, files.sha256_of_bytes(image.tobytes())
+    return image.shape, files.sha256_of_bytes(np.ascontiguousarray(image).data)

@@ -31,9 +31,13 @@ _FEWEST_IMAGES = 3
 _MOST_SPREAD = 1.5
 _MOST = (10, 90)  # percentiles
 
-# Of an image larger than that the middle is looked at, so many tiles of the detector high and wide:
-# it has regions enough to say how large they are, and a scanned slide has hundreds of tiles.
-_LOOKED_AT = 1.5
+# Of images of more tiles than that the middle is looked at: a scanned slide has hundreds, and what
+# is found in the whole of a smaller one serves its analysis.
+_MOST_TILES = 9
+# How high and wide that is in tiles, once its cells are as large as those learnt from: of larger
+# ones too many would be cut by its border.
+_MIDDLE = 1.5
+_FEWEST_REGIONS = 30  # that say it of the whole
 
 Item = TypeVar("Item")
 
@@ -139,32 +143,37 @@ def _sizes(chain: Chain, items: Iterable[Item], read: Callable[[Item], np.ndarra
 
 
 def _size(chain: Chain, image: np.ndarray) -> float | None:
-    """Of the regions in the middle of an image, or of all where there are too few."""
-    middle = _middle(image, chain.tiles)
+    """Of the regions of an image, in pixels as it came; None of too few."""
     threshold = chain.manifest.score_threshold
-    if middle is not image:
-        view = chain.look(middle)
-        size = view.region_size(threshold)
+    tiles = chain.tiles
+    if tiles is not None and len(tiles.cut(*image.shape[:2])) > _MOST_TILES:
+        size = _size_in_the_middle(chain, image, tiles)
         if size is not None:
-            return size / view.factor
-    # The whole is analysed afterwards.
+            return size
     view = chain.look(image, looked_at_again=True)
     size = view.region_size(threshold)
     return None if size is None else size / view.factor
 
 
-def _middle(image: np.ndarray, tiles: Tiles | None) -> np.ndarray:
-    """The middle of an image uint8 [H, W, 3], or all of it where it is no larger."""
-    if tiles is None:
-        return image
+def _size_in_the_middle(chain: Chain, image: np.ndarray, tiles: Tiles) -> float | None:
+    """The same, of regions around its centre; None of too few to speak for the whole."""
+    guess = chain.look(_middle(image, tiles, _MIDDLE)).factor
+    middle = cell_scale.scaled(_middle(image, tiles, _MIDDLE / guess), guess)
+    view = chain.look(middle)
+    if len(view.above(chain.manifest.score_threshold)) < _FEWEST_REGIONS:
+        return None
+    size = view.region_size(chain.manifest.score_threshold)
+    return None if size is None else size / (view.factor * guess)
+
+
+def _middle(image: np.ndarray, tiles: Tiles, times: float) -> np.ndarray:
+    """What lies around the centre of an image [H, W, 3], so many times a tile high and wide."""
     sides = [
-        min(length, round(_LOOKED_AT * side))
+        min(length, round(times * side))
         for length, side in zip(image.shape[:2], (tiles.height, tiles.width), strict=True)
     ]
-    if sides == list(image.shape[:2]):
-        return image
     top, left = ((length - side) // 2 for length, side in zip(image.shape[:2], sides, strict=True))
-    return image[top : top + sides[0], left : left + sides[1]]
+    return np.ascontiguousarray(image[top : top + sides[0], left : left + sides[1]])
 
 
 def _of_sizes(sizes: Sequence[float], seen: tuple[float, float]) -> CommonScale | None:

@@ -1,7 +1,7 @@
 """Images darker than those learnt from, looked at in more light.
 
 The lamp and the time of exposure say nothing of the cells, but a detector that has seen no dark
-image finds little in one. What patches of it are divided by, their background, is bright or dark
+image finds less in one. What patches of it are divided by, their background, is bright or dark
 alike (`features.background`): the types of a dark image hardly suffer.
 """
 
@@ -20,8 +20,8 @@ LARGEST_GAIN = 1 / _DARKEST
 def gain_for(image: np.ndarray, seen: Mapping[str, appearance.Range]) -> float:
     """What an image's values are to be multiplied by; 1 where it is not too dark, or black.
 
-    Its background is then in the middle of those that most images had that were learnt from:
-    docs/RESULTS.md, Other microscopes.
+    Its background is then in the middle of those that most images had that were learnt from
+    (docs/RESULTS.md, Other microscopes), or as bright as its brightest colour lets it be.
 
     Args:
         image: uint8 [H, W, 3] RGB.
@@ -32,7 +32,8 @@ def gain_for(image: np.ndarray, seen: Mapping[str, appearance.Range]) -> float:
     wanted = (low * high) ** 0.5
     if not wanted * _DARKEST <= brightness < low:
         return 1.0
-    return float(f"{wanted / brightness:.3g}")
+    brightest = max(appearance.brightness(image[..., colour : colour + 1]) for colour in range(3))
+    return max(1.0, float(f"{min(wanted / brightness, 255 / brightest):.3g}"))
 
 
 def lit(image: np.ndarray, gain: float) -> np.ndarray:

@@ -21,6 +21,9 @@ _COMPARED = (
     *("precision", "intensity"),
 )
 
+# Of these, what a flag of that name gives back.
+_FLAGS = ("precision", "scale", "light", "rotations")
+
 REPLACE = "Give --overwrite to replace them, or name another folder."
 
 
@@ -56,9 +59,9 @@ def prepare(
 
     Raises:
         StaleError: the folder holds results of another bundle, at other thresholds, with other
-            tiles, scale or rotations, in another precision, of another range of intensities, of
-            another input or of other images alone, or run.json is damaged or missing, and they are
-            not to be overwritten.
+            tiles, scale, light or rotations, in another precision, of another range of
+            intensities, of another input or of other images alone, or run.json is damaged or
+            missing, and they are not to be overwritten.
         OSError: the folder cannot be written.
     """
     with _written_to(folder):
@@ -219,9 +222,10 @@ def _check(folder: ResultsFolder, earlier: dict, run: dict) -> None:
         Fingerprint({key: record.get(key) for key in _COMPARED}) for record in (earlier, run)
     )
     remedy = REPLACE
-    for key in ("precision", "scale", "light", "rotations"):
-        if {**there.values, key: run[key]} == asked.values:
-            remedy = f"Give --{key}={earlier[key]}, or --overwrite, or name another folder."
+    other = [key for key in _COMPARED if there.values[key] != asked.values[key]]
+    if set(other) <= set(_FLAGS):
+        given = " ".join(f"--{key}={earlier[key]}" for key in _FLAGS if key in other)
+        remedy = f"Give {given}, or --overwrite, or name another folder."
     what = (
         f"the results in {folder}, of bundle {earlier.get('bundle')} "
         f"with thresholds '{earlier.get('threshold_objective')}'"

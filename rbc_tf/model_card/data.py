@@ -41,7 +41,8 @@ def evaluation(manifest: Manifest) -> str:
             f"\n\n**Held out:** split '{entry.split}' of `{entry.dataset}`, "
             f"{images} in {count(entry.groups, 'group')} with "
             f"{count(num_true, 'region')}, {complete or 0:,} of them completely labelled; scored "
-            f"{entry.scored}, scale {entry.scale}{_turns(entry)}. {_unseen(entry)}"
+            f"{entry.scored}, scale {entry.scale}, light {entry.light}{_turns(entry)}. "
+            f"{_unseen(entry)}"
         )
     if not held_out:
         text += "\n\n**Held out:** no scores are recorded (`rbc_tf evaluate --record`)."

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from rbc_tf.core import image_io
-from tests import tiny_bundle
+from tests import builders, tiny_bundle
 
 _ROOT = pathlib.Path(__file__).parents[2]
 
@@ -24,10 +24,14 @@ def _analyze(*arguments, cwd):
 def test_a_folder_alone_is_enough(tmp_path):
     bundle = tiny_bundle.write(tmp_path / "parts")
     image_io.write_png(tmp_path / "mine" / "patient.01" / "a.png", tiny_bundle.image(3))
-    ended = _analyze("mine/patient.01", f"--bundle_dir={bundle.path}", cwd=tmp_path)
-    assert ended.returncode == 0, ended.stderr
-    assert "results: patient.01_results" in ended.stdout
-    assert (tmp_path / "patient.01_results" / "report.html").is_file()
+    (tmp_path / "latest").symlink_to(tmp_path / "mine" / "patient.01")
+    # Named as what was given, not as what a link leads to.
+    for given, name in (("mine/patient.01", "patient.01"), ("latest", "latest")):
+        ended = _analyze(given, f"--bundle_dir={bundle.path}", "--light=none", cwd=tmp_path)
+        assert ended.returncode == 0, ended.stderr
+        assert f"results: {name}_results" in ended.stdout
+        assert (tmp_path / f"{name}_results" / "report.html").is_file()
+        assert builders.read_json(tmp_path / f"{name}_results" / "run.json")["light"] == "none"
 
 
 @pytest.mark.parametrize(

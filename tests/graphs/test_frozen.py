@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow.core.framework import graph_pb2
+from tensorflow.python.framework import convert_to_constants
 
 from rbc_tf.core import files
 from rbc_tf.graphs import frozen, frozen_graph
@@ -78,6 +79,16 @@ def _network():
 def _function(model):
     signature = [tf.TensorSpec([None, 8, 8, 3], tf.float32)]
     return tf.function(lambda x: model(x, training=False), input_signature=signature)
+
+
+def test_weights_become_constants_as_tensorflow_makes_them():
+    function = _function(_network()).get_concrete_function()
+    graph, inputs = frozen._with_constants(function)
+    expected = convert_to_constants.convert_variables_to_constants_v2(function)
+    assert [tensor.name for tensor in inputs] == [tensor.name for tensor in expected.inputs]
+    assert {node.name: node.op for node in graph.node} == {
+        node.name: node.op for node in expected.graph.as_graph_def().node
+    }
 
 
 @needs_bfloat16

@@ -20,6 +20,7 @@ from rbc_tf.inference import bundle as bundles
 from rbc_tf.inference.image_analysis import SourceImage
 from rbc_tf.inference.view_config import ViewConfig
 from tests import tiny_bundle
+from tests.inference.squares import detect, squares
 
 _ROOT = pathlib.Path(__file__).parents[2]
 
@@ -171,6 +172,8 @@ def test_a_dark_image_is_looked_at_in_more_light(bundle):
     lit = as_it_is.analyze(light.lit(pixels, dark.gain))
     np.testing.assert_array_equal(dark.boxes, lit.boxes)
     np.testing.assert_array_equal(dark.probabilities, lit.probabilities)
+    with pytest.raises(ValueError, match=r"The light must be auto or none\. Received: 'dim'"):
+        rbc_tf.load(bundle.path, light="dim")
     analysis = image_analysis.analyze(chain.Chain(learnt), SourceImage("", None, pixels))
     assert analysis.gain == dark.gain
     assert list(analysis.unlike) == ["darker"]
@@ -189,9 +192,22 @@ def test_what_is_looked_at_again_is_detected_once(bundle, monkeypatch):
     again = parts.viewing(parts.view_config).look(image.copy())
     assert len(detected) == 1
     np.testing.assert_array_equal(again.detections.boxes, first.detections.boxes)
+    assert not parts._remembered
     parts.look(image, looked_at_again=True)
     assert len(parts.look(other).detections.boxes) == len(first.detections.boxes) + 1
     assert len(detected) == 3
+
+
+def test_what_is_scaled_is_not_remembered(bundle, monkeypatch):
+    """It does not come again: in the end nothing is left."""
+    seen = dataclasses.replace(bundle.manifest, appearance={"cell_size": (18.0, 22.0)})
+    parts = chain.Chain(dataclasses.replace(bundle, manifest=seen))
+    monkeypatch.setattr(parts._detector, "predict_batch", lambda batch: list(map(detect, batch)))
+    image = squares(32)
+    assert parts.look(image, looked_at_again=True).factor < 1
+    assert len(parts._remembered) == 1
+    assert parts.look(image).factor < 1
+    assert not parts._remembered
 
 
 def test_thresholds_of_the_paper(bundle):

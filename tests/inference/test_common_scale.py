@@ -113,31 +113,52 @@ def test_no_more_than_twelve_images_are_looked_at_from_first_to_last():
     assert looked_at == np.linspace(0, 99, 12).astype(int).tolist()
 
 
-@pytest.mark.parametrize(
-    ("height", "width", "count", "shapes"),
-    [
-        (300, 400, 20, [(300, 400)]),  # no more than one tile and a half
-        (300, 500, 20, [(300, 450)]),
-        (900, 1200, 400, [(360, 450)]),
-        (900, 1200, 8, [(360, 450), (900, 1200)]),  # all in the first row: not in the middle
-    ],
-)
-def test_of_large_images_the_middle_is_looked_at(height, width, count, shapes, monkeypatch):
-    looked_at = []
-    look = FakeChain.look
+@pytest.fixture
+def looked_at(monkeypatch):
+    """The sizes that a chain with tiles of 240 x 320 looks at, and whether they come again."""
+    noted, look = [], FakeChain.look
 
-    def noted(self, image, looked_at_again=False):
-        looked_at.append((image.shape[:2], looked_at_again))
+    def note(self, image, looked_at_again=False):
+        noted.append((image.shape[:2], looked_at_again))
         return look(self, image)
 
-    monkeypatch.setattr(FakeChain, "look", noted)
-    monkeypatch.setattr(FakeChain, "tiles", Tiles(240, 300, overlap=40))
+    monkeypatch.setattr(FakeChain, "look", note)
+    monkeypatch.setattr(FakeChain, "tiles", Tiles(240, 320, overlap=40))
+    return noted
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "side", "count", "expected"),
+    [
+        # Step 240 - 40 - 2 * 2 - 1 = 195 and 275: 3 x 3 tiles, of which the whole is looked at.
+        (630, 870, 20, 40, [((630, 870), True)]),
+        (630, 871, 20, 400, [((360, 480), False), ((360, 480), False)]),
+        # Squares of 40 pixels are looked at in half their size, and in twice the width.
+        (1000, 1400, 40, 300, [((360, 480), False), ((360, 480), False)]),
+        # All in the first row: there is none in the middle.
+        (900, 1200, 20, 8, [((360, 480), False), ((360, 480), False), ((900, 1200), True)]),
+    ],
+)
+def test_of_large_images_the_middle_is_looked_at(looked_at, height, width, side, count, expected):
     chain = common_scale.applied(
-        FakeChain(), [0] * 3, lambda item: squares(20, (height, width), count)
+        FakeChain(), [0] * 3, lambda item: squares(side, (height, width), count)
     )
-    assert chain.view_config.common == CommonScale(1.0, 20.0)
-    # The whole is remembered, since it comes again.
-    assert looked_at == [(shape, shape == (height, width)) for shape in shapes] * 3
+    assert looked_at == expected * 3
+    assert chain.view_config.common.size == pytest.approx(side, rel=0.02)
+    assert chain.view_config.common.factor == pytest.approx(20 / side, rel=0.02)
+
+
+@pytest.mark.parametrize("side", [30, 60, 90])
+def test_large_cells_cut_off_by_the_border_of_the_middle_do_not_decide(looked_at, side):
+    rng = np.random.default_rng(side)
+
+    def read(item):
+        image = squares(side, (2400, 3200), 3000)
+        return np.roll(image, rng.integers(0, side, 2), (0, 1))
+
+    common = common_scale.applied(FakeChain(), list(range(5)), read).view_config.common
+    assert common.size == pytest.approx(side, rel=0.03)
+    assert (2400, 3200) not in [shape for shape, _ in looked_at]
 
 
 _BUNDLE = types.SimpleNamespace(manifest=_MANIFEST)

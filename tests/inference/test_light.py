@@ -33,6 +33,15 @@ def test_what_is_darker_than_what_was_seen_is_made_as_bright(background, gain):
     assert light.gain_for(_image(background, cells=0), _SEEN) == gain
 
 
+def test_no_colour_of_the_background_is_cut_off():
+    """Under a warm lamp red is bright where the grey value is dark: 255 / 210 and not 160 / 110."""
+    image = np.full((60, 80, 3), (210, 80, 40), np.uint8)
+    assert light.gain_for(image, _SEEN) == 1.21
+    assert light.lit(image, 1.21)[0, 0].tolist() == [254, 97, 48]
+    image[..., 0] = 255
+    assert light.gain_for(image, _SEEN) == 1
+
+
 def test_a_bundle_that_does_not_say_how_bright_its_images_were_changes_nothing():
     assert light.gain_for(_image(64), {}) == 1
 

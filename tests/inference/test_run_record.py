@@ -72,6 +72,10 @@ def test_before_there_was_a_choice_all_was_float32_and_as_it_came(prepare):
         prepare(old, scale="auto")
     with pytest.raises(StaleError, match=r"(?s)'none', is now 'auto'.*--light=none"):
         prepare(old, light="auto")
+    with pytest.raises(StaleError, match=r"(?s)Give --scale=none --light=none, or --overwrite"):
+        prepare(old, scale="auto", light="auto")
+    with pytest.raises(StaleError, match=r"Give --overwrite to replace"):
+        prepare(old, scale="auto", tiles={"height": 480})
     with pytest.raises(StaleError, match=r"(?s)rotations was 1, is now 4.*--rotations=1"):
         prepare(old, rotations=4)
 

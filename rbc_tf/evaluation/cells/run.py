@@ -21,12 +21,12 @@ def evaluate(chain: Chain, images: Mapping[pathlib.Path, Mapping]) -> list[Score
         images: {image: {label: boxes [M, 4] of its cells in pixels}}.
 
     Returns:
-        See `score_coverage`; besides, the numbers of images that were scaled and that are unlike
-        those that the bundle learnt from.
+        See `score_coverage`; besides, the numbers of images that were scaled, that were made
+        brighter, and that are unlike those that the bundle learnt from.
 
     Raises ImageError where an image cannot be read.
     """
-    regions, scaled, unlike = [], 0, 0
+    regions, scaled, lit, unlike = [], 0, 0, 0
     threshold = chain.manifest.score_threshold
     chain = common_scale.applied(chain, list(images), image_io.read_image)
     for path in tqdm.tqdm(images, desc="evaluate", unit="image"):
@@ -35,10 +35,12 @@ def evaluate(chain: Chain, images: Mapping[pathlib.Path, Mapping]) -> list[Score
         kept = view.above(threshold).boxes
         regions.append(boxes.as_boxes(view.to_source(kept)))
         scaled += view.factor != 1
+        lit += view.gain != 1
         unlike += bool(view.unlike(image, chain.manifest.appearance, threshold))
     return [
         *score_coverage(list(images.values()), regions),
         Score("num_scaled", int(scaled)),
+        Score("num_lit", int(lit)),
         Score("num_unlike", unlike),
     ]
 

@@ -70,7 +70,7 @@ def analyze(
 
     Raises:
         ValueError: there is no image or no bundle, or `output_dir` holds results of another
-            bundle, at other thresholds, with other tiles, scale or rotations, in another
+            bundle, at other thresholds, with other tiles, scale, light or rotations, in another
             precision or of another range of intensities.
         OSError: `output_dir` cannot be written.
         RuntimeError: a worker failed (its own error, where it is this process); what is done so
