@@ -400,10 +400,10 @@ def test_what_is_filtered_is_downloaded(opened, downloads):
     _click(opened, "#download-images")
     header, *rows = _downloaded(downloads, "images_filtered.csv")
     assert header[3:5] == ["num_regions", "num_regions_shown"]
-    assert header[-2:] == ["gain", "warned_of"]
-    assert [(row[0], *row[3:5], *row[-2:]) for row in rows] == [
-        ("field 001.png", "2", "1", "1", ""),
-        ("field 002.png", "1", "1", "0.5", "darker;out of focus"),
+    assert header[-3:] == ["scale", "gain", "warned_of"]
+    assert [(row[0], *row[3:5], *row[-3:]) for row in rows] == [
+        ("field 001.png", "2", "1", "1", "1", ""),
+        ("field 002.png", "1", "1", "0.5", "2.5", "darker;out of focus"),
     ]
 
 
