@@ -38,29 +38,11 @@ def main() -> int:
         loaded = loaded.with_plain_thresholds()
     paths = (given.input_path, given.output_dir or _default_output(given.input_path))
     if _MERGE.value:
-        summary = analyze.merge(
-            loaded,
-            *paths,
-            given.report_image_size,
-            given.tiling_config,
-            given.precision,
-            given.intensity,
-            given.view_config,
-            given.grouping,
-        )
+        summary = analyze.merge(loaded, *paths, given.config)
     else:
+        shard = sharding.Shard(_SHARD_INDEX.value, _NUM_SHARDS.value)
         summary = analyze.analyze(
-            loaded,
-            *paths,
-            given.overwrite,
-            given.report_image_size,
-            given.tiling_config,
-            sharding.Shard(_SHARD_INDEX.value, _NUM_SHARDS.value),
-            given.retry_failed,
-            given.precision,
-            given.intensity,
-            given.view_config,
-            given.grouping,
+            loaded, *paths, given.config, given.overwrite, shard, given.retry_failed
         )
     print(summary.text())
     return 1 if summary.failed else 0

@@ -7,9 +7,8 @@ from absl import flags
 
 if typing.TYPE_CHECKING:
     from rbc_tf.core.intensity import IntensityRange
-    from rbc_tf.detection import tiling
     from rbc_tf.features import crops
-    from rbc_tf.inference.group_shares import Grouping
+    from rbc_tf.inference import run_config
     from rbc_tf.inference.view_config import ViewConfig
 
 # As graphs.frozen has them, which loads TensorFlow: flags and --help do without.
@@ -36,14 +35,9 @@ class AnalysisFlags:
     input_path: str
     output_dir: str
     plain_thresholds: bool
-    report_image_size: int | None
-    tiling_config: "tiling.TilingConfig"
-    view_config: "ViewConfig"
-    grouping: "Grouping"
     retry_failed: bool
     overwrite: bool
-    precision: str
-    intensity: "IntensityRange | None"
+    config: "run_config.RunConfig"
 
 
 def define_intensity() -> None:
@@ -123,7 +117,7 @@ def define_analysis(default_output: str = "") -> None:
 def analysis() -> AnalysisFlags:
     """What was given. Raises ValueError where tiles, view, groups or intensities make no sense."""
     from rbc_tf.detection import tiling
-    from rbc_tf.inference import group_shares
+    from rbc_tf.inference import group_shares, run_config
 
     given = flags.FLAGS
     return AnalysisFlags(
@@ -131,14 +125,16 @@ def analysis() -> AnalysisFlags:
         input_path=given.input,
         output_dir=given.output_dir,
         plain_thresholds=given.thresholds == "plain",
-        report_image_size=given.report_image_size if given.report else None,
-        tiling_config=tiling.TilingConfig(given.tile_size, given.tile_overlap),
-        view_config=view(),
-        grouping=group_shares.Grouping(given.group),
         retry_failed=given.retry_failed,
         overwrite=given.overwrite,
-        precision=given.precision,
-        intensity=intensity(),
+        config=run_config.RunConfig(
+            tiling_config=tiling.TilingConfig(given.tile_size, given.tile_overlap),
+            precision=given.precision,
+            view_config=view(),
+            intensity=intensity(),
+            grouping=group_shares.Grouping(given.group),
+            report_image_size=given.report_image_size if given.report else None,
+        ),
     )
 
 

@@ -15,32 +15,24 @@ from absl import logging
 
 from rbc_tf.core import files, image_io, names, walk
 from rbc_tf.core.intensity import IntensityRange
-from rbc_tf.detection.tiling import TilingConfig
-from rbc_tf.graphs import frozen
 from rbc_tf.inference import common_scale, image_analysis, overlap, run_record, sharding, tables
 from rbc_tf.inference.bundle import Bundle
 from rbc_tf.inference.chain import Chain
-from rbc_tf.inference.group_shares import Grouping
-from rbc_tf.inference.report import page
 from rbc_tf.inference.results_folder import RUN, ResultsFolder, result_name
+from rbc_tf.inference.run_config import RunConfig
 from rbc_tf.inference.sharding import Shard
 from rbc_tf.inference.tables import RunSummary
-from rbc_tf.inference.view_config import ViewConfig
+from rbc_tf.inference.view_config import CommonScale
 
 
 def analyze(
     bundle: Bundle,
     input_path: str | pathlib.Path,
     output_dir: str | pathlib.Path,
+    config: RunConfig = RunConfig(),
     overwrite: bool = False,
-    report_image_size: int | None = page.DEFAULT_IMAGE_SIZE,
-    tiling_config: TilingConfig = TilingConfig(),
     shard: Shard = Shard(),
     retry_failed: bool = True,
-    precision: str = frozen.AUTO,
-    intensity: IntensityRange | None = None,
-    view_config: ViewConfig = ViewConfig(),
-    grouping: Grouping = Grouping(),
 ) -> RunSummary:
     """Analyses one image, or every image in a folder and its subfolders.
 
@@ -51,17 +43,10 @@ def analyze(
         bundle: the trained parts.
         input_path: an image or a folder.
         output_dir: where the results go.
+        config: how images are analysed and shown.
         overwrite: analyse again what is done already.
-        report_image_size: longer side of the pictures in report.html, in pixels; 0: a report
-            without pictures; None: no report.
-        tiling_config: how large images are cut for detection.
         shard: the share of the images to do. A share makes no report.
         retry_failed: try again what failed in an earlier run; otherwise it is listed as it was.
-        precision: one of `frozen.PRECISIONS`.
-        intensity: range of values of more than 8 bits; None: that of the files, of an earlier run
-            into the folder, or else estimated from all images, those of other shares as well.
-        view_config: how images are looked at.
-        grouping: which images belong together, one patient's for instance.
 
     Raises:
         ValueError: there is no image, or one without a group, `output_dir` holds results of another
@@ -74,20 +59,11 @@ def analyze(
         raise ValueError("A shard cannot overwrite: it would delete what the others have done")
     folder = ResultsFolder(output_dir)
     found = find_images(pathlib.Path(input_path), pathlib.Path(output_dir))
-    grouping.check(found.paths)
+    config.grouping.check(found.paths)
     images = {name: path for name, path in found.paths.items() if shard.holds(name)}
     unreadable = {n: reason for n, reason in found.unreadable.items() if shard.holds(n)}
-    precision = frozen.resolve(precision)
-    intensity = run_record.prepare(
-        folder,
-        bundle,
-        tiling_config,
-        precision,
-        view_config,
-        found.paths,
-        intensity,
-        overwrite,
-        input_path=input_path,
+    config = run_record.prepare(
+        folder, bundle, config, found.paths, overwrite, input_path=input_path
     )
     types = bundle.manifest.cell_types.names
     done = {n for n, path in images.items() if not overwrite and _is_done(folder, n, path, types)}
@@ -97,35 +73,20 @@ def analyze(
     if todo:
         # Should this run be killed: those of an earlier one speak of other results.
         folder.delete_tables()
-        chain = Chain(bundle, tiling_config, precision, view_config)
-        view_config = common_scale.of_run(
-            folder,
-            bundle,
-            view_config,
-            lambda: common_scale.find(
-                chain,
-                list(found.paths.values()),
-                lambda path: image_io.read_image(path, intensity),
-            ),
-        )
-        failed |= _analyze_images(chain.viewing(view_config), todo, folder, intensity)
+        chain = Chain(bundle, config.tiling_config, config.precision, config.view_config)
+        chain = _with_common_scale(chain, bundle, folder, list(found.paths.values()), config)
+        failed |= _analyze_images(chain, todo, folder, config.intensity)
     analyzed = len(images) - len(done) - len(failed)
     failed |= unreadable
     if shard.count == 1:
+        warnings = found.warnings()
         return tables.finish(
-            bundle,
-            images,
-            failed,
-            analyzed,
-            folder,
-            report_image_size,
-            intensity,
-            sha256_of=_sha256,
-            grouping=grouping,
-            warnings=found.warnings(),
+            bundle, images, failed, analyzed, folder, config, sha256_of=_sha256, warnings=warnings
         )
     names_of_results = sorted(images.keys() - failed.keys())
-    summary_path = tables.write_tables(bundle, names_of_results, failed, folder, shard, grouping)
+    summary_path = tables.write_tables(
+        bundle, names_of_results, failed, folder, shard, config.grouping
+    )
     return RunSummary(analyzed, len(done), failed, summary_path)
 
 
@@ -133,12 +94,7 @@ def merge(
     bundle: Bundle,
     input_path: str | pathlib.Path,
     output_dir: str | pathlib.Path,
-    report_image_size: int | None = page.DEFAULT_IMAGE_SIZE,
-    tiling_config: TilingConfig = TilingConfig(),
-    precision: str = frozen.AUTO,
-    intensity: IntensityRange | None = None,
-    view_config: ViewConfig = ViewConfig(),
-    grouping: Grouping = Grouping(),
+    config: RunConfig = RunConfig(),
 ) -> RunSummary:
     """Makes the tables and the report from the results of all shards, and analyses nothing.
 
@@ -155,18 +111,8 @@ def merge(
         raise ValueError(f"{folder}: holds no results to merge (it has no {RUN})")
     found = find_images(pathlib.Path(input_path), pathlib.Path(output_dir))
     images = found.paths
-    grouping.check(images)
-    precision = frozen.resolve(precision)
-    intensity = run_record.prepare(
-        folder,
-        bundle,
-        tiling_config,
-        precision,
-        view_config,
-        images,
-        intensity,
-        input_path=input_path,
-    )
+    config.grouping.check(images)
+    config = run_record.prepare(folder, bundle, config, images, input_path=input_path)
     known = sharding.earlier_failures(folder)
     failed = dict(found.unreadable)
     for name, path in images.items():
@@ -175,17 +121,9 @@ def merge(
             failed[name] = known.get(name, f"{path}: {sharding.NOT_ANALYSED}")
             if was_there:  # of another state of the image
                 image_analysis.forget(folder, name)
+    warnings = found.warnings()
     return tables.finish(
-        bundle,
-        images,
-        failed,
-        0,
-        folder,
-        report_image_size,
-        intensity,
-        sha256_of=_sha256,
-        grouping=grouping,
-        warnings=found.warnings(),
+        bundle, images, failed, 0, folder, config, sha256_of=_sha256, warnings=warnings
     )
 
 
@@ -253,6 +191,23 @@ def _decoded_bytes(path: pathlib.Path) -> int:
     except image_io.ImageError:
         return 0
     return 3 * height * width
+
+
+def _with_common_scale(
+    chain: Chain,
+    bundle: Bundle,
+    folder: ResultsFolder,
+    paths: list[pathlib.Path],
+    config: RunConfig,
+) -> Chain:
+    """The chain as it looks at the images of this run."""
+
+    def find() -> CommonScale | None:
+        return common_scale.find(
+            chain, paths, lambda path: image_io.read_image(path, config.intensity)
+        )
+
+    return chain.viewing(common_scale.of_run(folder, bundle, config.view_config, find))
 
 
 def _analyze_images(

@@ -6,14 +6,15 @@ import os
 import pathlib
 from collections.abc import Iterator, Mapping
 
-from rbc_tf.core import config, files, folder_intensity, image_io, names
+from rbc_tf.core import config as config_lib
+from rbc_tf.core import files, folder_intensity, image_io, names
 from rbc_tf.core.fingerprint import Fingerprint, StaleError
 from rbc_tf.core.intensity import IntensityRange
-from rbc_tf.detection.tiling import TilingConfig
 from rbc_tf.graphs import frozen
 from rbc_tf.inference.bundle import Bundle
 from rbc_tf.inference.results_folder import RUN, SCALE, DamagedError, ResultsFolder, result_name
-from rbc_tf.inference.view_config import NONE, ViewConfig
+from rbc_tf.inference.run_config import RunConfig
+from rbc_tf.inference.view_config import NONE
 
 # What decides a result; the rest of run.json is for people.
 _COMPARED = (
@@ -30,50 +31,51 @@ REPLACE = "Give --overwrite to replace them, or name another folder."
 def prepare(
     folder: ResultsFolder,
     bundle: Bundle,
-    tiling_config: TilingConfig,
-    precision: str,
-    view_config: ViewConfig,
+    config: RunConfig,
     images: Mapping[str, folder_intensity.Path],
-    intensity: IntensityRange | None = None,
     overwrite: bool = False,
     open_image: folder_intensity.Open = image_io.open_image,
     input_path: str | pathlib.Path = "",
-) -> IntensityRange | None:
+) -> RunConfig:
     """Writes run.json, or holds it against this run's bundle and settings.
 
     With `overwrite`, results that are there are deleted.
 
     Args:
         folder: of the results.
-        bundle, tiling_config, precision, view_config: what is to make the results.
+        bundle, config: what is to make the results.
         images: all images of the input by their names.
-        intensity: the range of values of more than 8 bits that was given, if any.
         overwrite: begin anew.
         open_image: opens an image's file; raises ImageError.
         input_path: of the images; where they are files of this machine, results of another image
             or folder that is still there are refused if they would be lost.
 
     Returns:
-        The range of values of more than 8 bits: as given, of the earlier run, else of the images;
-        None where no image leaves it open.
+        The config as it comes out: the precision that this machine has, and as the range of values
+        of more than 8 bits that which was given, else of the earlier run, else of the images; None
+        where no image leaves it open.
 
     Raises:
         StaleError: the folder holds results of another bundle, at other thresholds, with other
             tiles, scale, light or rotations, in another precision, of another range of
             intensities, of another input or of other images alone, or run.json is damaged or
             missing, and they are not to be overwritten.
+        ValueError: the machine does not have the precision.
         OSError: the folder cannot be written.
     """
+    precision = frozen.resolve(config.precision)
     with _written_to(folder):
         folder.sweep()
         # Before the record is read: a run beside this one writes its own before its first result.
         done = folder.done()
         earlier = None if overwrite else _earlier(folder, done)
+    intensity = config.intensity
     if intensity is None and earlier is not None and earlier.get("intensity") is not None:
         intensity = IntensityRange.from_json(earlier["intensity"])
     if intensity is None:
         intensity = folder_intensity.of_folder(images.values(), open_image)
-    record = _record(bundle, tiling_config, precision, view_config, intensity)
+    config = dataclasses.replace(config, precision=precision, intensity=intensity)
+    record = _record(bundle, config)
     if input_path and "://" not in str(input_path):
         record["input"] = names.printable(os.path.realpath(input_path))
     with _written_to(folder):
@@ -81,7 +83,7 @@ def prepare(
             _begin(folder, record, done)
         else:
             _go_on(folder, earlier, record, images, done)
-    return intensity
+    return config
 
 
 def _begin(folder: ResultsFolder, record: dict, done: set[str]) -> None:
@@ -188,15 +190,9 @@ def _check_images(folder: ResultsFolder, images: Mapping, done: set[str]) -> Non
         )
 
 
-def _record(
-    bundle: Bundle,
-    tiling_config: TilingConfig,
-    precision: str,
-    view_config: ViewConfig,
-    intensity: IntensityRange | None,
-) -> dict:
-    manifest = bundle.manifest
-    tiles = tiling_config.resolve(manifest.provenance.detector)
+def _record(bundle: Bundle, config: RunConfig) -> dict:
+    manifest, view_config, intensity = bundle.manifest, config.view_config, config.intensity
+    tiles = config.tiling_config.resolve(manifest.provenance.detector)
     return {
         "bundle": names.printable(bundle.source or bundle.path),
         "bundle_sha256": bundle.sha256,
@@ -204,11 +200,11 @@ def _record(
         "thresholds": list(manifest.thresholds),
         "threshold_objective": manifest.threshold_objective,
         "at_least_one": manifest.calibration.at_least_one,
-        "tiles": None if tiles is None else config.to_dict(tiles),
+        "tiles": None if tiles is None else config_lib.to_dict(tiles),
         "scale": view_config.scale if view_config.factor is None else str(view_config.factor),
         "light": view_config.light,
         "rotations": view_config.rotations,
-        "precision": precision,
+        "precision": config.precision,
         "intensity": None if intensity is None else dataclasses.asdict(intensity),
         "versions": files.versions(),
     }

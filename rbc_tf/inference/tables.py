@@ -27,6 +27,7 @@ from rbc_tf.inference.results_folder import (
     ResultsFolder,
     result_name,
 )
+from rbc_tf.inference.run_config import RunConfig
 from rbc_tf.inference.sharding import Shard
 from rbc_tf.inference.view_config import AUTO
 
@@ -78,11 +79,9 @@ def finish(
     failed: dict[str, str],
     analyzed: int,
     folder: ResultsFolder,
-    report_image_size: int | None,
-    intensity: IntensityRange | None = None,
+    config: RunConfig,
     read: Callable[[ImagePath], bytes] = image_io.read_bytes,
     sha256_of: Callable[[ImagePath], str | None] | None = None,
-    grouping: Grouping = Grouping(),
     warnings: tuple[str, ...] = (),
 ) -> RunSummary:
     """Writes regions.csv, groups.csv, summary.json and report.html; deletes results of others.
@@ -96,12 +95,10 @@ def finish(
         failed: {name: reason} of those that have no result.
         analyzed: how many were analysed in this run.
         folder: of the results.
-        report_image_size: longer side of the report's pictures; 0: none; None: no report.
-        intensity: range of values of more than 8 bits, for pictures.
+        config: how images were analysed and are shown.
         read: gives the content of an image's file, for its picture; raises ImageError.
         sha256_of: hash of an image's file; None where it cannot be read. Left out, changes are
             only noticed where pictures are made, and these left out.
-        grouping: which images belong together.
         warnings: what there is to say of the input.
     """
     if sha256_of is not None:
@@ -113,14 +110,14 @@ def finish(
     gone = folder.keep_only(images)
     if gone:
         logging.warning("Results of %d images that are gone were deleted", gone)
-    write_tables(bundle, names, failed, folder, grouping=grouping, warnings=warnings)
+    write_tables(bundle, names, failed, folder, grouping=config.grouping, warnings=warnings)
     size = 0
-    if report_image_size is None:
+    if config.report_image_size is None:
         # One of an earlier run would show other results than those beside it.
         folder.delete(REPORT)
     else:
         found = {name: images[name] for name in names}
-        size = _write_report(bundle, found, folder, report_image_size, intensity, read)
+        size = _write_report(bundle, found, folder, config, read)
     summary = folder.read_json(SUMMARY) or {}
     return RunSummary(
         analyzed=analyzed,
@@ -128,7 +125,7 @@ def finish(
         failed=failed,
         summary_path=folder.place(SUMMARY),
         num_regions=summary["num_regions"],
-        report_path=None if report_image_size is None else folder.place(REPORT),
+        report_path=None if config.report_image_size is None else folder.place(REPORT),
         report_bytes=size,
         intensity=summary["intensity"],
         scaled=summary["scaled"],
@@ -251,8 +248,7 @@ def _write_report(
     bundle: Bundle,
     images: dict[str, ImagePath],
     folder: ResultsFolder,
-    image_size: int,
-    intensity: IntensityRange | None,
+    config: RunConfig,
     read: Callable[[ImagePath], bytes],
 ) -> int:
     """Writes report.html from the JSON files and images, one at a time; its size in bytes."""
@@ -274,7 +270,9 @@ def _write_report(
     pairs = zip(_load_results(folder, list(images)), images.values(), strict=True)
     progress = tqdm.tqdm(pairs, desc="report", unit="image", total=len(images))
     with folder.writing(REPORT) as temporary:
-        page.write_report(temporary, run, progress, image_size, intensity, read)
+        page.write_report(
+            temporary, run, progress, config.report_image_size, config.intensity, read
+        )
         return temporary.stat().st_size
 
 

@@ -20,6 +20,7 @@ from rbc_tf.core.types import Detections
 from rbc_tf.inference import analysis, analyze, bundle, cell_scale, results_folder, tables
 from rbc_tf.inference.group_shares import Grouping
 from rbc_tf.inference.results_folder import ResultsFolder
+from rbc_tf.inference.run_config import RunConfig
 from rbc_tf.inference.sharding import Shard
 from rbc_tf.inference.view_config import CommonScale, ViewConfig
 from tests import builders
@@ -617,11 +618,12 @@ def test_a_range_that_is_given_decides_and_no_other_is_mixed_with_it(loaded, tmp
     images, out = tmp_path / "in", tmp_path / "out"
     _frames(images, 3000, "a.tif")
     twelve = IntensityRange.of_bits(12)
-    analyze.analyze(loaded, images, out, intensity=IntensityRange.of_bits(14))
+    analyze.analyze(loaded, images, out, RunConfig(intensity=IntensityRange.of_bits(14)))
     assert analyze.analyze(loaded, images, out).skipped == 1
     with pytest.raises(StaleError, match="intensity"):
-        analyze.analyze(loaded, images, out, intensity=twelve)
-    assert analyze.analyze(loaded, images, out, overwrite=True, intensity=twelve).analyzed == 1
+        analyze.analyze(loaded, images, out, RunConfig(intensity=twelve))
+    given = RunConfig(intensity=twelve)
+    assert analyze.analyze(loaded, images, out, given, overwrite=True).analyzed == 1
 
 
 def test_a_folder_whose_first_images_need_no_range_gets_one_later(loaded, images, tmp_path):
@@ -708,7 +710,7 @@ def test_each_group_of_images_has_its_shares(loaded, images, tmp_path):
     assert summary["groups"]["sub"]["num_regions"] == 2
 
     grouping = Grouping("([a-z])[^/]*$")  # first letters of files
-    assert analyze.analyze(loaded, images, out, grouping=grouping).skipped == 4
+    assert analyze.analyze(loaded, images, out, RunConfig(grouping=grouping)).skipped == 4
     rows = builders.read_csv(out / "groups.csv")
     assert [(row["group"], row["num_images"]) for row in rows] == [
         ("a", "2"),
@@ -719,7 +721,9 @@ def test_each_group_of_images_has_its_shares(loaded, images, tmp_path):
 
 def test_an_image_without_a_group_is_named_before_any_is_analysed(chain, loaded, images, tmp_path):
     with pytest.raises(ValueError, match=r"a\.png: its path must have a group"):
-        analyze.analyze(loaded, images, tmp_path / "out", grouping=Grouping("(sub|tiny)"))
+        analyze.analyze(
+            loaded, images, tmp_path / "out", RunConfig(grouping=Grouping("(sub|tiny)"))
+        )
     assert not chain.analyzed
 
 
@@ -768,25 +772,29 @@ def test_the_images_of_a_folder_have_one_scale_in_all_runs(
     assert len(looked_at) == 4  # the first run has found it
     analyze.analyze(bundle, images, out, overwrite=True)
     assert len(looked_at) == 8
-    analyze.analyze(bundle, images, tmp_path / "as_it_is", view_config=ViewConfig("none"))
+    analyze.analyze(
+        bundle, images, tmp_path / "as_it_is", RunConfig(view_config=ViewConfig("none"))
+    )
     assert not (tmp_path / "as_it_is" / "scale.json").exists()
 
 
 def test_how_images_are_looked_at_reaches_the_chain_and_the_record(chain, loaded, images, tmp_path):
     view = ViewConfig("0.50", 4)
-    analyze.analyze(loaded, images, tmp_path / "out", view_config=view)
+    analyze.analyze(loaded, images, tmp_path / "out", RunConfig(view_config=view))
     assert chain.views == [view]
     record = builders.read_json(tmp_path / "out" / "run.json")
     assert (record["scale"], record["rotations"]) == ("0.5", 4)
-    same = ViewConfig("0.5", 4)
-    assert analyze.analyze(loaded, images, tmp_path / "out", view_config=same).skipped == 4
+    same = RunConfig(view_config=ViewConfig("0.5", 4))
+    assert analyze.analyze(loaded, images, tmp_path / "out", same).skipped == 4
     with pytest.raises(StaleError, match=r"rotations was 4, is now 2"):
-        analyze.analyze(loaded, images, tmp_path / "out", view_config=ViewConfig("0.5", 2))
+        analyze.analyze(
+            loaded, images, tmp_path / "out", RunConfig(view_config=ViewConfig("0.5", 2))
+        )
 
 
 def test_merging_needs_a_group_of_every_image(loaded, images, tmp_path):
     out = tmp_path / "out"
     analyze.analyze(loaded, images, out)
     with pytest.raises(ValueError, match="its path must have a group"):
-        analyze.merge(loaded, images, out, grouping=Grouping("(sub|tiny)"))
+        analyze.merge(loaded, images, out, RunConfig(grouping=Grouping("(sub|tiny)")))
     assert (out / "groups.csv").exists()

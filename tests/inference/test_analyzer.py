@@ -18,6 +18,7 @@ from rbc_tf.core.cell_types import PAPER
 from rbc_tf.inference import analyze, chain, image_analysis, light
 from rbc_tf.inference import bundle as bundles
 from rbc_tf.inference.image_analysis import SourceImage
+from rbc_tf.inference.run_config import RunConfig
 from rbc_tf.inference.view_config import ViewConfig
 from tests import tiny_bundle
 from tests.inference.squares import detect, squares
@@ -55,7 +56,7 @@ def test_a_loaded_bundle_says_what_it_predicts(analyzer):
 
 def test_the_command_writes_what_the_api_answers(bundle, analyzer, images, tmp_path):
     out = tmp_path / "out"
-    analyze.analyze(bundle, images[0].parent, out, precision="float32")
+    analyze.analyze(bundle, images[0].parent, out, RunConfig(precision="float32"))
     answered = [analyzer.analyze(path) for path in images]
     assert [len(analysis.regions) for analysis in answered[:3]] == [0, 1, 5]
     for path, analysis in zip(images, answered, strict=True):

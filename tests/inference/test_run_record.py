@@ -7,6 +7,7 @@ import pytest
 from rbc_tf.core.fingerprint import StaleError
 from rbc_tf.inference import run_record
 from rbc_tf.inference.results_folder import RUN, ResultsFolder, result_name
+from rbc_tf.inference.run_config import RunConfig
 
 _RUN = {
     "bundle": "models/a",
@@ -36,7 +37,11 @@ def prepare(tmp_path, monkeypatch):
             folder.write_json(RUN, earlier)
         monkeypatch.setattr(run_record, "_record", lambda *args: {**_RUN, **changed})
         run_record.prepare(
-            folder, None, None, "float32", None, {"a.png": tmp_path / "a.png"}, overwrite=overwrite
+            folder,
+            None,
+            RunConfig(precision="float32"),
+            {"a.png": tmp_path / "a.png"},
+            overwrite=overwrite,
         )
         return folder.read_json(RUN)
 

@@ -10,6 +10,7 @@ from rbc_tf.detection.record import DetectorRecord
 from rbc_tf.detection.tiling import TilingConfig
 from rbc_tf.inference import analyze, bundle
 from rbc_tf.inference.results_folder import ResultsFolder
+from rbc_tf.inference.run_config import RunConfig
 from rbc_tf.inference.sharding import Shard, earlier_failures
 from rbc_tf.manifest.records import Provenance
 from tests import builders
@@ -156,11 +157,11 @@ def test_a_shard_overwrites_nothing_and_may_be_empty(loaded, images, tmp_path):
 def test_results_with_other_tiles_are_not_mixed(chain, loaded, images, tmp_path):
     out = tmp_path / "out"
     tiles = TilingConfig("240x320", overlap=50)
-    analyze.analyze(loaded, images, out, tiling_config=tiles)
+    analyze.analyze(loaded, images, out, RunConfig(tiling_config=tiles))
     assert chain.tilings == [tiles]
     assert builders.read_json(out / "run.json")["tiles"]["overlap"] == 50
     with pytest.raises(ValueError, match=r"tiles\.overlap was 50, is now 120"):
         analyze.analyze(loaded, images, out)
     with pytest.raises(ValueError, match=r"tiles.*is now (None|none|not there)"):
-        analyze.merge(loaded, images, out, tiling_config=TilingConfig("none"))
-    assert analyze.merge(loaded, images, out, tiling_config=tiles).skipped == 12
+        analyze.merge(loaded, images, out, RunConfig(tiling_config=TilingConfig("none")))
+    assert analyze.merge(loaded, images, out, RunConfig(tiling_config=tiles)).skipped == 12

@@ -15,20 +15,16 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
 from rbc_tf.core import image_io, structured
-from rbc_tf.core.intensity import IntensityRange
-from rbc_tf.detection.tiling import TilingConfig
-from rbc_tf.graphs import frozen
 from rbc_tf.inference import common_scale, run_record, sharding, tables
 from rbc_tf.inference.bundle import Bundle
 from rbc_tf.inference.chain import Chain
 from rbc_tf.inference.fleet import remote, transforms
 from rbc_tf.inference.fleet.model_handler import ChainHandler
 from rbc_tf.inference.fleet.options import local_runner
-from rbc_tf.inference.group_shares import Grouping
-from rbc_tf.inference.report import page
 from rbc_tf.inference.results_folder import ResultsFolder
+from rbc_tf.inference.run_config import RunConfig
 from rbc_tf.inference.tables import RunSummary
-from rbc_tf.inference.view_config import CommonScale, ViewConfig
+from rbc_tf.inference.view_config import CommonScale
 
 DEAD_LETTERS = "failed.jsonl"
 
@@ -38,15 +34,10 @@ def analyze(
     input_path: str,
     output_dir: str,
     options: PipelineOptions,
+    config: RunConfig = RunConfig(),
     overwrite: bool = False,
-    report_image_size: int | None = page.DEFAULT_IMAGE_SIZE,
-    tiling_config: TilingConfig = TilingConfig(),
     retry_failed: bool = True,
     plain_thresholds: bool = False,
-    precision: str = frozen.AUTO,
-    intensity: IntensityRange | None = None,
-    view_config: ViewConfig = ViewConfig(),
-    grouping: Grouping = Grouping(),
 ) -> RunSummary:
     """Analyses one image, or every image in a folder and its subfolders, with Beam.
 
@@ -56,17 +47,10 @@ def analyze(
         input_path: path or URL of an image or a folder.
         output_dir: path or URL where the results go.
         options: Beam's, with the runner.
+        config: how images are analysed and shown.
         overwrite: analyse again what is done already.
-        report_image_size: longer side of the pictures in report.html, in pixels; 0: a report
-            without pictures; None: no report.
-        tiling_config: how large images are cut for detection.
         retry_failed: try again what failed in an earlier run; otherwise it is listed as it was.
         plain_thresholds: take 0.5 for every type instead of the bundle's thresholds.
-        precision: one of `frozen.PRECISIONS`; workers must have what this machine makes of it.
-        intensity: range of values of more than 8 bits; None: that of the files, of an earlier run
-            into the folder, or else estimated from all images by this machine.
-        view_config: how images are looked at.
-        grouping: which images belong together, one patient's for instance.
 
     Raises:
         ValueError: there is no image or no bundle, or `output_dir` holds results of another
@@ -82,53 +66,38 @@ def analyze(
         folder = remote.results_folder(output_dir)
         found = remote.find_images(input_path, output_dir)
         images = found.paths
-        grouping.check(images)
-        precision = frozen.resolve(precision)
-        intensity = run_record.prepare(
-            folder,
-            bundle,
-            tiling_config,
-            precision,
-            view_config,
-            images,
-            intensity,
-            overwrite,
-            remote.open_image,
-            input_path,
+        config.grouping.check(images)
+        config = run_record.prepare(
+            folder, bundle, config, images, overwrite, remote.open_image, input_path
         )
         view_config = common_scale.of_run(
             folder,
             bundle,
-            view_config,
-            lambda: _common_scale(
-                bundle, tiling_config, precision, view_config, list(images.values()), intensity
-            ),
+            config.view_config,
+            lambda: _common_scale(bundle, config, list(images.values())),
         )
         given_up = {} if retry_failed else sharding.earlier_failures(folder)
         # Should this run be killed: those of an earlier one speak of other results.
         folder.delete_tables()
         handler = ChainHandler(
-            bundle_path, bundle.sha256, tiling_config, plain_thresholds, precision, view_config
+            bundle_path,
+            bundle.sha256,
+            config.tiling_config,
+            plain_thresholds,
+            config.precision,
+            view_config,
         )
         types = bundle.manifest.cell_types.names
-        steps = transforms.AnalyzeImages(handler, folder, types, intensity)
+        steps = transforms.AnalyzeImages(handler, folder, types, config.intensity)
         skipped = _run(steps, input_path, folder, frozenset(given_up), options)
         reasons = given_up | _dead_letters(folder)
         failed = _without_result(images, reasons, folder.done())
         # A runner that repeats work may count it again.
         analyzed = max(0, len(images) - len(failed) - skipped)
         failed |= found.unreadable
+        warnings = found.warnings
         return tables.finish(
-            bundle,
-            images,
-            failed,
-            analyzed,
-            folder,
-            report_image_size,
-            intensity,
-            remote.read_bytes,
-            grouping=grouping,
-            warnings=found.warnings,
+            bundle, images, failed, analyzed, folder, config, remote.read_bytes, warnings=warnings
         )
 
 
@@ -141,18 +110,11 @@ def _common_scale(*args) -> CommonScale | None:
         return process.submit(_find_common_scale, *args).result()
 
 
-def _find_common_scale(
-    bundle: Bundle,
-    tiling_config: TilingConfig,
-    precision: str,
-    view_config: ViewConfig,
-    images: list[str],
-    intensity: IntensityRange | None,
-) -> CommonScale | None:
+def _find_common_scale(bundle: Bundle, config: RunConfig, images: list[str]) -> CommonScale | None:
     def read(path: str) -> np.ndarray:
-        return image_io.decode_image(remote.read_bytes(path), path, intensity)
+        return image_io.decode_image(remote.read_bytes(path), path, config.intensity)
 
-    chain = Chain(bundle, tiling_config, precision, view_config)
+    chain = Chain(bundle, config.tiling_config, config.precision, config.view_config)
     return common_scale.find(chain, images, read)
 
 

@@ -108,7 +108,7 @@ def test_workers_take_the_scale_that_the_launcher_found(chain, images, tmp_path,
     _on_beam(bundle_dir, images, out)
     assert chain.views[-1] == ViewConfig(common=common)
     assert json.loads((out / "scale.json").read_text())["common"] == {"factor": 0.5, "size": 40.0}
-    assert [pathlib.Path(path).name for path in asked[0][4]] == [
+    assert [pathlib.Path(path).name for path in asked[0][2]] == [
         *("a.png", "b c é.png", "a.png", "broken.jpg")
     ]
     (out / "images" / "a.png.json").unlink()

@@ -22,6 +22,7 @@ from rbc_tf.inference.analysis import Analysis
 from rbc_tf.inference.group_shares import GroupShares
 from rbc_tf.inference.report import embedding, overview, page
 from rbc_tf.inference.report.image_data import image_data, nearest_threshold
+from rbc_tf.inference.run_config import RunConfig
 from rbc_tf.manifest.records import HeldOutScores
 from tests import builders
 
@@ -354,7 +355,8 @@ def test_an_analysis_writes_its_report(tmp_path, monkeypatch):
     assert again.skipped == 2
     assert again.report_path.read_text(encoding="utf-8") == first
     # Without a report, none of an earlier run is left beside the new results.
-    assert analyze.analyze(loaded, tmp_path / "in", out, report_image_size=None).report_path is None
+    plain = RunConfig(report_image_size=None)
+    assert analyze.analyze(loaded, tmp_path / "in", out, plain).report_path is None
     assert not (out / "report.html").exists()
 
 
