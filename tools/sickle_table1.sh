@@ -5,6 +5,7 @@
 #
 # bash tools/sickle_table1.sh Sickle-RBC-data efficientnet-lite0-57934424.pth sickle_run
 set -euo pipefail
+passes="${passes:-30}"
 source "$(dirname "$0")/sickle_steps.sh" "$1" "$2" "$3"
 
 step "$PYTHON" tools/compose_smears.py --dataset_dir="$run/sickle" \
