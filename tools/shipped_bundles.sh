@@ -75,7 +75,7 @@ consecutive images; 240 images to learn from, 54 for validation. Detector and fe
 fields composed of their cells and of those of Xu et al. 2017, too; the features from the latter's \
 single cells as well."
 step "$PYTHON" tools/evaluate.py --bundle_dir="$run/chula12" --dataset_dir="$run/data" \
-  --split=test --scale=none --output_file="$run/chula12_scores.json" --record
+  --split=test --scale=none --light=none --output_file="$run/chula12_scores.json" --record
 step "$PYTHON" tools/pack_bundle.py --bundle_dir="$run/chula12" --output_file="$run/chula12.rbc" \
   --dataset_dir="$run/data" --scores_file="$run/packing.json"
 
@@ -94,7 +94,7 @@ step "$PYTHON" tools/export_bundle.py --detector_dir="$run/shipped_detector_expo
 without stain): cells of three subjects to learn from, of two for validation, of one for the test. \
 The detector learnt from stained smears, too; the features from the single cells as they are, too."
 step "$PYTHON" tools/evaluate.py --bundle_dir="$run/sickle6" --dataset_dir="$run/sickle_fields" \
-  --split=test --scale=none --output_file="$run/sickle6_scores.json" --record
+  --split=test --scale=none --light=none --output_file="$run/sickle6_scores.json" --record
 step "$PYTHON" tools/pack_bundle.py --bundle_dir="$run/sickle6" --output_file="$run/sickle6.rbc" \
   --dataset_dir="$run/sickle_fields" --scores_file="$run/sickle6_packing.json"
 
@@ -112,25 +112,31 @@ step "$PYTHON" tools/export_bundle.py --detector_dir="$run/shipped_detector_expo
   --features_dir="$run/lite0_features" --classifier_dir="$run/lite0_classifier" \
   --dataset_dir="$run/data" --output_dir="$run/chula12_before"
 for name in chula12 chula12_before; do
-  step "$PYTHON" tools/compare_alterations.py --bundle="$run/$name" --scale=none \
+  step "$PYTHON" tools/compare_alterations.py --bundle="$run/$name" --scale=none --light=none \
     --split=validation --dataset_dir="$run/data" --output_file="$run/chosen_$name.json" \
     --alterations="as they are,blurred (sigma 2),JPEG of quality 75,JPEG of quality 30,grey,darker by 30 %"
 done
 
 # Elsewhere and otherwise: docs/RESULTS.md, Other microscopes; RBC_BCCD_DIR and RBC_ASLAN_DIR name
-# the folders of the two public sources.
+# the folders of the two public sources. With the light as it is, but for the dark images.
 for scale in auto none; do
-  step "$PYTHON" tools/evaluate_cells.py --bundle="$run/chula12.rbc" --scale=$scale \
+  step "$PYTHON" tools/evaluate_cells.py --bundle="$run/chula12.rbc" --scale=$scale --light=none \
     --images_dir="$RBC_BCCD_DIR/JPEGImages" --annotations="$RBC_BCCD_DIR/Annotations" \
     --output_file="$run/bccd_$scale.json"
-  step "$PYTHON" tools/evaluate_cells.py --bundle="$run/chula12.rbc" --scale=$scale --units=shares \
+  step "$PYTHON" tools/evaluate_cells.py --bundle="$run/chula12.rbc" --scale=$scale --light=none \
+    --units=shares \
     --images_dir="$RBC_ASLAN_DIR/images" --annotations="$RBC_ASLAN_DIR/annotations.csv" \
     --output_file="$run/aslan_$scale.json"
   step "$PYTHON" tools/compare_alterations.py --bundle="$run/chula12.rbc" --scale=$scale \
-    --dataset_dir="$run/data" --num_images=44 --output_file="$run/altered_$scale.json"
+    --light=none --dataset_dir="$run/data" --num_images=44 --output_file="$run/altered_$scale.json"
 done
 step "$PYTHON" tools/compare_alterations.py --bundle="$run/chula12.rbc" --rotations=4 \
-  --scale=none --alterations="as they are" --dataset_dir="$run/data" --num_images=44 \
+  --scale=none --light=none --alterations="as they are" --dataset_dir="$run/data" --num_images=44 \
   --output_file="$run/rotations.json"
 step "$PYTHON" tools/evaluate.py --bundle_dir="$run/sickle6.rbc" --rotations=4 --scale=none \
-  --split=test --dataset_dir="$run/sickle_fields" --output_file="$run/sickle6_rotations.json"
+  --light=none --split=test --dataset_dir="$run/sickle_fields" --output_file="$run/sickle6_rotations.json"
+for light in auto none; do
+  step "$PYTHON" tools/compare_alterations.py --bundle="$run/chula12.rbc" --light=$light \
+    --precision=auto --dataset_dir="$run/data" --num_images=44 \
+    --alterations="as they are,darker by 30 %,darker by half" --output_file="$run/dark_$light.json"
+done
