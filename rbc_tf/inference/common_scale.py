@@ -66,8 +66,8 @@ def of_run(
 ) -> ViewConfig:
     """How the images of a run are looked at: as in `applied`, but found once for a folder.
 
-    Whoever goes on with a run, or shares it, finds the scale in its scale.json. Results that are
-    there without one were made one by one, and so are those that come to them.
+    Whoever goes on with a run, or shares it, finds the scale in its scale.json, where there is one.
+    Results that are there without it were made one by one, and so are those that come to them.
 
     Args:
         folder: of the results.
@@ -81,15 +81,14 @@ def of_run(
     """
     if not _may_be_found(view_config, bundle.manifest):
         return view_config
-    is_known, common = _noted(folder)
-    if not is_known:
-        common = None if folder.done() else find_it()
+    common = _noted(folder)
+    if common is None and not folder.done():
+        found = find_it()
         # Another run that shares the work may have been faster.
-        is_known, theirs = _noted(folder)
-        if is_known:
-            common = theirs
-        else:
-            folder.write_json(SCALE, {"common": common and dataclasses.asdict(common)})
+        common = _noted(folder)
+        if common is None and found is not None and not folder.done():
+            folder.write_json(SCALE, {"common": dataclasses.asdict(found)})
+            common = found
     return dataclasses.replace(view_config, common=common)
 
 
@@ -111,15 +110,15 @@ def _may_be_found(config: ViewConfig, manifest: Manifest) -> bool:
     return config.scale == AUTO and "cell_size" in manifest.appearance
 
 
-def _noted(folder: ResultsFolder) -> tuple[bool, CommonScale | None]:
-    """Whether it is known what the images have in common, and what."""
+def _noted(folder: ResultsFolder) -> CommonScale | None:
+    """What it is known that the images have in common."""
     try:
         noted = folder.read_json(SCALE)
         if noted is None:
-            return False, None
+            return None
         try:
             common = noted["common"]
-            return True, None if common is None else CommonScale(**common)
+            return None if common is None else CommonScale(**common)
         except (KeyError, TypeError, ValueError) as error:
             raise folder.damaged(SCALE, ValueError(error)) from error
     except DamagedError as error:
@@ -137,7 +136,7 @@ def _sizes(chain: Chain, items: Iterable[Item], read: Callable[[Item], np.ndarra
         except Exception:  # whoever analyses it reports it
             logging.debug("%s: says nothing of the scale", item, exc_info=True)
             continue
-        if size is not None:
+        if size:
             found.append(size)
     return found
 

@@ -8,6 +8,7 @@
     OUTPUT_DIR/groups.csv             shares of types in each group of images, with intervals
     OUTPUT_DIR/summary.json           counts of the run, and the images that failed with reasons
     OUTPUT_DIR/report.html            all of it in one file to open in a browser
+    OUTPUT_DIR/failed.jsonl           of a fleet: the images that failed, with reasons
 
 NAME is the image's path below the input folder, extension included. An image is done when its
 JSON is there, which is written last.
@@ -16,6 +17,7 @@ JSON is there, which is written last.
 import contextlib
 import os
 import pathlib
+import re
 from collections.abc import Collection, Iterator
 
 from rbc_tf.core import files, image_io, structured, temporaries, walk
@@ -24,6 +26,9 @@ RUN = walk.RESULTS_RECORD
 SCALE = "scale.json"
 SUMMARY, REGIONS, REPORT = "summary.json", "regions.csv", "report.html"
 GROUPS = "groups.csv"
+# Of a fleet, the images that failed, a line each.
+DEAD_LETTERS = "failed.jsonl"
+_OF_SHARD = re.compile(r"(regions|groups|summary)-\d{5}-of-\d{5}\.(csv|json)")
 
 # The regions of the largest image, by far.
 _MOST_BYTES = 2**30
@@ -145,6 +150,18 @@ class ResultsFolder:
     def delete_tables(self) -> None:
         """Deletes what speaks of the whole run, while there are other results than it says."""
         for name in (REGIONS, GROUPS, SUMMARY, REPORT):
+            self.delete(name)
+
+    def clear(self) -> None:
+        """Deletes all results; what made them is known until they are gone, should this be killed.
+
+        Somebody's own files stay.
+        """
+        self.delete_tables()
+        for name in filter(_OF_SHARD.fullmatch, self.names("")):
+            self.delete(name)
+        self.keep_only(())
+        for name in (DEAD_LETTERS, SCALE, RUN):
             self.delete(name)
 
 

@@ -64,40 +64,34 @@ def prepare(
         OSError: the folder cannot be written.
     """
     precision = frozen.resolve(config.precision)
+    given = str(input_path)
+    source = "" if not given or "://" in given else names.printable(os.path.realpath(given))
     with _written_to(folder):
         folder.sweep()
-        # Before the record is read: a run beside this one writes its own before its first result.
-        done = folder.done()
-        earlier = None if overwrite else _earlier(folder, done)
-    intensity = config.intensity
-    if intensity is None and earlier is not None and earlier.get("intensity") is not None:
-        intensity = IntensityRange.from_json(earlier["intensity"])
+        if overwrite:
+            folder.clear()
+        earlier = _earlier(folder, source)
+    intensity = config.intensity or _intensity(earlier)
     if intensity is None:
         intensity = folder_intensity.of_folder(images.values(), open_image)
+        # All images were opened: another run that shares the work may have begun meanwhile.
+        earlier = _earlier(folder, source) if earlier is None else earlier
+        intensity = _intensity(earlier) or intensity
     config = dataclasses.replace(config, precision=precision, intensity=intensity)
     record = _record(bundle, config)
-    if input_path and "://" not in str(input_path):
-        record["input"] = names.printable(os.path.realpath(input_path))
+    if source:
+        record["input"] = source
     with _written_to(folder):
         if earlier is None:
-            _begin(folder, record, done)
+            folder.delete(SCALE)
+            folder.write_json(RUN, record)
         else:
-            _go_on(folder, earlier, record, images, done)
+            _go_on(folder, earlier, record, images)
     return config
 
 
-def _begin(folder: ResultsFolder, record: dict, done: set[str]) -> None:
-    if folder.exists(RUN) or done:
-        # All of them first: a run that is killed must leave none among its own.
-        folder.delete_tables()
-        folder.delete(SCALE)
-        folder.keep_only(())
-    folder.write_json(RUN, record)
-
-
-def _go_on(
-    folder: ResultsFolder, earlier: dict, record: dict, images: Mapping, done: set[str]
-) -> None:
+def _go_on(folder: ResultsFolder, earlier: dict, record: dict, images: Mapping) -> None:
+    done = folder.done()
     # The first images of more than 8 bits decide for the folder.
     needed_none = earlier.get("intensity", "") is None
     if needed_none:
@@ -105,6 +99,8 @@ def _go_on(
     _check(folder, earlier, record)
     _check_images(folder, images, done)
     has_moved = _has_moved(folder, earlier, record, images, done)
+    if has_moved and not done:
+        folder.delete(SCALE)  # of other images
     if has_moved or (needed_none and record["intensity"] is not None):
         folder.write_json(RUN, earlier)
 
@@ -117,14 +113,27 @@ def _written_to(folder: ResultsFolder) -> Iterator[None]:
         raise OSError(f"{folder}: results cannot be written there ({error})") from error
 
 
-def _earlier(folder: ResultsFolder, done: set[str]) -> dict | None:
+def _earlier(folder: ResultsFolder, source: str) -> dict | None:
+    """The record that is there; without the range of images that are not those of `source`.
+
+    Where there are results, they decide.
+    """
+    # Before the record is read: a run beside this one writes its own before its first result.
+    done = folder.done()
     record = _read(folder)
     if done and record is None:
         raise StaleError(
             f"{folder}: {RUN} is missing, and what made the {len(done)} results there is not "
             f"known. {REPLACE}"
         )
+    if record is not None and source and not done and record.get("input") != source:
+        record["intensity"] = None
     return record
+
+
+def _intensity(record: dict | None) -> IntensityRange | None:
+    found = None if record is None else record.get("intensity")
+    return None if found is None else IntensityRange.from_json(found)
 
 
 def _read(folder: ResultsFolder) -> dict | None:
@@ -176,9 +185,12 @@ def _is_same(folder: ResultsFolder, name: str, path: folder_intensity.Path | Non
         return False
     try:
         result = folder.read_json(result_name(name)) or {}
-        return result.get("image_sha256") == files.sha256_of_file(path)
-    except (OSError, DamagedError):
+    except DamagedError:
         return True  # nothing to be lost: it is made again
+    try:
+        return result.get("image_sha256") == files.sha256_of_file(path)
+    except (OSError, ValueError):
+        return False
 
 
 def _check_images(folder: ResultsFolder, images: Mapping, done: set[str]) -> None:

@@ -4,6 +4,7 @@ import dataclasses
 
 AUTO, NONE = "auto", "none"
 SMALLEST_FACTOR, LARGEST_FACTOR = 0.05, 8.0
+_SMALLEST_SIZE = 1e-3  # of regions, in pixels: there is none, but nothing is divided by 0
 
 ROTATIONS = (1, 2, 4)
 LIGHTS = (AUTO, NONE)
@@ -27,7 +28,7 @@ class CommonScale:
     def __post_init__(self):
         for name, low, high in (
             ("factor", SMALLEST_FACTOR, LARGEST_FACTOR),
-            ("size", 0, float("inf")),
+            ("size", _SMALLEST_SIZE, float("inf")),
         ):
             value = getattr(self, name)
             is_number = isinstance(value, int | float) and not isinstance(value, bool)

@@ -184,15 +184,33 @@ def test_a_run_finds_it_once(tmp_path):
         assert _of_run(folder, found) == _HALF
 
 
-def test_that_images_have_none_is_noted_too(tmp_path):
+def test_that_nothing_was_found_decides_once_there_are_results(tmp_path):
+    """Where no image could be read, say, and all can later."""
     folder = ResultsFolder(tmp_path)
     assert _of_run(folder, None) is None
-    assert _of_run(folder, _HALF) is None  # of the folder that has grown
+    assert folder.read_json(SCALE) is None
+    assert _of_run(folder, _HALF) == _HALF
+    (tmp_path / SCALE).unlink()
+    _write_result(tmp_path)
+    assert _of_run(folder, _HALF) is None
 
 
 def test_results_that_were_made_one_by_one_are_continued_so(tmp_path):
     _write_result(tmp_path)
     assert _of_run(ResultsFolder(tmp_path), _HALF) is None
+
+
+def test_of_two_runs_at_once_one_by_one_decides_too(tmp_path):
+    folder = ResultsFolder(tmp_path)
+
+    def find_while_another_begins():
+        assert _of_run(folder, None) is None
+        _write_result(tmp_path)
+        return _HALF
+
+    found = common_scale.of_run(folder, _BUNDLE, ViewConfig(), find_while_another_begins)
+    assert found.common is None
+    assert folder.read_json(SCALE) is None
 
 
 def test_of_two_runs_at_once_the_first_decides(tmp_path):
@@ -213,7 +231,11 @@ def test_nothing_is_noted_where_it_is_not_asked_for(tmp_path, scale):
 
 
 @pytest.mark.parametrize(
-    "content", ["{", "{}", '{"common": 1}', '{"common": {"factor": 0, "size": 20}}']
+    "content",
+    [
+        *("{", "{}", '{"common": 1}', '{"common": {"factor": 0, "size": 20}}'),
+        '{"common": {"factor": 1, "size": 0}}',
+    ],
 )
 def test_a_damaged_note_is_refused(tmp_path, content):
     (tmp_path / SCALE).write_text(content)
@@ -230,7 +252,5 @@ def test_scores_say_which_scale_they_are_of():
 @pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), "1", True])
 def test_a_common_scale_that_makes_no_sense_is_refused(value):
     for factor, size in ((value, 20.0), (1.0, value)):
-        if size == 0:
-            continue  # of no use, and harmless
         with pytest.raises(ValueError, match="of a common scale must be"):
             CommonScale(factor, size)

@@ -1,12 +1,15 @@
 """Results are added to a folder only where they belong to those that are there."""
 
+import dataclasses
 import json
 
 import pytest
 
+from rbc_tf.core import files, folder_intensity
 from rbc_tf.core.fingerprint import StaleError
+from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.inference import run_record
-from rbc_tf.inference.results_folder import RUN, ResultsFolder, result_name
+from rbc_tf.inference.results_folder import RUN, SCALE, SUMMARY, ResultsFolder, result_name
 from rbc_tf.inference.run_config import RunConfig
 
 _RUN = {
@@ -130,3 +133,127 @@ def test_anything_else_is_refused_or_overwritten(prepare, changed, difference):
     assert "bundle models/a" in str(raised.value)
     assert "--overwrite" in str(raised.value)
     assert prepare(overwrite=True, **changed) == {**_RUN, **changed}
+
+
+_NOTE = {"common": {"factor": 0.5, "size": 40.0}}
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Prepares one folder for a run over a folder of images; its range is 0 to `high`."""
+
+    def run(source, overwrite=False, high=4095, while_looking=lambda: None):
+        def of_folder(paths, open_image):
+            while_looking()
+            return IntensityRange(0, high, "estimated")
+
+        def record(bundle, config):
+            return {**_RUN, "intensity": dataclasses.asdict(config.intensity)}
+
+        monkeypatch.setattr(folder_intensity, "of_folder", of_folder)
+        monkeypatch.setattr(run_record, "_record", record)
+        folder = ResultsFolder(tmp_path / "out")
+        images = {path.name: path for path in source.iterdir()}
+        config = RunConfig(precision="float32")
+        config = run_record.prepare(folder, None, config, images, overwrite, input_path=source)
+        return folder, config.intensity.high
+
+    return run
+
+
+def _images(folder, content=b"x"):
+    folder.mkdir()
+    for name in ("a.png", "b.png"):
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def _result(folder, name, image):
+    folder.write_json(result_name(name), {"image_sha256": files.sha256_of_file(image)})
+
+
+def test_who_begins_while_another_looks_at_images_does_not_delete_its_results(run, tmp_path):
+    images = _images(tmp_path / "in")
+
+    def another():
+        folder, _ = run(images, high=255)
+        folder.write_json(SCALE, _NOTE)
+        _result(folder, "a.png", images / "a.png")
+
+    folder, high = run(images, while_looking=another)
+    assert folder.done() == {"a.png"}
+    assert folder.read_json(SCALE) == _NOTE
+    assert high == 255  # theirs
+
+
+def test_what_belongs_to_no_result_does_not_decide_for_another_input(run, tmp_path):
+    """A run was killed before its first result; then other images come to its folder."""
+    folder, _ = run(_images(tmp_path / "in"), high=4095)
+    folder.write_json(SCALE, _NOTE)
+    other = _images(tmp_path / "other")
+    _, high = run(other, high=65535)
+    assert high == 65535
+    assert folder.read_json(RUN)["intensity"]["high"] == 65535
+    assert folder.read_json(RUN)["input"] == str(other)
+    assert not folder.exists(SCALE)
+
+
+def test_the_same_input_goes_on_as_it_was_begun(run, tmp_path):
+    images = _images(tmp_path / "in")
+    folder, _ = run(images)
+    folder.write_json(SCALE, _NOTE)
+    assert run(images, high=65535)[1] == 4095
+    assert folder.read_json(SCALE) == _NOTE
+
+
+def test_results_are_replaced_with_all_that_speaks_of_them(run, tmp_path):
+    images = _images(tmp_path / "in")
+    folder, _ = run(images)
+    _result(folder, "a.png", images / "a.png")
+    folder.write_json(SCALE, _NOTE)
+    own = ("images/notes.txt", "regions-of-mine.csv", "summary-1.json")
+    for name in ("regions-00000-of-00002.csv", "summary-00001-of-00002.json", SUMMARY, *own):
+        folder.write(name, b"{}")
+    folder.write("failed.jsonl", b"")
+    _, high = run(images, overwrite=True, high=255)
+    assert high == 255
+    assert sorted(folder.names("")) == sorted([RUN, *own[1:]])
+    assert folder.exists(own[0])
+
+
+@pytest.mark.parametrize("deletions", range(4))
+def test_killed_while_replacing_what_made_the_rest_is_known(run, tmp_path, monkeypatch, deletions):
+    images = _images(tmp_path / "in")
+    folder, _ = run(images)
+    folder.write_json(SCALE, _NOTE)
+    for name in ("a.png", "b.png"):
+        _result(folder, name, images / name)
+    folder.write_json(SUMMARY, {})
+    delete, left = ResultsFolder.delete, [deletions]
+
+    def delete_some(self, name):
+        if self.exists(name):
+            if not left[0]:
+                raise KeyboardInterrupt
+            left[0] -= 1
+        delete(self, name)
+
+    with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
+        killed.setattr(ResultsFolder, "delete", delete_some)
+        run(images, overwrite=True)
+    assert not folder.exists(SUMMARY) or deletions == 0
+    # While there is a result, the scale at which it was made is there; and the record to the last.
+    assert folder.exists(SCALE) or not folder.done()
+    assert folder.exists(RUN)
+
+
+def test_results_whose_namesakes_cannot_be_read_are_not_lost(run, tmp_path):
+    images = _images(tmp_path / "in")
+    folder, _ = run(images)
+    _result(folder, "a.png", images / "a.png")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "a.png").symlink_to(tmp_path / "gone")
+    with pytest.raises(StaleError, match=r"It holds those of .*in, such as a\.png"):
+        run(other)
+    assert folder.done() == {"a.png"}

@@ -21,12 +21,10 @@ from rbc_tf.inference.chain import Chain
 from rbc_tf.inference.fleet import remote, transforms
 from rbc_tf.inference.fleet.model_handler import ChainHandler
 from rbc_tf.inference.fleet.options import local_runner
-from rbc_tf.inference.results_folder import ResultsFolder
+from rbc_tf.inference.results_folder import DEAD_LETTERS, ResultsFolder
 from rbc_tf.inference.run_config import RunConfig
 from rbc_tf.inference.tables import RunSummary
 from rbc_tf.inference.view_config import CommonScale
-
-DEAD_LETTERS = "failed.jsonl"
 
 
 def analyze(

@@ -1,5 +1,6 @@
 """Analysis on Beam: the plain tool's files, its skipping and its failures, also from a store."""
 
+import dataclasses
 import json
 import pathlib
 
@@ -13,6 +14,8 @@ from apache_beam.io.localfilesystem import LocalFileSystem
 from rbc_tf.core import image_io
 from rbc_tf.inference import analyze, bundle
 from rbc_tf.inference.fleet import model_handler, options, remote, run
+from rbc_tf.inference.results_folder import DEAD_LETTERS
+from rbc_tf.inference.run_config import RunConfig
 from rbc_tf.inference.view_config import CommonScale, ViewConfig
 from tests import builders
 
@@ -69,7 +72,7 @@ def _files(folder):
 
 
 def _letters(folder):
-    lines = (folder / run.DEAD_LETTERS).read_text(encoding="utf-8").splitlines()
+    lines = (folder / DEAD_LETTERS).read_text(encoding="utf-8").splitlines()
     return {letter["image"]: letter["reason"] for letter in map(json.loads, lines)}
 
 
@@ -91,7 +94,7 @@ def test_the_files_are_those_of_the_plain_tool(
     assert f"done before: 0, failed: 1\n  {images}/{_FAILED}" in summary.text()
 
     files = _files(out)
-    assert json.loads(files.pop(run.DEAD_LETTERS)) == {
+    assert json.loads(files.pop(DEAD_LETTERS)) == {
         "image": _BROKEN,
         "reason": f"{images}/{_FAILED}",
     }
@@ -114,6 +117,16 @@ def test_workers_take_the_scale_that_the_launcher_found(chain, images, tmp_path,
     (out / "images" / "a.png.json").unlink()
     _on_beam(bundle_dir, images, out)
     assert len(asked) == 1
+
+
+def test_workers_look_at_images_as_the_run_does(chain, bundle_dir, images, tmp_path):
+    view_config = ViewConfig("0.5", rotations=2, light="none")
+    out = tmp_path / "out"
+    _on_beam(bundle_dir, images, out, config=RunConfig(view_config=view_config))
+    assert chain.views[-1] == view_config
+    config = RunConfig(view_config=dataclasses.replace(view_config, light="auto"))
+    with pytest.raises(ValueError, match=r"--light"):
+        _on_beam(bundle_dir, images, out, config=config)
 
 
 def test_a_second_run_does_what_is_left(chain, bundle_dir, images, tmp_path):
@@ -235,7 +248,7 @@ def test_an_object_store(chain, bundle_dir, images, tmp_path, store):
     assert summary.failed == {_BROKEN: f"{store}/in/{_FAILED}"}
     assert "results: store://out\nreport: store://out/report.html" in summary.text()
     files, expected = _files(tmp_path / "out"), _files(tmp_path / "plain")
-    assert files.keys() - expected.keys() == {run.DEAD_LETTERS}
+    assert files.keys() - expected.keys() == {DEAD_LETTERS}
     # Others name the places of bundle and images.
     same = {name for name in expected if name.startswith(("images/", "overlays/", "regions"))}
     assert len(same) == 2 * plain.analyzed + 1
