@@ -54,7 +54,7 @@ _TESTED_ON = flags.DEFINE_enum(
     "tested_on",
     "both",
     ("both", "real", "composed"),
-    "With --finetune: which regions are scored; both are scored apart.",
+    "Which regions are scored; where there are both, they are scored apart.",
 )
 _MODELS = flags.DEFINE_list(
     "models",

@@ -193,6 +193,28 @@ def check_apart(kind: str, train: Iterable[str], validation: Iterable[str]) -> N
         )
 
 
+def check_one_split(groups: Sequence[str], splits: Sequence[str], where: str) -> None:
+    """Refuses groups that are learnt from in one split and scored in another.
+
+    Args:
+        groups, splits: of each row; rows in no split ('') take no part.
+        where: they lie, for the error.
+
+    Raises:
+        SeenError: a group is in several splits.
+    """
+    of_group: dict[str, set[str]] = {}
+    for group, split in zip(groups, splits, strict=True):
+        of_group.setdefault(group, set()).update({split} - {""})
+    shared = sorted(group for group, found in of_group.items() if len(found) > 1)
+    if shared:
+        raise SeenError(
+            f"{where}: every group, with the copies of its images, must lie in one split. "
+            f"Received: {len(shared)} in several, {listed(shared)}. Divide the images again "
+            "(rbc_tf split-dataset) and extract the features again"
+        )
+
+
 def check_single_cell(seen: Seen, where: str) -> None:
     """Refuses a part that learnt from multi-cell regions.
 

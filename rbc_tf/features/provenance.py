@@ -1,11 +1,15 @@
 """Which images the backbone of a feature cache has seen, for the guard in `core.unseen`."""
 
+import dataclasses
 import pathlib
 from collections.abc import Mapping
+
+import numpy as np
 
 from rbc_tf.core import unseen
 from rbc_tf.core.types import FeatureTable
 from rbc_tf.core.unseen import Images, Seen
+from rbc_tf.data import one_side
 from rbc_tf.features import cache
 from rbc_tf.features.backbone import read_record
 
@@ -26,6 +30,32 @@ def images_of(table: FeatureTable, fingerprint: cache.Fingerprint) -> Images:
     group = dict(zip(table.images.tolist(), table.groups.tolist(), strict=True))
     sha256 = {name: fingerprint.images[name].sha256 for name in group}
     return Images(sha256, group, fingerprint.sources)
+
+
+def joined(table: FeatureTable, fingerprint: cache.Fingerprint) -> FeatureTable:
+    """The rows with groups that have an image in common made one; see `one_side`.
+
+    Features that were extracted by version 0.1.0 have the groups of their dataset.
+    """
+    images = images_of(table, fingerprint)
+    contents: dict[str, set[str]] = {}
+    for name, group in images.group.items():
+        contents.setdefault(group, set()).update(images.hashes(name))
+    first = one_side.joined(contents)
+    groups = np.array([first[group] for group in table.groups.tolist()], str)
+    return dataclasses.replace(table, groups=groups)
+
+
+def load_apart(features_dir: str | pathlib.Path) -> FeatureTable:
+    """The rows of a feature cache that is learnt from and scored split by split.
+
+    Raises:
+        SeenError: a group, with the copies of its images, is in several splits.
+        CacheError: the features are unfinished or damaged.
+    """
+    table = joined(cache.load_features(features_dir), cache.load_fingerprint(features_dir))
+    unseen.check_one_split(table.groups.tolist(), table.splits.tolist(), str(features_dir))
+    return table
 
 
 def check_unseen(features_dir: str | pathlib.Path, table: FeatureTable) -> None:

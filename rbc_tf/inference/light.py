@@ -32,7 +32,8 @@ def gain_for(image: np.ndarray, seen: Mapping[str, appearance.Range]) -> float:
     wanted = (low * high) ** 0.5
     if not wanted * _DARKEST <= brightness < low:
         return 1.0
-    brightest = max(appearance.brightness(image[..., colour : colour + 1]) for colour in range(3))
+    of_colours = (appearance.brightness(image[..., colour : colour + 1]) for colour in range(3))
+    brightest = max(brightness, *of_colours)  # the grey value, where each place has another colour
     return max(1.0, float(f"{min(wanted / brightness, 255 / brightest):.3g}"))
 
 

@@ -103,6 +103,12 @@ def test_training_and_validation_are_kept_apart():
         unseen.check_apart("group", ["a", "b", "b"], ["c", "b"])
 
 
+def test_what_is_scored_lies_in_groups_that_nothing_learns_from():
+    unseen.check_one_split(["a", "a", "b", "c"], ["train", "", "test", ""], "features")
+    with pytest.raises(SeenError, match=r"features: every group.* Received: 1 in several, a\. "):
+        unseen.check_one_split(["a", "b", "a"], ["train", "test", "test"], "features")
+
+
 def test_single_cells_alone_where_models_a_and_b_are_compared():
     seen = frozenset(["hash"])
     unseen.check_single_cell(Seen(unseen.BACKBONE, seen, "single_cell"), "features")

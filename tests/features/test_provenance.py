@@ -1,14 +1,17 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
 from rbc_tf.core import config, image_io
+from rbc_tf.core.cell_types import PAPER, CellTypes
 from rbc_tf.core.unseen import SeenError
 from rbc_tf.features import backbone, cache
 from rbc_tf.features.collect_patches import CollectionConfig, collect_patches
 from rbc_tf.features.crops import CropConfig, cut_patches
 from rbc_tf.features.extract import ExtractionConfig, extract_features
 from rbc_tf.features.finetuning import FinetuningConfig, make_record
-from rbc_tf.features.provenance import check_single_cell, check_unseen
+from rbc_tf.features.provenance import check_single_cell, check_unseen, joined, load_apart
 from tests import builders
 
 pytestmark = pytest.mark.usefixtures("tiny_resnet50")
@@ -118,6 +121,33 @@ def test_renamed_image_is_recognised(dataset, tmp_path):
     table = extract_features(dataset, tmp_path / "features", ExtractionConfig(weights))
     with pytest.raises(SeenError, match="seen 3 images of group one"):
         check_unseen(tmp_path / "features", table.select(table.splits == "test"))
+
+
+def test_groups_that_have_an_image_in_common_are_one(tmp_path):
+    """As in features of version 0.1.0, which had the groups of the dataset."""
+    table = builders.feature_table(
+        np.zeros((4, 2)),
+        np.ones((4, 6)),
+        groups=np.array(["slide0", "slide1", "slide2", "slide3"]),
+        splits=np.array(["train", "validation", "test", "test"]),
+    )
+    entries = {f"image{i}": cache.ImageEntry(f"hash{i}", "0") for i in range(4)}
+    fingerprint = cache.Fingerprint({}, entries)
+    assert joined(table, fingerprint).groups.tolist() == table.groups.tolist()
+    copies = {**entries, "image3": entries["image1"]}
+    fingerprint = dataclasses.replace(fingerprint, images=copies)
+    expected = ["slide0", "slide1", "slide2", "slide1"]
+    assert joined(table, fingerprint).groups.tolist() == expected
+    # What is composed of an image is with it, too.
+    fingerprint = dataclasses.replace(fingerprint, sources={"image2": ("hash0",)})
+    assert joined(table, fingerprint).groups.tolist() == ["slide0", "slide1", "slide0", "slide1"]
+
+    types = CellTypes(PAPER.types)
+    folder = builders.write_features(tmp_path / "apart", table, types)
+    assert load_apart(folder).groups.tolist() == table.groups.tolist()
+    folder = builders.write_features(tmp_path / "copies", table, types, images=copies)
+    with pytest.raises(SeenError, match=r"copies: every group.* Received: 1 in several, slide1\."):
+        load_apart(folder)
 
 
 def test_models_cannot_be_compared_on_what_taught_multi_cell_regions(dataset, tmp_path):

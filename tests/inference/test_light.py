@@ -42,6 +42,14 @@ def test_no_colour_of_the_background_is_cut_off():
     assert light.gain_for(image, _SEEN) == 1
 
 
+def test_places_of_pure_colours_are_as_bright_as_their_grey_value():
+    """Each colour is 0 nearly everywhere, and their mean is not."""
+    image = np.zeros((100, 100, 3), np.uint8)
+    for colour in range(3):
+        image[3 * colour : 3 * colour + 3, :, colour] = 255
+    assert light.gain_for(image, _SEEN) == pytest.approx(160 / 85, abs=0.01)
+
+
 def test_a_bundle_that_does_not_say_how_bright_its_images_were_changes_nothing():
     assert light.gain_for(_image(64), {}) == 1
 

@@ -7,11 +7,11 @@ import numpy as np
 
 from rbc_tf.classification.heads import HeadsConfig
 from rbc_tf.core import config as config_lib
-from rbc_tf.core import files, image_io
+from rbc_tf.core import files, image_io, unseen
 from rbc_tf.core.cell_types import CellTypes
 from rbc_tf.core.names import listed
 from rbc_tf.core.types import UNKNOWN, FeatureTable, Sample
-from rbc_tf.data import examples, regions
+from rbc_tf.data import examples, one_side, regions
 from rbc_tf.data.dataset import Dataset, load_dataset
 from rbc_tf.data.regions import RegionConfig
 from rbc_tf.evaluation.baselines.single_label_cnn import SingleLabelCNNConfig
@@ -130,16 +130,18 @@ def load_inputs(dataset_dir: str | pathlib.Path, features_dir: str | pathlib.Pat
     Raises:
         DatasetError, CacheError: a folder has problems.
         ValueError: splits are missing, images lack masks, the features are of other images or
-            splits, or the backbone has seen what is to be scored or multi-cell regions.
+            splits, a group or a copy of an image is in several splits, or the backbone has seen
+            what is to be scored or multi-cell regions.
     """
     dataset = load_dataset(dataset_dir)
     inputs = Inputs(
         dataset,
         pathlib.Path(features_dir),
-        cache.load_features(features_dir),
+        provenance.load_apart(features_dir),
         cache.load_cell_types(features_dir),
         cache.load_fingerprint(features_dir),
     )
+    _check_apart(dataset)
     for split in ("train", "validation", "test"):
         _check_masks(dataset.in_split(split))
     _check_same(inputs)
@@ -172,6 +174,13 @@ def read_scored_image(inputs: Inputs, sample: Sample) -> ScoredImage:
         scored=np.array(labelled, int)[scored],
         rows=rows[scored],
     )
+
+
+def _check_apart(dataset: Dataset) -> None:
+    """Of all images, as the U-Net also learns from those without labelled cells."""
+    first = one_side.joined(one_side.contents(dataset, lambda sample: sample.group))
+    groups, splits = zip(*((first[s.group], s.split or "") for s in dataset), strict=True)
+    unseen.check_one_split(groups, splits, str(dataset.root))
 
 
 def _check_masks(samples: tuple[Sample, ...]) -> None:

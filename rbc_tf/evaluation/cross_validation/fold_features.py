@@ -88,15 +88,12 @@ class GivenFeatures:
     """One table for all, from a feature cache."""
 
     rows: FeatureTable
+    composed: np.ndarray
     cell_types: CellTypes
     weights: str
     fingerprint: dict
     archive: PatchArchive | None = None
     shared: bool = True
-
-    @property
-    def composed(self) -> np.ndarray:
-        return np.zeros(len(self.rows), bool)
 
     def of(self, name, train, stopping, others) -> FeatureTable:
         return self.rows

@@ -154,14 +154,15 @@ def given_features(
     """
     of_features = cache.load_fingerprint(features_dir)
     provenance.check_single_cell(features_dir)
-    features = cache.load_features(features_dir)
+    features = provenance.joined(cache.load_features(features_dir), of_features)
     rows = _rows_in(features, config.splits)
     provenance.check_unseen(features_dir, rows)
     if config.teaching_splits:
         rows = rows.followed_by(_rows_in(features, config.teaching_splits))
     fingerprint = {"sha256": of_features.sha256, "settings": of_features.settings}
     cell_types = cache.load_cell_types(features_dir)
-    return GivenFeatures(rows, cell_types, of_features.weights, fingerprint)
+    composed = np.isin(rows.images, list(of_features.sources))
+    return GivenFeatures(rows, composed, cell_types, of_features.weights, fingerprint)
 
 
 def cross_validate(

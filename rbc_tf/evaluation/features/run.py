@@ -23,13 +23,13 @@ def compare_features(
     features and settings are best (`best_of`); the test takes no part in that.
 
     Raises:
-        ValueError: caches of other patches, a split without complete regions, or a backbone that
-            has seen test groups.
+        ValueError: caches of other patches, a split without complete regions, a group in several
+            splits, or a backbone that has seen test groups.
         CacheError: a cache is unfinished or damaged.
     """
     candidates, first = [], None
     for folder in map(pathlib.Path, features_dirs):
-        table = cache.load_features(folder)
+        table = provenance.load_apart(folder)
         first = first or table
         _check_same_patches(folder, table, first)
         provenance.check_unseen(folder, table.select(table.splits == TEST))

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from rbc_tf.core import config as config_lib
 from rbc_tf.core import image_io
 from rbc_tf.core import score as score_lib
 from rbc_tf.core.cell_types import CellType, CellTypes
+from rbc_tf.core.unseen import SeenError
 from rbc_tf.evaluation.baselines import tables
 from rbc_tf.evaluation.baselines.inputs import BaselinesConfig, load_inputs, read_scored_image
 from rbc_tf.evaluation.baselines.regions import best_type, union
@@ -102,6 +104,14 @@ def done(data, tmp_path_factory):
 
 def value(scores, name, subset, **of):
     return score_lib.one(scores, name, subset=subset, **of).value
+
+
+def test_copies_of_scored_images_are_not_learnt_from(data, tmp_path):
+    shutil.copytree(data / "dataset", tmp_path / "dataset")
+    images = tmp_path / "dataset" / "images"
+    shutil.copy(images / "i5.png", images / "i0.png")
+    with pytest.raises(SeenError, match=r"dataset: every group.*Received: 1 in several, i0\."):
+        load_inputs(tmp_path / "dataset", data / "features")
 
 
 def test_numbers_of_cells_are_found(done):

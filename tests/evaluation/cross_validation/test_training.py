@@ -59,8 +59,8 @@ def make_table(count=90, groups=9):
     )
 
 
-def write_cache(folder, table):
-    builders.write_features(folder, table, TYPES, weights="random")
+def write_cache(folder, table, **fingerprint):
+    builders.write_features(folder, table, TYPES, weights="random", **fingerprint)
     with zipfile.ZipFile(folder / cache.BACKBONE_FILE, "w") as file:
         file.writestr("config.json", "{}")  # a backbone that was not fine-tuned
     return folder
@@ -80,6 +80,21 @@ def finished(features_dir, tmp_path_factory):
     """Folder of a finished run, and what it printed."""
     output_dir = tmp_path_factory.mktemp("table1")
     return output_dir, make_table1(given(features_dir), output_dir, CONFIG, FEW)
+
+
+def test_features_of_composed_images_are_known_as_such(tmp_path):
+    table = make_table()
+    sources = {f"image{i}": (f"hash of image{i}",) for i in range(4)}
+    folder = write_cache(tmp_path / "features", table, sources=sources)
+    config = dataclasses.replace(CONFIG, tested_on="real", models=("A", "B", "A_real"))
+    predictions = cross_validate(given(folder), tmp_path / "out", config).predictions
+    composed = np.isin(table.images, list(sources))
+    assert composed.sum() == 40
+    np.testing.assert_array_equal(predictions.images, table.images[~composed])
+    for fold in range(2):
+        with np.load(tmp_path / "out" / "folds" / f"fold{fold}-A.npz") as kept:
+            assert not composed[kept["test"]].any()
+    assert not predictions.composed.any()
 
 
 def test_every_row_is_predicted_by_the_fold_that_held_it_out(finished):

@@ -8,6 +8,7 @@ from rbc_tf.core import score as score_lib
 from rbc_tf.core import text_table
 from rbc_tf.core.cell_types import CellTypes
 from rbc_tf.core.score import Score
+from rbc_tf.core.unseen import SeenError
 from rbc_tf.evaluation.features import run as feature_comparison
 from rbc_tf.evaluation.features import tables
 from rbc_tf.evaluation.features.run import compare_features
@@ -47,8 +48,9 @@ def caches(monkeypatch):
     monkeypatch.setattr(cache, "load_features", lambda folder: tables[folder.name])
     monkeypatch.setattr(cache, "load_cell_types", lambda folder: TYPES)
     settings = {"crop": {"mode": "fixed_scale", "size": 64, "window": 80.0}}
+    images = {name: cache.ImageEntry(name, "0") for name in tables["useful"].images.tolist()}
     monkeypatch.setattr(
-        cache, "load_fingerprint", lambda folder: cache.Fingerprint(settings, {}, "w.keras")
+        cache, "load_fingerprint", lambda folder: cache.Fingerprint(settings, images, "w.keras")
     )
     monkeypatch.setattr(feature_comparison.provenance, "check_unseen", lambda folder, rows: None)
     return tables
@@ -80,6 +82,14 @@ def test_backbone_that_has_seen_test_groups_is_refused(caches, monkeypatch):
 
     monkeypatch.setattr(feature_comparison.provenance, "check_unseen", refuse)
     with pytest.raises(ValueError, match="seen"):
+        compare_features(["useful"], {"quick": HEADS})
+
+
+def test_groups_that_are_learnt_from_and_scored_are_refused(caches):
+    rows = caches["useful"]
+    groups = np.where(rows.images == "test1", "train", rows.groups)
+    caches["useful"] = dataclasses.replace(rows, groups=groups)
+    with pytest.raises(SeenError, match=r"Received: 1 in several, train\."):
         compare_features(["useful"], {"quick": HEADS})
 
 
