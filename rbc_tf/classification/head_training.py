@@ -155,7 +155,8 @@ def train_head(
         config: settings.
         on_epoch: called after each epoch; training ends with what it raises.
 
-    Raises DivergedError where the loss or weights are no numbers from the first epoch on.
+    Raises DivergedError where the loss or weights are no numbers in the first epoch, or in one that
+    would be kept.
     """
     state = HeadState(weights)
     present, known = (
@@ -170,12 +171,12 @@ def train_head(
         )
         logits = state.logits(validation_features)
         loss = known_cross_entropy(validation_labels, logits)
-        if not best.epoch:
-            where = f"epoch {number} of a head"
-            divergence.check_weights(state.weights(), where)
-            if validated:
-                divergence.check_loss(loss, where)
+        where = f"epoch {number} of a head"
+        if validated and not best.epoch:
+            divergence.check_loss(loss, where)
         if loss < best.validation_loss or not validated:
+            # A rectifier makes 0 of weights that are no numbers, where the loss shows nothing.
+            divergence.check_weights(state.weights(), where)
             best = TrainedHead(state.weights(), number, loss, logits)
         on_epoch(Epoch(number, rows, train_logits, logits))
         if number - best.epoch >= config.patience:

@@ -34,10 +34,10 @@ shared_flags.define_precision(shared_flags.FLOAT32)
 
 
 def main() -> None:
-    from rbc_tf.core import score_files, text_table
+    from rbc_tf.core import image_io, score_files, text_table
     from rbc_tf.evaluation.bundle import seen
     from rbc_tf.evaluation.cells import annotations, run
-    from rbc_tf.inference import chain, pretrained
+    from rbc_tf.inference import chain, common_scale, pretrained
     from rbc_tf.inference.view_config import ViewConfig
 
     problems: list[str] = []
@@ -46,13 +46,15 @@ def main() -> None:
     notes = seen.notes_of_detection(scored, images)
     view = ViewConfig(flags.FLAGS.scale, light=flags.FLAGS.light)
     parts = chain.Chain(scored, precision=flags.FLAGS.precision, view_config=view)
+    parts = common_scale.applied(parts, list(images), image_io.read_image)
     scores = run.evaluate(parts, images)
-    title = f"{_IMAGES_DIR.value}, scale {view.scale}, light {view.light}"
+    scale = parts.view_config.described()
+    title = f"{_IMAGES_DIR.value}, scale {scale}, light {view.light}"
     table = run.table(scores, title)
     if _OUTPUT_FILE.value:
         about = {
             "images_dir": _IMAGES_DIR.value,
-            "scale": view.scale,
+            "scale": scale,
             "light": view.light,
             "bundle_sha256": scored.sha256,
             "left_out": problems,

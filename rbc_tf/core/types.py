@@ -6,6 +6,7 @@ top left, max edges exclusive. Images: uint8 [H, W, 3] RGB. Masks: bool [H, W], 
 
 import dataclasses
 import pathlib
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -103,6 +104,7 @@ class AnalyzedRegions:
         abnormal: float64 [N], probability that the region holds an abnormal type.
         scale: factor by which the image was scaled for it; 1 for an image as it came.
         gain: factor by which its values were multiplied for it.
+        unlike: {in what the image is unlike those that were learnt from: the values}.
     """
 
     boxes: np.ndarray
@@ -111,6 +113,7 @@ class AnalyzedRegions:
     abnormal: np.ndarray
     scale: float = 1.0
     gain: float = 1.0
+    unlike: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.scores)

@@ -23,6 +23,7 @@ from rbc_tf.features.backbone_spec import BackboneSpec
 from rbc_tf.features.masked_loss import masked_cross_entropy, positive_weights, score_logits
 from rbc_tf.features.patch_archive import PatchArchive
 from rbc_tf.features.teacher import Teacher, taught_loss
+from rbc_tf.metrics.multilabel import known_auc
 
 _FINGERPRINT, _HISTORY = "fingerprint.json", "history.json"
 _OLD_FINGERPRINT = "made_of.json"  # of version 0.1.0
@@ -267,7 +268,7 @@ def make_record(
         "num_patches": {"train": len(train), "validation": len(validation)},
         "config": config.to_fingerprint(taught=teacher is not None),
         **({} if teacher is None else {"teacher": teacher}),
-        "best": max(history, key=_mean_auc),
+        "best": max(history, key=lambda entry: entry["mean_auc"]),
         "backend": keras.backend.backend(),
         "versions": files.versions(),
     }
@@ -333,8 +334,8 @@ class _Validation(keras.callbacks.Callback):
         logits = logits[:, : len(self._weights)]  # without the features that a teacher gave
         scores = score_logits(logits, self._validation, self._weights)
         entry = {"epoch": epoch + 1, "loss": float(logs["loss"]), **scores}
-        best = max(map(_mean_auc, self._history), default=-1.0)
-        if _mean_auc(entry) > best:
+        best = max((earlier["mean_auc"] for earlier in self._history), default=-1.0)
+        if entry["mean_auc"] > best:
             with files.atomic_path(self._work_dir / _BEST) as temporary:
                 self.model.save_weights(str(temporary), overwrite=True)
         self._history.append(entry)
@@ -344,12 +345,8 @@ class _Validation(keras.callbacks.Callback):
             epoch + 1,
             entry["loss"],
             entry["validation_loss"],
-            _mean_auc(entry),
+            entry["mean_auc"],
         )
-
-
-def _mean_auc(entry: dict) -> float:
-    return -1.0 if entry["mean_auc"] is None else entry["mean_auc"]
 
 
 def _training_model(
@@ -471,3 +468,8 @@ def _check_archives(train: PatchArchive, validation: PatchArchive, spec: Backbon
                 f"Received: {train.about[key]} and {validation.about[key]}"
             )
     unseen.check_apart("image", *(archive.seen_images.values() for archive in (train, validation)))
+    if all(known_auc(labels, np.zeros(len(labels))) is None for labels in validation.labels.T):
+        raise ValueError(
+            "Validation patches must have a type that some of them hold and others do not: the best "
+            "epoch is that of the highest mean AUC. Received: none"
+        )

@@ -20,7 +20,7 @@ from rbc_tf.core.cell_types import CellTypes
 from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.detection.tiling import AUTO, TilingConfig
 from rbc_tf.graphs import frozen
-from rbc_tf.inference import image_analysis, overlap, pretrained
+from rbc_tf.inference import common_scale, image_analysis, overlap, pretrained
 from rbc_tf.inference.analysis import Analysis
 from rbc_tf.inference.bundle import Bundle
 from rbc_tf.inference.chain import Chain
@@ -40,6 +40,7 @@ def load(
     tile_size: str = AUTO,
     tile_overlap: int | None = None,
     scale: str | float = AUTO_SCALE,
+    scale_of: str | os.PathLike | None = None,
     rotations: int = 1,
     light: str = AUTO_SCALE,
     bit_depth: int | None = None,
@@ -60,6 +61,8 @@ def load(
         scale: factor by which images are scaled for the analysis; 'auto': what makes their cells
             as large as those that the bundle learnt from, for each image by itself (the command
             takes those of a folder together); 'none': not at all.
+        scale_of: with the scale 'auto', a folder of results of the command: images are scaled as
+            those that it analysed, and so come out as they do.
         rotations: quarter turns, 1, 2 or 4, that the types of each region are averaged over: a
             little better, and as many times the features.
         light: 'auto': images darker than those that the bundle learnt from are made as bright for
@@ -72,7 +75,7 @@ def load(
     Raises:
         ValueError: there is no such bundle, or it is damaged or of another format (BundleError);
             the machine does not have the precision; tiles, scale, rotations, light or intensities
-            make no sense.
+            make no sense; `scale_of` holds no results.
     """
     if bit_depth is not None and intensity_range is not None:
         raise ValueError("Give `bit_depth` or `intensity_range`, not both")
@@ -84,7 +87,10 @@ def load(
     found = pretrained.find(bundle)
     if plain_thresholds:
         found = found.with_plain_thresholds()
-    view_config = ViewConfig(str(scale), rotations, light)
+    if scale_of is not None and scale != AUTO_SCALE:
+        raise ValueError(f"`scale_of` must be without `scale`. Received: scale {scale}")
+    common = None if scale_of is None else common_scale.of_results(scale_of)
+    view_config = ViewConfig(str(scale), rotations, light, common)
     tiling_config = TilingConfig(tile_size, tile_overlap)
     return Analyzer(found, tiling_config, precision, intensity, view_config)
 

@@ -86,19 +86,6 @@ class View:
         kept = self.detections.scores >= score_threshold
         return Detections(self.detections.boxes[kept], self.detections.scores[kept])
 
-    def unlike(
-        self, source: np.ndarray, seen: Mapping[str, appearance.Range], score_threshold: float
-    ) -> dict[str, str]:
-        """How the image is unlike those that were learnt from, see `appearance.unlike`.
-
-        Args:
-            source: uint8 [H, W, 3] RGB, the image as it came.
-            seen: of the bundle, see `appearance.ranges`.
-            score_threshold: detections below say nothing.
-        """
-        kept = self.above(score_threshold).boxes
-        return appearance.unlike(appearance.measure(self.pixels, kept, source), seen)
-
     @property
     def _is_source(self) -> bool:
         return self.pixels.shape[:2] == self.source_size

@@ -16,7 +16,7 @@ from rbc_tf.features import backbone
 from rbc_tf.features.extractor import FeatureExtractor
 from rbc_tf.graphs import frozen
 from rbc_tf.inference import bundle as bundles
-from rbc_tf.inference import cell_scale, light, quarter_turns
+from rbc_tf.inference import appearance, cell_scale, light, quarter_turns
 from rbc_tf.inference.view_config import AUTO, ViewConfig
 
 
@@ -108,8 +108,29 @@ class Chain:
         view = self.look(image)
         found = view.above(self.manifest.score_threshold)
         probabilities, abnormal = self.classify(view.pixels, found.boxes)
-        boxes = view.to_source(found.boxes)
-        return AnalyzedRegions(boxes, found.scores, probabilities, abnormal, view.factor, view.gain)
+        return AnalyzedRegions(
+            boxes=view.to_source(found.boxes),
+            scores=found.scores,
+            probabilities=probabilities,
+            abnormal=abnormal,
+            scale=view.factor,
+            gain=view.gain,
+            unlike=self.unlike(view, image),
+        )
+
+    def unlike(self, view: cell_scale.View, image: np.ndarray) -> dict[str, str]:
+        """How an image is unlike those that the bundle learnt from, see `appearance.unlike`.
+
+        Args:
+            view: of the image, as the networks saw it: of cells that were scaled there is nothing
+                to be warned of.
+            image: uint8 [H, W, 3] RGB, as it came.
+        """
+        seen = self.manifest.appearance
+        if not seen:
+            return {}
+        kept = view.above(self.manifest.score_threshold).boxes
+        return appearance.unlike(appearance.measure(view.pixels, kept, image), seen)
 
     def look(self, image: np.ndarray, looked_at_again: bool = False) -> cell_scale.View:
         """Every detection, also those below the score threshold, in which scale and light.

@@ -6,6 +6,7 @@ and macrocytes are known by, and should not be scaled away one by one.
 """
 
 import dataclasses
+import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
@@ -17,7 +18,7 @@ from rbc_tf.detection.tiling import Tiles
 from rbc_tf.inference import cell_scale
 from rbc_tf.inference.bundle import Bundle
 from rbc_tf.inference.chain import Chain
-from rbc_tf.inference.results_folder import SCALE, DamagedError, ResultsFolder
+from rbc_tf.inference.results_folder import RUN, SCALE, DamagedError, ResultsFolder
 from rbc_tf.inference.run_record import REPLACE
 from rbc_tf.inference.view_config import AUTO, CommonScale, ViewConfig
 from rbc_tf.manifest.manifest import Manifest
@@ -90,6 +91,18 @@ def of_run(
             folder.write_json(SCALE, {"common": dataclasses.asdict(found)})
             common = found
     return dataclasses.replace(view_config, common=common)
+
+
+def of_results(output_dir: str | os.PathLike) -> CommonScale | None:
+    """The scale of the images whose results lie in a folder; None where they have none in common.
+
+    Raises:
+        ValueError: the folder holds no results, or they are damaged (StaleError).
+    """
+    folder = ResultsFolder(output_dir)
+    if not folder.exists(RUN):
+        raise ValueError(f"{folder}: must hold results of rbc_tf analyze. Received: no {RUN}")
+    return _noted(folder)
 
 
 def find(

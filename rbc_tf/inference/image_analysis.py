@@ -10,7 +10,7 @@ from absl import logging
 
 from rbc_tf.core import exposure, files, image_io, names
 from rbc_tf.core.intensity import IntensityRange
-from rbc_tf.inference import appearance, cell_scale, light, result_check
+from rbc_tf.inference import result_check
 from rbc_tf.inference.analysis import Analysis
 from rbc_tf.inference.chain import Chain
 from rbc_tf.inference.report import overlay
@@ -59,16 +59,11 @@ def analyze(chain: Chain, image: SourceImage) -> Analysis:
         chain.manifest.cell_types,
         chain.manifest.abnormal_threshold,
     )
-    seen = chain.manifest.appearance
-    # As the networks saw it: of cells that were scaled there is nothing to be warned of.
-    pixels = light.lit(image.pixels, found.gain) if seen else image.pixels
-    pixels = cell_scale.scaled(pixels, found.scale) if seen else pixels
-    looks = appearance.measure(pixels, found.boxes * found.scale, image.pixels) if seen else {}
     return dataclasses.replace(
         analysis,
         exposure=exposure.of(image.pixels),
         grey=exposure.is_grey(image.pixels),
-        unlike=appearance.unlike(looks, seen),
+        unlike=found.unlike,
     )
 
 

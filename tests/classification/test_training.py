@@ -8,6 +8,7 @@ from sklearn import metrics
 
 from rbc_tf.classification import head_training, training
 from rbc_tf.classification import heads as heads_lib
+from rbc_tf.classification.head_training import train_head
 from rbc_tf.classification.heads import HeadsConfig, build_heads, load_heads, predict
 from rbc_tf.classification.training import train_heads
 from rbc_tf.core.divergence import DivergedError
@@ -164,6 +165,27 @@ def test_training_that_diverges_from_the_start_is_an_error():
     train.features[0] = np.inf
     with pytest.raises(DivergedError, match=r"in epoch 1 of a head"):
         train_heads(train, validation, NAMES, CONFIG)
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")  # the loss of such an epoch
+@pytest.mark.parametrize("known", [True, False])
+def test_weights_that_are_no_numbers_are_not_kept_in_later_epochs(known):
+    """They grow until they are none, behind a rectifier that makes 0 of them."""
+    rng = np.random.default_rng(0)
+    features = tf.constant(rng.normal(size=(32, 8)), tf.float32)
+    labels = rng.integers(0, 2, 32).astype(np.int8)
+    start = [rng.normal(size=(8, 4)), np.zeros(4), rng.normal(size=4), np.float32(0)]
+    start = [np.float32(weight) for weight in start]
+    validation = labels if known else np.full(32, -1, np.int8)
+    for rate in (1e15, 1e18, 1e19, 1e25):
+        config = dataclasses.replace(CONFIG, learning_rate=rate, max_epochs=6, batch_size=32)
+        try:
+            kept = train_head(
+                start, features, labels, features, validation, config, lambda epoch: None
+            )
+        except DivergedError:
+            continue
+        assert all(np.isfinite(weight).all() for weight in kept.weights)
 
 
 def test_heads_learn():

@@ -254,6 +254,9 @@ def test_archives_that_do_not_belong_together_are_refused(train, validation, tmp
     with pytest.raises(ValueError, match="must have the same crop"):
         finetune(train, dataclasses.replace(validation, about=about), CONFIG, None, tmp_path)
     about = {**validation.about, "image_hashes": {"renamed": "hash of train1"}}
+    same = dataclasses.replace(validation, labels=np.tile(np.int8([1, 0]), (60, 1)))
+    with pytest.raises(ValueError, match=r"that some of them hold and others do not"):
+        finetune(train, same, CONFIG, None, tmp_path)
     with pytest.raises(ValueError, match=r"No image may be .* 1 in both"):
         finetune(train, dataclasses.replace(validation, about=about), CONFIG, None, tmp_path)
 
@@ -262,7 +265,7 @@ def test_record_travels_in_the_file(train, validation, tmp_path, tiny_resnet50):
     history = [
         {"epoch": 1, "mean_auc": 0.7},
         {"epoch": 2, "mean_auc": 0.9},
-        {"epoch": 3, "mean_auc": None},
+        {"epoch": 3, "mean_auc": 0.8},
     ]
     record = make_record(train, validation, CONFIG, history)
     assert record["best"]["epoch"] == 2

@@ -19,7 +19,7 @@ from rbc_tf.inference import analyze, chain, image_analysis, light
 from rbc_tf.inference import bundle as bundles
 from rbc_tf.inference.image_analysis import SourceImage
 from rbc_tf.inference.run_config import RunConfig
-from rbc_tf.inference.view_config import ViewConfig
+from rbc_tf.inference.view_config import CommonScale, ViewConfig
 from tests import tiny_bundle
 from tests.inference.squares import detect, squares
 
@@ -67,6 +67,26 @@ def test_the_command_writes_what_the_api_answers(bundle, analyzer, images, tmp_p
     assert len(found) == len(rows) > 6
     assert [list(row) for row in found] == [header] * len(rows)
     assert [[str(value) for value in row.values()] for row in found] == rows
+
+
+def test_images_are_scaled_as_those_of_earlier_results(bundle, images, tmp_path):
+    out = tmp_path / "out"
+    analyze.analyze(bundle, images[0].parent, out, RunConfig(precision="float32"))
+    assert _view(bundle, scale_of=out) == ViewConfig()  # this bundle knows no size of cells
+    (out / "scale.json").write_text('{"common": {"factor": 0.5, "size": 40.0}}')
+    assert _view(bundle, scale_of=out) == ViewConfig(common=CommonScale(0.5, 40.0))
+    with pytest.raises(ValueError, match=r"must be without `scale`\. Received: scale 0\.5"):
+        _view(bundle, scale_of=out, scale=0.5)
+    with pytest.raises(ValueError, match=r"must hold results of rbc_tf analyze"):
+        _view(bundle, scale_of=images[0].parent)
+    (out / "scale.json").write_text("{")
+    with pytest.raises(ValueError, match=r"scale\.json: the file is damaged"):
+        _view(bundle, scale_of=out)
+
+
+def _view(bundle, **given):
+    """How a loaded bundle looks at images."""
+    return rbc_tf.load(bundle.path, precision="float32", **given)._chain.view_config
 
 
 def test_regions_are_objects(analyzer):

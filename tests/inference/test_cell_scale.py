@@ -1,5 +1,7 @@
 """In which size images are looked at, with a detector that finds white squares."""
 
+import types
+
 import cv2
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from rbc_tf.core.image_io import ImageError
 from rbc_tf.core.types import Detections
 from rbc_tf.inference import cell_scale
 from rbc_tf.inference.cell_scale import View
+from rbc_tf.inference.chain import Chain
 from rbc_tf.inference.view_config import ViewConfig
 from tests import builders
 from tests.inference.squares import detect, squares
@@ -139,12 +142,14 @@ def test_regions_without_area_tell_no_size():
     assert _look(squares(20), detect=detect).factor == 1
 
 
-def test_compression_is_told_of_the_image_as_it_came():
+@pytest.mark.parametrize("scale", ["none", "0.7"])
+def test_compression_is_told_of_the_image_as_it_came(scale):
     source = cv2.GaussianBlur(builders.noise_image(300, 300), (0, 0), 2.0)
-    view = _look(builders.compressed(source, 20), ViewConfig("0.7"))
-    seen = {"compression": (1.0, 1.05)}
-    assert view.unlike(source, seen, 0.5) == {}
-    assert list(view.unlike(builders.compressed(source, 20), seen, 0.5)) == ["more compressed"]
+    view = _look(builders.compressed(source, 20), ViewConfig(scale))
+    manifest = types.SimpleNamespace(appearance={"compression": (1.0, 1.05)}, score_threshold=0.5)
+    chain = types.SimpleNamespace(manifest=manifest)
+    assert Chain.unlike(chain, view, source) == {}
+    assert list(Chain.unlike(chain, view, builders.compressed(source, 20))) == ["more compressed"]
 
 
 @pytest.mark.parametrize("value", ["0", "9", "-1", "nan", "half", ""])

@@ -36,10 +36,9 @@ class AlteredChain:
         """As `Chain.look`."""
         altered = self._alter(image)
         view = self._chain.look(altered)
-        seen, threshold = self.manifest.appearance, self.manifest.score_threshold
         self.num_scaled += view.factor != 1
         self.num_lit += view.gain != 1
-        self.num_unlike += bool(view.unlike(altered, seen, threshold))
+        self.num_unlike += bool(self._chain.unlike(view, altered))
         return dataclasses.replace(view, source_size=image.shape[:2])
 
 
@@ -52,7 +51,7 @@ def compare(
     """All scores of `evaluation.bundle.run.evaluate` for each alteration, by 'altered'.
 
     Besides, 'num_scaled', 'num_lit' and 'num_unlike': how many images were scaled, made brighter
-    and warned of.
+    and warned of; and 'common_factor', that of the scale they had in common, None without one.
 
     Raises:
         ValueError: the bundle knows other types than the samples, or there is no such alteration.
@@ -68,7 +67,9 @@ def compare(
         viewing = common_scale.applied(chain, samples, lambda s, a=alter: a(bundle_run.read(s)))
         altered = AlteredChain(viewing, alter)
         found = bundle_run.evaluate(altered, samples, cell_types)
+        common = viewing.view_config.common
         counts = [
+            Score("common_factor", None if common is None else common.factor),
             Score("num_scaled", int(altered.num_scaled)),
             Score("num_lit", int(altered.num_lit)),
             Score("num_unlike", int(altered.num_unlike)),

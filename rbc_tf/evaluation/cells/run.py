@@ -8,7 +8,6 @@ import tqdm
 from rbc_tf.core import boxes, image_io, score_tables
 from rbc_tf.core.score import Score
 from rbc_tf.core.text_table import Table
-from rbc_tf.inference import common_scale
 from rbc_tf.inference.chain import Chain
 from rbc_tf.metrics.cell_coverage import INSIDE, score_coverage
 
@@ -17,7 +16,7 @@ def evaluate(chain: Chain, images: Mapping[pathlib.Path, Mapping]) -> list[Score
     """Detects regions in images and scores how many labelled cells lie in them.
 
     Args:
-        chain: the loaded bundle.
+        chain: the loaded bundle; see `common_scale.applied` for how it looks at several images.
         images: {image: {label: boxes [M, 4] of its cells in pixels}}.
 
     Returns:
@@ -28,7 +27,6 @@ def evaluate(chain: Chain, images: Mapping[pathlib.Path, Mapping]) -> list[Score
     """
     regions, scaled, lit, unlike = [], 0, 0, 0
     threshold = chain.manifest.score_threshold
-    chain = common_scale.applied(chain, list(images), image_io.read_image)
     for path in tqdm.tqdm(images, desc="evaluate", unit="image"):
         image = image_io.read_image(path)
         view = chain.look(image)
@@ -36,7 +34,7 @@ def evaluate(chain: Chain, images: Mapping[pathlib.Path, Mapping]) -> list[Score
         regions.append(boxes.as_boxes(view.to_source(kept)))
         scaled += view.factor != 1
         lit += view.gain != 1
-        unlike += bool(view.unlike(image, chain.manifest.appearance, threshold))
+        unlike += bool(chain.unlike(view, image))
     return [
         *score_coverage(list(images.values()), regions),
         Score("num_scaled", int(scaled)),

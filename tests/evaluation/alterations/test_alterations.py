@@ -5,11 +5,13 @@ import types
 import numpy as np
 import pytest
 
+from rbc_tf.core import score as score_lib
 from rbc_tf.core.types import Detections
 from rbc_tf.evaluation.alterations import run
 from rbc_tf.evaluation.alterations.alterations import ALTERATIONS
 from rbc_tf.evaluation.alterations.run import AlteredChain
 from rbc_tf.inference.cell_scale import View
+from rbc_tf.inference.view_config import CommonScale, ViewConfig
 
 
 @pytest.fixture
@@ -43,11 +45,12 @@ def test_what_is_found_is_in_pixels_of_the_image_before(name, side, image):
         return View(altered, 1.0, (height, width), Detections(boxes, np.float32([0.9])), 1.5)
 
     chain = types.SimpleNamespace(
-        manifest=types.SimpleNamespace(score_threshold=0.5, appearance={"brightness": (10, 20)}),
+        manifest=None,
         classifier=None,
         classify=None,
         outputs=None,
         look=look,
+        unlike=lambda view, altered: {"brightness": "3"} if altered is view.pixels else {},
     )
     altered = AlteredChain(chain, ALTERATIONS[name])
     view = altered.look(image)
@@ -68,12 +71,20 @@ def test_the_scale_in_common_is_that_of_the_altered_images(image, monkeypatch):
 
     def applied(chain, samples, read):
         looked_at.extend(read(sample).shape[:2] for sample in samples)
-        return types.SimpleNamespace(**{**vars(chain), "outputs": "in common"})
+        view_config = ViewConfig(common=CommonScale(12 / read(samples[0]).shape[0], 20.0))
+        return types.SimpleNamespace(
+            **{**vars(chain), "outputs": "in common", "view_config": view_config}
+        )
 
     monkeypatch.setattr(run.common_scale, "applied", applied)
-    run.compare(chain, ["a", "b"], None, ["as they are", "half the size"])
+    scores = run.compare(chain, ["a", "b"], None, ["as they are", "half the size"])
     assert looked_at == [(24, 32), (24, 32), (12, 16), (12, 16)]
     assert [altered.outputs for altered in evaluated] == ["in common"] * 2
+    factors = score_lib.select(scores, "common_factor")
+    assert [(s.of["altered"], s.value) for s in factors] == [
+        ("as they are", 0.5),
+        ("half the size", 1.0),
+    ]
 
 
 def test_unknown_alterations_are_refused_before_any_work():

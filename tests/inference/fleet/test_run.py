@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import pathlib
+import pickle
 
 import pytest
 
@@ -17,7 +18,7 @@ from rbc_tf.inference.fleet import model_handler, options, remote, run
 from rbc_tf.inference.results_folder import DEAD_LETTERS
 from rbc_tf.inference.run_config import RunConfig
 from rbc_tf.inference.view_config import CommonScale, ViewConfig
-from tests import builders
+from tests import builders, tiny_bundle
 
 _BROKEN = "sub/broken.jpg"
 _FAILED = f"{_BROKEN}: the file is empty"
@@ -117,6 +118,23 @@ def test_workers_take_the_scale_that_the_launcher_found(chain, images, tmp_path,
     (out / "images" / "a.png.json").unlink()
     _on_beam(bundle_dir, images, out)
     assert len(asked) == 1
+
+
+def test_the_launcher_finds_the_scale_in_images_as_workers_read_them(tmp_path):
+    """In a process of its own: what it is given must survive the way there."""
+    parts = tiny_bundle.write(tmp_path)
+    seen = {"cell_size": (18.0, 22.0)}
+    manifest = dataclasses.replace(parts.manifest, appearance=seen)
+    loaded = bundle.replace_manifest(parts, manifest)
+    paths = []
+    for number in range(3):
+        paths.append(str(tmp_path / f"{number}.png"))
+        image_io.write_png(paths[-1], tiny_bundle.image(20 + number, 96, 128))
+    given = pickle.loads(pickle.dumps((loaded, RunConfig(precision="float32"), paths)))
+    common = run._find_common_scale(*given)
+    # Regions of 0.4 x 0.4 of a tile of 48 x 64 pixels: sqrt(19.2 * 25.6) = 22.2.
+    assert common.size == pytest.approx(22.2, abs=0.5)
+    assert run._find_common_scale(*given[:2], paths[:2]) is None
 
 
 def test_workers_look_at_images_as_the_run_does(chain, bundle_dir, images, tmp_path):
