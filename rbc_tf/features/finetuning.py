@@ -470,6 +470,6 @@ def _check_archives(train: PatchArchive, validation: PatchArchive, spec: Backbon
     unseen.check_apart("image", *(archive.seen_images.values() for archive in (train, validation)))
     if all(known_auc(labels, np.zeros(len(labels))) is None for labels in validation.labels.T):
         raise ValueError(
-            "Validation patches must have a type that some of them hold and others do not: the best "
-            "epoch is that of the highest mean AUC. Received: none"
+            "Validation patches must have a type that some of them hold and others do not: the "
+            "best epoch is that of the highest mean AUC. Received: none"
         )

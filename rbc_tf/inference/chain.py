@@ -15,8 +15,8 @@ from rbc_tf.detection.predictor import DetectorPredictor
 from rbc_tf.features import backbone
 from rbc_tf.features.extractor import FeatureExtractor
 from rbc_tf.graphs import frozen
-from rbc_tf.inference import bundle as bundles
 from rbc_tf.inference import appearance, cell_scale, light, quarter_turns
+from rbc_tf.inference import bundle as bundles
 from rbc_tf.inference.view_config import AUTO, ViewConfig
 
 
