@@ -7,7 +7,7 @@ set -euo pipefail
 source "$(dirname "$0")/chula_steps.sh" "$1" "$2"
 
 # The types' division: half of the images are scored; detector and backbone are trained on the others.
-import_at 0 "$run/data"
+import_at 0 "$run/chula_rbc12"
 # The detector's: two thirds of the images are for training.
 step "$PYTHON" tools/import_chula.py --chula_dir="$subset" --output_dir="$run/detector_data"
 step "$PYTHON" tools/split_dataset.py --dataset_dir="$run/detector_data" --seed=0
@@ -23,7 +23,7 @@ step "$PYTHON" tools/export_detector.py --model_dir="$run/large_detector" \
   --export_dir="$run/large_detector_export"
 step "$PYTHON" tools/evaluate_detector.py --detector_dir="$run/large_detector_export" \
   --dataset_dir="$run/detector_data" --output_dir="$run/large_detector_scores"
-step "$PYTHON" tools/create_detection_records.py --dataset_dir="$run/data" \
+step "$PYTHON" tools/create_detection_records.py --dataset_dir="$run/chula_rbc12" \
   --output_dir="$run/records"
 step "$PYTHON" tools/train_detector.py --experiment=rbc_fasterrcnn_resnet_fpn \
   --config_file=object_detection_configs/chula_r101_fpn_cpu.yaml --records_dir="$run/records" \
@@ -32,14 +32,14 @@ step "$PYTHON" tools/train_detector.py --experiment=rbc_fasterrcnn_resnet_fpn \
 step "$PYTHON" tools/export_detector.py --model_dir="$run/detector" \
   --export_dir="$run/detector_export"
 step "$PYTHON" tools/evaluate_detector.py --detector_dir="$run/detector_export" \
-  --dataset_dir="$run/data" --output_dir="$run/detector_scores"
+  --dataset_dir="$run/chula_rbc12" --output_dir="$run/detector_scores"
 
 # Backbones: three ways to cut patches, each for four passes; the best is trained for longer, under
 # strongly varied light and stain.
 short=classifier_configs/chula_short_backbone.yaml
 long=classifier_configs/chula_long_backbone.yaml
 finetune() {
-  step "$PYTHON" tools/finetune_backbone.py --dataset_dir="$run/data" --patch_size=64 "$@"
+  step "$PYTHON" tools/finetune_backbone.py --dataset_dir="$run/chula_rbc12" --patch_size=64 "$@"
 }
 finetune --output_dir="$run/backbone_stretch" --crop_mode=stretch --config_file="$short"
 finetune --output_dir="$run/backbone_letterbox" --crop_mode=letterbox --config_file="$short"
@@ -49,12 +49,12 @@ finetune --output_dir="$run/backbone" --crop_mode=letterbox --config_file="$long
 
 # Features, and the heads that serve best on validation images.
 for name in stretch letterbox fixed_scale; do
-  step "$PYTHON" tools/extract_features.py --dataset_dir="$run/data" \
+  step "$PYTHON" tools/extract_features.py --dataset_dir="$run/chula_rbc12" \
     --features_dir="$run/features_$name" --weights="$run/backbone_$name/backbone.keras"
 done
-step "$PYTHON" tools/extract_features.py --dataset_dir="$run/data" \
+step "$PYTHON" tools/extract_features.py --dataset_dir="$run/chula_rbc12" \
   --features_dir="$run/features_random" --weights=random --crop_mode=letterbox --patch_size=64
-step "$PYTHON" tools/extract_features.py --dataset_dir="$run/data" \
+step "$PYTHON" tools/extract_features.py --dataset_dir="$run/chula_rbc12" \
   --features_dir="$run/features" --weights="$run/backbone/backbone.keras"
 of_128='hidden_units: 128, learning_rate: 3e-4, batch_size: 64, l2: 1e-3, max_epochs: 30, patience: 6'
 chosen=classifier_configs/chula_heads.yaml
@@ -83,15 +83,15 @@ step "$PYTHON" tools/evaluate_classifier.py --features_dir="$run/features" \
   --classifier_dir="$run/classifier" --output_dir="$run/classifier_scores"
 step "$PYTHON" tools/export_bundle.py --detector_dir="$run/detector_export" \
   --features_dir="$run/features" --classifier_dir="$run/classifier" --output_dir="$run/bundle"
-step "$PYTHON" tools/evaluate.py --bundle_dir="$run/bundle" --dataset_dir="$run/data" \
+step "$PYTHON" tools/evaluate.py --bundle_dir="$run/bundle" --dataset_dir="$run/chula_rbc12" \
   --split=test --output_file="$run/scores.json" --record
 
 # Baselines, on the same images.
-step "$PYTHON" tools/compare_baselines.py --dataset_dir="$run/data" \
+step "$PYTHON" tools/compare_baselines.py --dataset_dir="$run/chula_rbc12" \
   --features_dir="$run/features" --output_dir="$run/baselines" \
   --config_file="$chosen"
 
 # The paper's figures.
-step "$PYTHON" tools/make_figures.py --dataset_dir="$run/data" --bundle_dir="$run/bundle" \
+step "$PYTHON" tools/make_figures.py --dataset_dir="$run/chula_rbc12" --bundle_dir="$run/bundle" \
   --cross_validation_dir="$run/table1" --unet="$run/baselines/unet.keras" \
   --output_dir="$run/figures"

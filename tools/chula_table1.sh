@@ -12,17 +12,17 @@ distance="${4:-0}"
 source "$(dirname "$0")/chula_steps.sh" "$1" "$3"
 
 # The division of chula_transfer.sh; its 294 images to learn from are learnt from in every fold.
-import_at 0 "$run/data"
+import_at 0 "$run/chula_rbc12"
 
 # A field is of one block's cells, as nearly as may be, three regions of four with several.
-step "$PYTHON" tools/compose_smears.py --dataset_dir="$run/data" \
+step "$PYTHON" tools/compose_smears.py --dataset_dir="$run/chula_rbc12" \
   --output_dir="$run/composed_by_block" --num_images=480 --height=480 --width=640 \
   --num_buckets=47 --region_shares=1,3
 
 # Fields belong to the dataset of the name that they were composed of.
-data="$run/data"
+data="$run/chula_rbc12"
 if [ "$distance" != 0 ]; then
-  data="$run/distance_$distance/data"
+  data="$run/distance_$distance/chula_rbc12"
   mkdir -p "$(dirname "$data")"
   import_at "$distance" "$data"
 fi

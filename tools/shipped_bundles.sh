@@ -17,7 +17,7 @@ step "$PYTHON" tools/import_sickle.py --sickle_dir="$sickle" --output_dir="$run/
 compose() {
   step "$PYTHON" tools/compose_smears.py --height=480 --width=640 "$@"
 }
-compose --dataset_dir="$run/data" --output_dir="$run/sparse" --num_images=60 --num_buckets=12 \
+compose --dataset_dir="$run/chula_rbc12" --output_dir="$run/sparse" --num_images=60 --num_buckets=12 \
   --splits=train --region_shares=3,1 --coverage=0.05
 compose --dataset_dir="$run/sickle" --output_dir="$run/sickle_fields" --num_images=300 \
   --num_buckets=20
@@ -29,7 +29,7 @@ for name in sickle sickle_fields sickle_sparse; do
 done
 
 step "$PYTHON" tools/create_detection_records.py --output_dir="$run/shipped_records" \
-  --dataset_dir="$run/data" --dataset_dir="$run/composed" --dataset_dir="$run/sparse" \
+  --dataset_dir="$run/chula_rbc12" --dataset_dir="$run/composed" --dataset_dir="$run/sparse" \
   --dataset_dir="$run/sickle_fields" --dataset_dir="$run/sickle_sparse"
 step "$PYTHON" tools/train_detector.py --experiment=rbc_fasterrcnn_resnet_fpn \
   --config_file=object_detection_configs/smears_r18_fpn.yaml --seed=0 \
@@ -59,7 +59,7 @@ grey_types() {
 
 # chula12: a feature network of stained smears and of grey cells.
 step "$PYTHON" tools/finetune_backbone.py --regions=all \
-  --dataset_dir="$run/data" --dataset_dir="$run/composed" \
+  --dataset_dir="$run/chula_rbc12" --dataset_dir="$run/composed" \
   --dataset_dir="$run/sickle" --dataset_dir="$run/sickle_fields" \
   --backbone=efficientnet_lite0 --weights="$weights" \
   --crop_mode=fixed_scale_fitted --window=64 --context=0.05 --patch_size=80 --background=190 \
@@ -69,15 +69,15 @@ step "$PYTHON" tools/train_classifier.py --features_dir="$run/smears_features_da
   --output_dir="$run/smears_classifier" --config_file=classifier_configs/chula_heads.yaml
 step "$PYTHON" tools/export_bundle.py --detector_dir="$run/shipped_detector_export" \
   --features_dir="$run/smears_features_data" --classifier_dir="$run/smears_classifier" \
-  --dataset_dir="$run/data" --output_dir="$run/chula12" \
+  --dataset_dir="$run/chula_rbc12" --output_dir="$run/chula12" \
   --data_description="Chula RBC-12: stained smears of 640x480 pixels at 1000x, blocks of 12 \
 consecutive images; 240 images to learn from, 54 for validation. Detector and features learnt from \
 fields composed of their cells and of those of Xu et al. 2017, too; the features from the latter's \
 single cells as well."
-step "$PYTHON" tools/evaluate.py --bundle_dir="$run/chula12" --dataset_dir="$run/data" \
+step "$PYTHON" tools/evaluate.py --bundle_dir="$run/chula12" --dataset_dir="$run/chula_rbc12" \
   --split=test --scale=none --light=none --output_file="$run/chula12_scores.json" --record
 step "$PYTHON" tools/pack_bundle.py --bundle_dir="$run/chula12" --output_file="$run/chula12.rbc" \
-  --dataset_dir="$run/data" --scores_file="$run/packing.json"
+  --dataset_dir="$run/chula_rbc12" --scores_file="$run/packing.json"
 
 # sickle6: the same detector, with a network and heads of the grey cells of three subjects alone.
 step "$PYTHON" tools/finetune_backbone.py --dataset_dir="$run/sickle" \
@@ -110,10 +110,10 @@ done
 # a bundle of lite0_features and lite0_classifier beside it, the one that it had before.
 step "$PYTHON" tools/export_bundle.py --detector_dir="$run/shipped_detector_export" \
   --features_dir="$run/lite0_features" --classifier_dir="$run/lite0_classifier" \
-  --dataset_dir="$run/data" --output_dir="$run/chula12_before"
+  --dataset_dir="$run/chula_rbc12" --output_dir="$run/chula12_before"
 for name in chula12 chula12_before; do
   step "$PYTHON" tools/compare_alterations.py --bundle="$run/$name" --scale=none --light=none \
-    --split=validation --dataset_dir="$run/data" --output_file="$run/chosen_$name.json" \
+    --split=validation --dataset_dir="$run/chula_rbc12" --output_file="$run/chosen_$name.json" \
     --alterations="as they are,blurred (sigma 2),JPEG of quality 75,JPEG of quality 30,grey,darker by 30 %"
 done
 
@@ -128,15 +128,15 @@ for scale in auto none; do
     --images_dir="$RBC_ASLAN_DIR/images" --annotations="$RBC_ASLAN_DIR/annotations.csv" \
     --output_file="$run/aslan_$scale.json"
   step "$PYTHON" tools/compare_alterations.py --bundle="$run/chula12.rbc" --scale=$scale \
-    --light=none --dataset_dir="$run/data" --num_images=44 --output_file="$run/altered_$scale.json"
+    --light=none --dataset_dir="$run/chula_rbc12" --num_images=44 --output_file="$run/altered_$scale.json"
 done
 step "$PYTHON" tools/compare_alterations.py --bundle="$run/chula12.rbc" --rotations=4 \
-  --scale=none --light=none --alterations="as they are" --dataset_dir="$run/data" --num_images=44 \
+  --scale=none --light=none --alterations="as they are" --dataset_dir="$run/chula_rbc12" --num_images=44 \
   --output_file="$run/rotations.json"
 step "$PYTHON" tools/evaluate.py --bundle_dir="$run/sickle6.rbc" --rotations=4 --scale=none \
   --light=none --split=test --dataset_dir="$run/sickle_fields" --output_file="$run/sickle6_rotations.json"
 for light in auto none; do
   step "$PYTHON" tools/compare_alterations.py --bundle="$run/chula12.rbc" --light=$light \
-    --precision=auto --dataset_dir="$run/data" --num_images=44 \
+    --precision=auto --dataset_dir="$run/chula_rbc12" --num_images=44 \
     --alterations="as they are,darker by 30 %,darker by half" --output_file="$run/dark_$light.json"
 done

@@ -9,14 +9,14 @@ cd "$(dirname "$0")/.."
 source tools/steps.sh
 
 step "$PYTHON" tools/finetune_backbone.py --regions=also_unlabelled \
-  --dataset_dir="$run/data" --dataset_dir="$run/composed" \
+  --dataset_dir="$run/chula_rbc12" --dataset_dir="$run/composed" \
   --backbone=resnet50 --weights=scratch --teacher=chula12 \
   --crop_mode=fixed_scale_fitted --window=64 --context=0.05 --patch_size=80 --background=190 \
   --config_file=classifier_configs/taught_resnet50_backbone.yaml --output_dir="$run/taught_resnet50"
 
 # Heads on its features, and on those of its teacher.
 scored() {
-  step "$PYTHON" tools/extract_features.py --dataset_dir="$run/data" \
+  step "$PYTHON" tools/extract_features.py --dataset_dir="$run/chula_rbc12" \
     --features_dir="$run/$1_features" "$2"
   step "$PYTHON" tools/train_classifier.py --features_dir="$run/$1_features" \
     --output_dir="$run/$1_classifier" --config_file=classifier_configs/chula_heads.yaml

@@ -166,7 +166,13 @@ def _check(remaining: Sequence[str], module: types.ModuleType) -> None:
     if missing:
         raise flags.Error(f"{', '.join(missing)} must be given")
     if len(remaining) > 1 and not getattr(module, "PASS_ON", False):
-        raise flags.Error(f"Unknown arguments: {' '.join(remaining[1:])}")
+        raise flags.Error(_unknown(remaining[1:], module))
+
+
+def _unknown(arguments: Sequence[str], module: types.ModuleType) -> str:
+    text = f"Unknown arguments: {' '.join(arguments)}"
+    names = ", ".join(f"--{name}" for name in getattr(module, "POSITIONAL", ()))
+    return f"{text}. One is taken, for {names}; quote a path with spaces" if names else text
 
 
 def help_text(module: types.ModuleType) -> str:

@@ -42,8 +42,8 @@ def end() -> typing.NoReturn:
     _end_children()
     with contextlib.suppress(OSError, ValueError):
         print(
-            f"\nstopped by {_NAMES[signal.Signals(number)]}; what is done is kept, and the same "
-            "command goes on from there",
+            f"\nstopped by {_NAMES[signal.Signals(number)]}; nothing is half-written, and the same "
+            "command goes on from what it has kept",
             file=sys.stderr,
         )
         sys.stdout.flush()

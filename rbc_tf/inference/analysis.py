@@ -32,7 +32,8 @@ class PredictedRegion:
         score: of the detector, in [0, 1].
         probabilities: {name of a type: calibrated probability}, every type in its order. A region
             may hold several types: they do not sum to 1.
-        labels: names of the types whose probability is above their threshold; often one, or none.
+        labels: names of the types that are predicted: those whose probability is above their
+            threshold; where none is, that of highest probability, or, by the paper's rule, none.
         abnormal_probability: that the region holds an abnormal type.
         abnormal: whether that is above its threshold.
     """

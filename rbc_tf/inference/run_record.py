@@ -6,6 +6,7 @@ import os
 import pathlib
 from collections.abc import Iterator, Mapping
 
+from rbc_tf.classification.calibration import PLAIN
 from rbc_tf.core import config as config_lib
 from rbc_tf.core import files, folder_intensity, image_io, names
 from rbc_tf.core.fingerprint import Fingerprint, StaleError
@@ -22,8 +23,9 @@ _COMPARED = (
     *("precision", "intensity"),
 )
 
-# Of these, what a flag of that name gives back.
+# Of these, what a flag of that name gives back; and what --thresholds does, of the same bundle.
 _FLAGS = ("precision", "scale", "light", "rotations")
+_RULE = ("thresholds", "at_least_one")
 
 REPLACE = "Give --overwrite to replace them, or name another folder."
 
@@ -230,9 +232,12 @@ def _check(folder: ResultsFolder, earlier: dict, run: dict) -> None:
         Fingerprint({key: record.get(key) for key in _COMPARED}) for record in (earlier, run)
     )
     remedy = REPLACE
-    other = [key for key in _COMPARED if there.values[key] != asked.values[key]]
-    if set(other) <= set(_FLAGS):
+    other = {key for key in _COMPARED if there.values[key] != asked.values[key]}
+    if other <= {*_FLAGS, *_RULE}:
         given = " ".join(f"--{key}={earlier[key]}" for key in _FLAGS if key in other)
+        if other & set(_RULE):
+            plain = earlier.get("threshold_objective") == PLAIN
+            given = f"--thresholds={'plain' if plain else 'bundle'} {given}".rstrip()
         remedy = f"Give {given}, or --overwrite, or name another folder."
     what = (
         f"the results in {folder}, of bundle {earlier.get('bundle')} "

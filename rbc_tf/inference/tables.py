@@ -265,6 +265,7 @@ def _write_report(
         bundle_created=manifest.created,
         bundle_versions=manifest.versions,
         backbone=manifest.backbone,
+        at_least_one=manifest.calibration.at_least_one,
         held_out=manifest.metrics.held_out,
     )
     pairs = zip(_load_results(folder, list(images)), images.values(), strict=True)

@@ -84,6 +84,11 @@ def test_before_there_was_a_choice_all_was_float32_and_as_it_came(prepare):
         prepare(old, scale="auto", light="auto")
     with pytest.raises(StaleError, match=r"Give --overwrite to replace"):
         prepare(old, scale="auto", tiles={"height": 480})
+    plain = {"thresholds": [0.5, 0.5], "threshold_objective": "plain"}
+    with pytest.raises(StaleError, match=r"(?s)Give --thresholds=bundle, or --overwrite"):
+        prepare({**old, "at_least_one": True}, **plain)
+    with pytest.raises(StaleError, match=r"(?s)Give --thresholds=plain --rotations=1, or"):
+        prepare({**old, **plain}, at_least_one=True, rotations=4)
     with pytest.raises(StaleError, match=r"(?s)rotations was 1, is now 4.*--rotations=1"):
         prepare(old, rotations=4)
 

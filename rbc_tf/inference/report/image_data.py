@@ -27,7 +27,8 @@ def image_data(result: dict, cell_types: CellTypes, thresholds: Sequence[float])
     probabilities = np.array(
         [[region["probabilities"][name] for name in names] for region in regions]
     ).reshape(-1, len(names))
-    margins, nearest = nearest_threshold(probabilities, thresholds)
+    labels = [[names.index(label) for label in region["labels"]] for region in regions]
+    margins, nearest = doubt(probabilities, thresholds, labels)
     return {
         "name": result["image"],
         "height": result["height"],
@@ -45,7 +46,7 @@ def image_data(result: dict, cell_types: CellTypes, thresholds: Sequence[float])
                 _shortest(region["score"]),
                 region["abnormal_probability"],
                 int(region["abnormal"]),
-                [names.index(label) for label in region["labels"]],
+                labels[row],
                 [_shortest(value) for value in probabilities[row]],
                 float(f"{margins[row]:.6g}"),
                 int(nearest[row]),
@@ -62,24 +63,30 @@ def _warnings(result: dict) -> list[list[str]]:
     return found + [[what, values] for what, values in result.get("unlike", {}).items()]
 
 
-def nearest_threshold(
-    probabilities: np.ndarray, thresholds: Sequence[float]
+def doubt(
+    probabilities: np.ndarray, thresholds: Sequence[float], labels: Sequence[Sequence[int]]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The type whose threshold a region comes closest to; the smaller the margin, the more doubt.
+    """How far a region is from being predicted otherwise; the smaller the margin, the more doubt.
 
     Args:
         probabilities: [N, T], calibrated.
         thresholds: of the T types.
+        labels: per region the types that were predicted, as positions in the list of types.
 
     Returns:
         float64 [N], the smallest |probability - threshold|, and int [N], the type it is of: the
-        first where several are as near. Both are empty without regions.
+        first where several are as near. Where a type was predicted though none is above its
+        threshold, it is that one, and by how much it is below, as a number below 0. Both are empty
+        without regions.
     """
-    margins = np.abs(
-        np.asarray(probabilities, np.float64).reshape(-1, len(thresholds)) - thresholds
-    )
-    types = margins.argmin(axis=1)
-    return margins[np.arange(len(margins)), types], types
+    above = np.asarray(probabilities, np.float64).reshape(-1, len(thresholds)) - thresholds
+    types = np.abs(above).argmin(axis=1)
+    margins = np.abs(above)[np.arange(len(above)), types]
+    for row, found in enumerate(labels):
+        if found and above[row].max() <= 0:
+            types[row] = found[0]
+            margins[row] = above[row, found[0]]
+    return margins, types
 
 
 def _shortest(value: float) -> float:

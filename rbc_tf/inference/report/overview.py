@@ -17,6 +17,12 @@ _MOST_GROUPS = 200
 _RANDOM = "random"
 
 
+_AT_LEAST_ONE = (
+    "Where none is above, that of highest probability is predicted, and the region is in doubt."
+)
+_OR_NONE = "Where none is above, it has none."
+
+
 @dataclasses.dataclass(frozen=True)
 class Run:
     """What the page says of a run besides its images.
@@ -33,6 +39,7 @@ class Run:
         bundle_created: when it was made.
         bundle_versions: of the packages that made it.
         backbone: where the features' weights come from.
+        at_least_one: a region of which no type is above its threshold has the most probable one.
         held_out: how the bundle did on images that it has not seen.
     """
 
@@ -47,6 +54,7 @@ class Run:
     bundle_created: str = ""
     bundle_versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
     backbone: str = ""
+    at_least_one: bool = False
     held_out: Sequence[HeldOutScores] = ()
 
 
@@ -58,6 +66,7 @@ def fragments(run: Run) -> dict[str, str]:
         "headline": _headline(run),
         "warning": _warning(run),
         "errors": _errors(run.held_out),
+        "at_least_one": _AT_LEAST_ONE if run.at_least_one else _OR_NONE,
         "type_rows": "\n".join(_type_rows(run)),
         "groups": _groups(summary["groups"]),
         "bundle_rows": "\n".join(_bundle_rows(run)),

@@ -30,7 +30,7 @@ class ServedChain(tf.Module):
         boxes                 float32 [B, M, 4] (ymin, xmin, ymax, xmax) in pixels of the image
         scores                float32 [B, M], best first
         probabilities         float32 [B, M, T], calibrated
-        labels                bool [B, M, T], probability above the threshold of the type
+        labels                bool [B, M, T], types that are predicted; see `Calibration.labels`
         abnormal_probability  float64 [B, M]
         abnormal              bool [B, M], abnormal probability above its threshold
 

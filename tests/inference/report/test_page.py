@@ -21,7 +21,7 @@ from rbc_tf.inference import analyze, bundle
 from rbc_tf.inference.analysis import Analysis
 from rbc_tf.inference.group_shares import GroupShares
 from rbc_tf.inference.report import embedding, overview, page
-from rbc_tf.inference.report.image_data import image_data, nearest_threshold
+from rbc_tf.inference.report.image_data import doubt, image_data
 from rbc_tf.inference.run_config import RunConfig
 from rbc_tf.manifest.records import HeldOutScores
 from tests import builders
@@ -105,19 +105,30 @@ def _write(tmp_path, loaded, failed=(), image_size=960, **others):
     return path.read_text(encoding="utf-8")
 
 
-def test_the_nearest_threshold():
+def test_doubt_is_the_nearest_threshold():
     # Thresholds 0.5 and 0.25, all numbers exact in binary.
     # Row 1: |0.75 - 0.5| = 0.25, |0.125 - 0.25| = 0.125: the second is nearer.
     # Row 2: |0.5 - 0.5| = 0: on the threshold. Row 3: 0.25 and 0.25: the first of equals.
-    margins, types = nearest_threshold(
-        np.array([[0.75, 0.125], [0.5, 1.0], [0.75, 0.5]]), (0.5, 0.25)
+    # Row 4: below both, and none predicted: 0.125 and 0.25.
+    margins, types = doubt(
+        np.array([[0.75, 0.125], [0.5, 1.0], [0.75, 0.5], [0.375, 0.0]]),
+        (0.5, 0.25),
+        [[0], [1], [0, 1], []],
     )
-    np.testing.assert_array_equal(margins, [0.125, 0, 0.25])
-    np.testing.assert_array_equal(types, [1, 0, 0])
+    np.testing.assert_array_equal(margins, [0.125, 0, 0.25, 0.125])
+    np.testing.assert_array_equal(types, [1, 0, 0, 0])
 
 
-def test_no_region_has_no_nearest_threshold():
-    margins, types = nearest_threshold(np.zeros((0, 2)), (0.5, 0.25))
+def test_a_type_below_its_threshold_is_in_most_doubt():
+    """The first has the higher probability, the second is nearer to its threshold."""
+    probabilities = np.array([[0.25, 0.125], [0.0, 0.25]])
+    margins, types = doubt(probabilities, (0.5, 0.25), [[0], [1]])
+    np.testing.assert_array_equal(margins, [-0.25, 0])
+    np.testing.assert_array_equal(types, [0, 1])
+
+
+def test_without_regions_there_is_no_doubt():
+    margins, types = doubt(np.zeros((0, 2)), (0.5, 0.25), [])
     assert margins.shape == types.shape == (0,)
 
 

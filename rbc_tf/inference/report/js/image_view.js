@@ -52,12 +52,18 @@ function showRegion(region) {
   byId("region").replaceChildren(...(region ? regionFacts(region) : []));
 }
 
+// Below 0: no type is above its threshold, and that of highest probability was predicted.
+const closestText = (region) =>
+  region.margin < 0
+    ? `${typeNames[region.nearest]}, ${(-region.margin).toFixed(3)} below its threshold, as all are`
+    : `${typeNames[region.nearest]}, by ${region.margin.toFixed(3)}`;
+
 function regionFacts(region) {
   const facts = [
     ["Types", html("b", {}, labelText(region))],
     ["Abnormality", mark(region.abnormal)],
     ["Score", region.score.toFixed(3)],
-    ["Closest", `${typeNames[region.nearest]}, by ${region.margin.toFixed(3)}`],
+    ["Closest", closestText(region)],
     ["Size", `${(region.xmax - region.xmin).toFixed(0)} \u00D7 ${(region.ymax - region.ymin).toFixed(0)} px`],
   ];
   return [

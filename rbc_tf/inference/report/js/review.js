@@ -1,4 +1,5 @@
-// Regions by doubt, closest to a threshold first, cut from their pictures by the browser.
+// Regions by doubt, cut from their pictures by the browser: first those of which no type is above
+// its threshold, then the closest to one.
 
 const CARDS_PER_PAGE = 60;
 let reviewPage = 0;
