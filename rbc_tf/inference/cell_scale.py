@@ -47,6 +47,8 @@ _MOST_ENLARGED_PIXELS = 40_000_000
 # A detector scales what is smaller than its training images up to their size, and cells with it.
 # From this factor on an empty margin is put around instead.
 _BLOWN_UP_FROM = 1.25
+# A smaller image, in cells, is no field but the crop of one.
+_LEAST_FIELD = 2
 
 Detect = Callable[[np.ndarray], Detections]
 
@@ -116,7 +118,8 @@ def look(
     Returns:
         The view. An image stays as it is, or at the scale that it has in common with others, where
         too few regions are found to tell the size of its cells, or where these would come out no
-        more like those that were learnt from, or those of the others.
+        more like those that were learnt from, or those of the others; and where it is a crop of a
+        cell or two, on an empty margin.
 
     Raises:
         ImageError: the image would be too large at the factor that was given.
@@ -124,6 +127,9 @@ def look(
     if config.factor is not None:
         _check(config.factor, image.shape)
         return _view(detect, image, config.factor, training_size)
+    if is_crop(image, seen):
+        factor = 1.0 if config.common is None else config.common.factor
+        return _view(detect, image, factor, training_size)
     view = _first_view(detect, image, config.common, training_size)
     if config.scale == NONE or "cell_size" not in seen:
         return view
@@ -156,6 +162,17 @@ def _first_view(
         return _view(detect, image, common.factor, training_size)
     # Without a margin, which would leave small cells of small images too small to be found.
     return View(image, 1.0, image.shape[:2], detect(image))
+
+
+def is_crop(image: np.ndarray, seen: Mapping[str, appearance.Range]) -> bool:
+    """Whether an image [H, W, 3] is too small for more than a cell or two of the size learnt.
+
+    A detector would scale it up, and find the pieces of a cell. They say nothing of its size.
+    """
+    if "cell_size" not in seen:
+        return False
+    wanted, _ = _wanted(seen["cell_size"], _MIDDLE)
+    return max(image.shape[:2]) < _LEAST_FIELD * wanted
 
 
 def factor_for(size: float, seen: appearance.Range) -> float:

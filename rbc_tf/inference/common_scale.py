@@ -90,6 +90,10 @@ def of_run(
         if common is None and found is not None and not folder.done():
             folder.write_json(SCALE, {"common": dataclasses.asdict(found)})
             common = found
+    elif common is None:
+        logging.info(
+            "Scale: each image by itself, as those whose results are there (--overwrite: all together)"
+        )
     return dataclasses.replace(view_config, common=common)
 
 
@@ -156,6 +160,8 @@ def _sizes(chain: Chain, items: Iterable[Item], read: Callable[[Item], np.ndarra
 
 def _size(chain: Chain, image: np.ndarray) -> float | None:
     """Of the regions of an image, in pixels as it came; None of too few."""
+    if cell_scale.is_crop(image, chain.manifest.appearance):
+        return None
     threshold = chain.manifest.score_threshold
     tiles = chain.tiles
     if tiles is not None and len(tiles.cut(*image.shape[:2])) > _MOST_TILES:

@@ -11,7 +11,7 @@ from rbc_tf.core.types import Detections
 from rbc_tf.inference import cell_scale
 from rbc_tf.inference.cell_scale import View
 from rbc_tf.inference.chain import Chain
-from rbc_tf.inference.view_config import ViewConfig
+from rbc_tf.inference.view_config import CommonScale, ViewConfig
 from tests import builders
 from tests.inference.squares import detect, squares
 
@@ -60,6 +60,27 @@ def test_others_are_made_as_large_and_found_where_they_are(side):
 def test_sizes_in_the_middle_of_those_learnt_stay(seen, side, is_scaled):
     view = _look(squares(side, (600, 800)), seen={"cell_size": seen}, training_size=(600, 800))
     assert (view.factor != 1) == is_scaled
+
+
+@pytest.mark.parametrize("scale", ["auto", "none"])
+def test_crops_of_a_cell_are_put_on_a_margin(scale):
+    """Not blown up, as a detector does with a small image; here it would be to 300 x 400."""
+    canvases = []
+
+    def note(image):
+        canvases.append(image.shape[:2])
+        return detect(image)
+
+    crop = squares(20, (38, 39), 1)  # less than two cells of 19.9 pixels
+    view = _look(crop, ViewConfig(scale), detect=note)
+    assert canvases == [(300, 400)]
+    assert view.factor == 1
+    np.testing.assert_array_equal(view.detections.boxes, detect(crop).boxes)
+    _look(squares(20, (38, 40), 1), ViewConfig(scale), detect=note)
+    assert canvases[1] == (38, 40)
+    common = CommonScale(0.5, 40.0)
+    assert _look(crop, ViewConfig(common=common), detect=note).factor == 0.5
+    assert not cell_scale.is_crop(crop, {})
 
 
 def test_what_merged_at_first_is_corrected_at_the_size_that_tells_it_apart():

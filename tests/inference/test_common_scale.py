@@ -73,6 +73,11 @@ def test_images_of_several_microscopes_have_none_in_common():
     assert factors[3:] == pytest.approx([20 / 50] * 3, rel=0.03)
 
 
+def test_crops_of_single_cells_say_nothing():
+    chain = common_scale.applied(FakeChain(), [38, 38, 38], lambda side: squares(4, (side, side)))
+    assert chain.view_config.common is None
+
+
 def test_fewer_than_three_images_say_nothing():
     factors = _factors([16, 16])
     assert factors == pytest.approx([20 / 16] * 2, rel=0.02)
