@@ -16,7 +16,7 @@ _PURPOSE = (
     "touch or overlap are not separated."
 )
 _INTENDED = (
-    "Research on the morphology of red blood cells, such as that of sickle cell disease, by people "
+    "Research on the morphology of red blood cells, of the types above alone, by people "
     "who can judge a blood smear and look at what is found.",
     "Images like those of the training data below: same stain, magnification and camera. For "
     "others, label some and score the bundle on them first (`rbc_tf evaluate`).",

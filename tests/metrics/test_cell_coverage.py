@@ -35,3 +35,11 @@ def test_scores_by_label():
     assert red.interval[0] < 1 / 3 < red.interval[1]
     white = one(scores, "cells_inside", label="white")
     assert (white.value, white.support, white.interval) == (1, 1, None)  # of one image alone
+
+
+def test_cells_that_have_a_region_to_themselves():
+    # Of the region's 200 pixels 100 and 80: IoU 0.5 and 0.4, both inside.
+    cells = [{"red": np.float32([[0, 0, 10, 10], [0, 12, 10, 20]])}, {"red": _REGION}]
+    scores = score_coverage(cells, [_REGION, np.zeros((0, 4))])
+    assert one(scores, "cells_inside", label="red").value == pytest.approx(2 / 3)
+    assert one(scores, "cells_alone", label="red").value == pytest.approx(1 / 3)

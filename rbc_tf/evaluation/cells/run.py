@@ -9,7 +9,7 @@ from rbc_tf.core import boxes, image_io, score_tables
 from rbc_tf.core.score import Score
 from rbc_tf.core.text_table import Table
 from rbc_tf.inference.chain import Chain
-from rbc_tf.metrics.cell_coverage import INSIDE, score_coverage
+from rbc_tf.metrics.cell_coverage import ALONE, INSIDE, score_coverage
 
 
 def evaluate(chain: Chain, images: Mapping[pathlib.Path, Mapping]) -> list[Score]:
@@ -45,5 +45,8 @@ def evaluate(chain: Chain, images: Mapping[pathlib.Path, Mapping]) -> list[Score
 
 def table(scores: list[Score], title: str) -> Table:
     """The scores, one a row."""
-    note = f"A cell is inside where a detection holds {INSIDE:.0%} of its box or more."
+    note = (
+        f"A cell is inside where a detection holds {INSIDE:.0%} of its box or more, with others or "
+        f"not; alone where the IoU of both is {ALONE:.0%} or more."
+    )
     return score_tables.listing(scores, title, notes=(note,))
