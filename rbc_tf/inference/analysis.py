@@ -13,6 +13,9 @@ from rbc_tf.core.cell_types import SEPARATOR, CellTypes
 from rbc_tf.core.types import AnalyzedRegions
 from rbc_tf.metrics import intervals
 
+# A box that comes so near to the border of its image, in pixels, touches it.
+_NEAR_BORDER = 1
+
 
 class Box(NamedTuple):
     """Edges in source-image pixels, origin at the top left, max edges exclusive."""
@@ -164,7 +167,7 @@ class Analysis:
         """One flat dict per region, with the columns and values of regions.csv.
 
         `pandas.DataFrame(analysis.to_dicts())` is a table of regions. Labels are joined by ';',
-        `region` counts from 1, `abnormal` is 1 or 0.
+        `region` counts from 1, `abnormal` and `at_border` are 1 or 0.
         """
         header = csv_header(self.cell_types)
         return [dict(zip(header, row, strict=True)) for row in csv_rows(self.to_json())]
@@ -183,7 +186,7 @@ def csv_header(cell_types: CellTypes) -> list[str]:
     return [
         *("image", "region", "ymin", "xmin", "ymax", "xmax", "score"),
         *(f"p_{name}" for name in cell_types.names),
-        *("labels", "abnormal_probability", "abnormal"),
+        *("labels", "abnormal_probability", "abnormal", "at_border"),
     ]
 
 
@@ -199,6 +202,27 @@ def csv_rows(result: Mapping) -> list[list]:
             SEPARATOR.join(region["labels"]),
             region["abnormal_probability"],
             int(region["abnormal"]),
+            int(at_border(region["box"], result["height"], result["width"])),
         ]
         for number, region in enumerate(result["regions"], start=1)
     ]
+
+
+def at_border(box: Mapping[str, float], height: int, width: int) -> bool:
+    """Whether a box touches the border of its image: it may hold a part of a cell only.
+
+    Args:
+        box: edges by name, as in an image's JSON.
+        height, width: of the image, in pixels.
+    """
+    nearest = min(box["ymin"], box["xmin"], height - box["ymax"], width - box["xmax"])
+    return nearest <= _NEAR_BORDER
+
+
+def warned_of(result: Mapping) -> list[tuple[str, str]]:
+    """(what an image is, the values that say it or '') of all that it is warned of, from its JSON.
+
+    First its exposure, then what it is unlike the images that were learnt from; often nothing.
+    """
+    exposure = result.get("exposure")
+    return [*([(exposure, "")] if exposure else []), *result.get("unlike", {}).items()]

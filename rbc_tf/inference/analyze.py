@@ -2,8 +2,9 @@
 
 `results_folder` says which files. A second run does what is left and what failed.
 
-Runs that share the work (`Shard`) write their tables as regions-00000-of-00010.csv and
-summary-00000-of-00010.json beside the same images and overlays; `merge` then makes those of all.
+Runs that share the work (`Shard`) write their tables as regions-00000-of-00010.csv and the like,
+and summary-00000-of-00010.json, beside the same images and overlays; `merge` then makes those of
+all.
 """
 
 import dataclasses

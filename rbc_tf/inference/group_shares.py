@@ -109,7 +109,7 @@ class GroupShares:
             yield group, self._images[group], self._regions[group], figures
 
     def header(self) -> list[str]:
-        """Of the table of groups."""
+        """The columns of groups.csv."""
         kinds = (ABNORMAL, *self._types)
         return [
             *("group", "num_images", "num_regions"),

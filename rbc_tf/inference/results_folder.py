@@ -5,6 +5,7 @@
     OUTPUT_DIR/images/NAME.json       regions of one image
     OUTPUT_DIR/overlays/NAME.png      the image with its regions drawn
     OUTPUT_DIR/regions.csv            one row per region of all images
+    OUTPUT_DIR/images.csv             one row per image: its group, size, counts and warnings
     OUTPUT_DIR/groups.csv             shares of types in each group of images, with intervals
     OUTPUT_DIR/summary.json           counts of the run, and the images that failed with reasons
     OUTPUT_DIR/report.html            all of it in one file to open in a browser
@@ -25,10 +26,10 @@ from rbc_tf.core import files, image_io, structured, temporaries, walk
 RUN = walk.RESULTS_RECORD
 SCALE = "scale.json"
 SUMMARY, REGIONS, REPORT = "summary.json", "regions.csv", "report.html"
-GROUPS = "groups.csv"
+GROUPS, IMAGE_TABLE = "groups.csv", "images.csv"
 # Of a fleet, the images that failed, a line each.
 DEAD_LETTERS = "failed.jsonl"
-_OF_SHARD = re.compile(r"(regions|groups|summary)-\d{5}-of-\d{5}\.(csv|json)")
+_OF_SHARD = re.compile(r"(regions|images|groups|summary)-\d{5}-of-\d{5}\.(csv|json)")
 
 # The regions of the largest image, by far.
 _MOST_BYTES = 2**30
@@ -149,7 +150,7 @@ class ResultsFolder:
 
     def delete_tables(self) -> None:
         """Deletes what speaks of the whole run, while there are other results than it says."""
-        for name in (REGIONS, GROUPS, SUMMARY, REPORT):
+        for name in (REGIONS, IMAGE_TABLE, GROUPS, SUMMARY, REPORT):
             self.delete(name)
 
     def clear(self) -> None:

@@ -13,7 +13,15 @@ from rbc_tf.core.fingerprint import Fingerprint, StaleError
 from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.graphs import frozen
 from rbc_tf.inference.bundle import Bundle
-from rbc_tf.inference.results_folder import RUN, SCALE, DamagedError, ResultsFolder, result_name
+from rbc_tf.inference.results_folder import (
+    IMAGE_TABLE,
+    REGIONS,
+    RUN,
+    SCALE,
+    DamagedError,
+    ResultsFolder,
+    result_name,
+)
 from rbc_tf.inference.run_config import RunConfig
 from rbc_tf.inference.view_config import NONE
 
@@ -22,6 +30,9 @@ _COMPARED = (
     *("bundle_sha256", "thresholds", "at_least_one", "tiles", "scale", "light", "rotations"),
     *("precision", "intensity"),
 )
+
+# Tables that a dataset has too, and how those of a run begin.
+_TABLES = {REGIONS: b"image,region,", IMAGE_TABLE: b"image,group,height,"}
 
 # Of these, what a flag of that name gives back; and what --thresholds does, of the same bundle.
 _FLAGS = ("precision", "scale", "light", "rotations")
@@ -61,7 +72,7 @@ def prepare(
         StaleError: the folder holds results of another bundle, at other thresholds, with other
             tiles, scale, light or rotations, in another precision, of another range of
             intensities, of another input or of other images alone, or run.json is damaged or
-            missing, and they are not to be overwritten.
+            missing, and they are not to be overwritten; or a table of a dataset lies there.
         ValueError: the machine does not have the precision.
         OSError: the folder cannot be written.
     """
@@ -69,6 +80,7 @@ def prepare(
     given = str(input_path)
     source = "" if not given or "://" in given else names.printable(os.path.realpath(given))
     with _written_to(folder):
+        _check_tables(folder)
         folder.sweep()
         if overwrite:
             folder.clear()
@@ -90,6 +102,22 @@ def prepare(
         else:
             _go_on(folder, earlier, record, images)
     return config
+
+
+def _check_tables(folder: ResultsFolder) -> None:
+    """Refuses a folder with a dataset's tables: a run's, of the same names, would replace them.
+
+    With `overwrite` too, which speaks of results.
+    """
+    if folder.exists(RUN):
+        return
+    for name, begins in _TABLES.items():
+        content = folder.read(name)
+        if content and not content.startswith(begins):
+            raise StaleError(
+                f"{folder}: results, or none, are required. Its {name} is of no analysis, and "
+                "would be replaced. Name another folder"
+            )
 
 
 def _go_on(folder: ResultsFolder, earlier: dict, record: dict, images: Mapping) -> None:

@@ -1,10 +1,12 @@
 """What is written of a whole run, from the JSON of each image: tables, summary, report."""
 
 import collections
+import contextlib
 import dataclasses
 import pathlib
 import posixpath
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TextIO
 
 import tqdm
 from absl import logging
@@ -13,13 +15,22 @@ from rbc_tf.core import csv_text, exposure, image_io
 from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.core.names import listed, printable
 from rbc_tf.graphs import frozen
-from rbc_tf.inference import analysis, appearance, cell_scale, image_analysis, light, pretrained
+from rbc_tf.inference import (
+    analysis,
+    appearance,
+    cell_scale,
+    image_analysis,
+    image_table,
+    light,
+    pretrained,
+)
 from rbc_tf.inference.bundle import Bundle
 from rbc_tf.inference.group_shares import Grouping, GroupShares
 from rbc_tf.inference.report import page
 from rbc_tf.inference.report.overview import Run
 from rbc_tf.inference.results_folder import (
     GROUPS,
+    IMAGE_TABLE,
     REGIONS,
     REPORT,
     RUN,
@@ -30,6 +41,7 @@ from rbc_tf.inference.results_folder import (
 from rbc_tf.inference.run_config import RunConfig
 from rbc_tf.inference.sharding import Shard
 from rbc_tf.inference.view_config import AUTO
+from rbc_tf.manifest.manifest import Manifest
 
 # An image's path is a URL where images do not lie on this machine.
 ImagePath = str | pathlib.Path
@@ -84,7 +96,7 @@ def finish(
     sha256_of: Callable[[ImagePath], str | None] | None = None,
     warnings: tuple[str, ...] = (),
 ) -> RunSummary:
-    """Writes regions.csv, groups.csv, summary.json and report.html; deletes results of others.
+    """Writes the tables, summary.json and report.html; deletes results of others.
 
     An image that has been changed or taken away since it was analysed counts as failed: its
     regions would stand beside another picture.
@@ -164,48 +176,29 @@ def write_tables(
     grouping: Grouping = Grouping(),
     warnings: tuple[str, ...] = (),
 ) -> ImagePath:
-    """Writes regions.csv, groups.csv and summary.json, one image's JSON in memory at a time.
+    """Writes all tables (CSV) and summary.json, one image's JSON in memory at a time.
 
     Returns the path of the summary.
     """
     manifest = bundle.manifest
     cell_types = manifest.cell_types
     totals, by_type = collections.Counter(), collections.Counter()
-    exposures, unlike, scales, gains = {}, {}, {}, {}
-    shares = GroupShares(cell_types, grouping)
-    empty = []
+    shares, remarks = GroupShares(cell_types, grouping), _Remarks()
     with (
-        folder.writing(shard.file_name(REGIONS)) as temporary,
-        temporary.open("w", newline="", encoding="utf-8") as file,
+        _table(folder, shard.file_name(REGIONS), analysis.csv_header(cell_types)) as regions,
+        _table(folder, shard.file_name(IMAGE_TABLE), image_table.header(cell_types)) as images,
     ):
-        file.write(csv_text.line(analysis.csv_header(cell_types)))
         for result in _load_results(folder, names):
-            file.writelines(map(csv_text.line, analysis.csv_rows(result)))
+            regions.writelines(map(csv_text.line, analysis.csv_rows(result)))
+            images.write(csv_text.line(image_table.row(result, grouping)))
             totals["regions"] += result["num_regions"]
             totals["abnormal"] += result["num_abnormal_regions"]
             by_type.update(result["num_regions_by_type"])
-            exposures[result["image"]] = result.get("exposure")
-            totals["grey"] += result.get("grey", False)
-            if "unlike" in result:
-                unlike[result["image"]] = result["unlike"]
-            if "scale" in result:
-                scales[result["image"]] = result["scale"]
-            if "gain" in result:
-                gains[result["image"]] = result["gain"]
-            if not result["num_regions"]:
-                empty.append(result["image"])
             shares.add(result)
-    with folder.writing(shard.file_name(GROUPS)) as temporary:
-        lines = csv_text.lines(shares.header(), shares.rows())
-        temporary.write_text("".join(lines), encoding="utf-8", newline="")
+            remarks.add(result)
+    with _table(folder, shard.file_name(GROUPS), shares.header()) as groups:
+        groups.writelines(map(csv_text.line, shares.rows()))
     run = folder.read_json(RUN) or {}
-    found = (
-        *warnings,
-        exposure.warning(exposures, len(names), has_range=bool(run.get("intensity"))),
-        _nothing_found(empty, len(names)),
-        appearance.warning(unlike, len(names)),
-        pretrained.for_grey_images(manifest, totals["grey"], len(names)),
-    )
     summary_name = shard.file_name(SUMMARY)
     folder.write_json(
         summary_name,
@@ -221,14 +214,81 @@ def write_tables(
             "backbone": manifest.backbone,
             "precision": run.get("precision", frozen.FLOAT32),
             "intensity": _intensity(run),
-            "scaled": cell_scale.note(scales, len(names), is_given=run.get("scale") != AUTO),
-            "brightened": light.note(gains, len(names)),
+            "scaled": cell_scale.note(
+                remarks.scales, len(names), is_given=run.get("scale") != AUTO
+            ),
+            "brightened": light.note(remarks.gains, len(names)),
             "grouped_by": grouping.pattern,
-            "warnings": [warning for warning in found if warning],
+            "warnings": [*warnings, *remarks.warnings(manifest, run)],
             "failed": failed,
         },
     )
     return folder.place(summary_name)
+
+
+class _Remarks:
+    """Collects what is to be said of the images of a run, one after the other."""
+
+    def __init__(self):
+        self.scales: dict[str, float] = {}
+        self.gains: dict[str, float] = {}
+        self._unlike: dict[str, Mapping[str, str]] = {}
+        self._exposures: dict[str, str | None] = {}
+        self._empty: list[str] = []
+        self._images_of_file: dict[str, list[str]] = collections.defaultdict(list)
+        self._num_grey = 0
+
+    def add(self, result: Mapping) -> None:
+        """Of one image, its JSON (`Analysis.to_json`)."""
+        image = result["image"]
+        self._exposures[image] = result.get("exposure")
+        self._images_of_file[result["image_sha256"]].append(image)
+        self._num_grey += result.get("grey", False)
+        for kind, kept in (("unlike", self._unlike), ("scale", self.scales), ("gain", self.gains)):
+            if kind in result:
+                kept[image] = result[kind]
+        if not result["num_regions"]:
+            self._empty.append(image)
+
+    def warnings(self, manifest: Manifest, run: Mapping) -> list[str]:
+        """A line for each thing to warn of; `run` is the content of run.json."""
+        total = len(self._exposures)
+        found = (
+            _copies(self._images_of_file.values(), total),
+            exposure.warning(self._exposures, total, has_range=bool(run.get("intensity"))),
+            _nothing_found(self._empty, total),
+            appearance.warning(self._unlike, total),
+            pretrained.for_grey_images(manifest, self._num_grey, total),
+        )
+        return [warning for warning in found if warning]
+
+
+@contextlib.contextmanager
+def _table(folder: ResultsFolder, name: str, header: Sequence[str]) -> Iterator[TextIO]:
+    """A table to write rows to, with its header; it appears when the block ends."""
+    with (
+        folder.writing(name) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
+        file.write(csv_text.line(header))
+        yield file
+
+
+def _copies(same: Iterable[Sequence[str]], total: int) -> str | None:
+    """One line of the images that are another one's file again; None where there are none.
+
+    Args:
+        same: names of the images of each file, in the order in which they were given.
+        total: number of images.
+    """
+    copies = sorted((copy, first) for first, *others in same for copy in others)
+    if not copies:
+        return None
+    shown = listed([f"{copy} of {first}" for copy, first in copies])
+    return (
+        f"{len(copies)} of {total} images are copies of others ({shown}), and intervals take "
+        "them for independent"
+    )
 
 
 def _nothing_found(empty: Sequence[str], total: int) -> str | None:

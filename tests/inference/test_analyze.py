@@ -17,7 +17,15 @@ from rbc_tf.core.cell_types import PAPER
 from rbc_tf.core.fingerprint import StaleError
 from rbc_tf.core.intensity import IntensityRange
 from rbc_tf.core.types import Detections
-from rbc_tf.inference import analysis, analyze, bundle, cell_scale, results_folder, tables
+from rbc_tf.inference import (
+    analysis,
+    analyze,
+    bundle,
+    cell_scale,
+    image_table,
+    results_folder,
+    tables,
+)
 from rbc_tf.inference.group_shares import Grouping
 from rbc_tf.inference.results_folder import ResultsFolder
 from rbc_tf.inference.run_config import RunConfig
@@ -463,7 +471,8 @@ def test_tables_of_an_earlier_run_do_not_outlive_a_killed_one(
     monkeypatch.setattr(chain, "analyze", killed)
     with pytest.raises(KeyboardInterrupt):
         analyze.analyze(loaded, images, out)
-    assert not {"regions.csv", "groups.csv", "summary.json", "report.html"} & set(os.listdir(out))
+    tables = {"regions.csv", "images.csv", "groups.csv", "summary.json", "report.html"}
+    assert not tables & set(os.listdir(out))
 
 
 # -- where results may lie
@@ -654,7 +663,7 @@ def test_images_in_which_nothing_is_seen_are_warned_of(loaded, images, tmp_path)
     assert "warning: 1 of 6 images come out nearly black (dark.png)" in text
     assert "nearly white (white.png)" in text
     assert "1 of 6 images come out nearly black (dark.png)" in (out / "report.html").read_text()
-    dark, empty = builders.read_json(out / "summary.json")["warnings"]
+    _, dark, empty = builders.read_json(out / "summary.json")["warnings"]
     assert dark.endswith("they are empty, or over- or underexposed")
     assert empty == "no region was found in 1 of 6 images (tiny.png)"
     assert f"warning: {empty}" in text
@@ -674,23 +683,26 @@ def test_files_that_are_not_read_are_warned_of_and_masks_are_no_images(loaded, i
     summary = analyze.analyze(loaded, images, out)
     assert (summary.analyzed, summary.failed) == (5, {})
     assert (out / "images" / "d" / "images" / "a.jfif.json").is_file()
-    warning, _ = builders.read_json(out / "summary.json")["warnings"]
+    warning, *_ = builders.read_json(out / "summary.json")["warnings"]
     assert "2 files of kinds of images that are not read" in warning
     assert "(sub/y.webp, x.czi)" in warning
     assert f"warning: {warning}" in summary.text()
     assert "(sub/y.webp, x.czi)" in (out / "report.html").read_text()
 
 
-def test_images_unlike_those_that_were_learnt_from_are_warned_of(loaded, images, tmp_path):
-    """Images of grey 200 beside a bundle of brighter ones."""
-    manifest = dataclasses.replace(loaded.manifest, appearance={"brightness": (225.0, 240.0)})
+def test_images_unlike_those_that_were_learnt_from_are_warned_of(
+    chain, loaded, images, tmp_path, monkeypatch
+):
+    unlike = {"darker": "background in grey values 200, learnt from 225 to 240"}
+    monkeypatch.setattr(
+        chain, "analyze", lambda self, image: dataclasses.replace(_find(image), unlike=unlike)
+    )
     out = tmp_path / "out"
-    summary = analyze.analyze(dataclasses.replace(loaded, manifest=manifest), images, out)
+    summary = analyze.analyze(loaded, images, out)
     assert "warning: 4 of 4 images are unlike those that the bundle learnt from" in summary.text()
     assert "darker: 4 (a.png, b c é.png, sub/a.png and 1 more)" in summary.text()
     result = builders.read_json(out / "images" / "a.png.json")
-    assert list(result["unlike"]) == ["darker"]
-    assert "learnt from 225 to 240" in result["unlike"]["darker"]
+    assert result["unlike"] == unlike
 
 
 def test_each_group_of_images_has_its_shares(loaded, images, tmp_path):
@@ -717,6 +729,79 @@ def test_each_group_of_images_has_its_shares(loaded, images, tmp_path):
         ("b", "1"),
         ("t", "1"),
     ]
+
+
+def test_each_analysed_image_has_a_row(chain, loaded, images, tmp_path, monkeypatch):
+    """Also without regions; those that failed have none."""
+
+    def find(image):
+        view = {"scale": 0.5, "gain": 2.5, "unlike": {"darker": "x", "out of focus": "y"}}
+        return dataclasses.replace(_find(image), **(view if image.shape[1] > 1 else {}))
+
+    monkeypatch.setattr(chain, "analyze", lambda self, image: find(image))
+    (images / "broken.png").write_bytes(b"")
+    image_io.write_png(images / "dark.png", builders.grey_image(30, 50, 9))
+    out = tmp_path / "out"
+    config = RunConfig(grouping=Grouping("([a-z])[^/]*$"))
+    analyze.analyze(loaded.with_plain_thresholds(), images, out, config)
+    rows = builders.read_csv(out / "images.csv")
+    assert list(rows[0]) == image_table.header(PAPER)
+    assert [(row["image"], row["group"], row["height"], row["width"]) for row in rows] == [
+        ("a.png", "a", "20", "40"),
+        ("b c é.png", "b", "20", "40"),
+        ("dark.png", "d", "30", "50"),
+        ("sub/a.png", "a", "20", "40"),
+        ("tiny.png", "t", "1", "1"),
+    ]
+    # Of two regions, both Oval and one Stom, one is abnormal. Wilson's interval of 1 in 2, z 1.96:
+    # 0.5 -+ 1.96 * sqrt(0.25 / 2 + 1.96^2 / 16) / (1 + 1.96^2 / 2) = 0.5 -+ 0.4055.
+    counts = ("num_regions", "num_abnormal_regions", "num_Oval", "num_Elon", "num_Stom")
+    assert [rows[0][name] for name in counts] == ["2", "1", "2", "0", "1"]
+    shares = ("abnormal_region_share", "share_low_95", "share_high_95")
+    found = [float(rows[0][name]) for name in shares]
+    np.testing.assert_allclose(found, [0.5, 0.0945, 0.9055], atol=1e-4)
+    assert [rows[4][name] for name in (*counts, *shares)] == ["0"] * 5 + [""] * 3
+    rest = [(row["scale"], row["gain"], row["warned_of"]) for row in rows]
+    assert rest[0] == ("0.5", "2.5", "darker;out of focus")
+    assert rest[2] == ("0.5", "2.5", "nearly black;darker;out of focus")
+    assert rest[4] == ("1", "1", "")
+
+
+def test_regions_at_the_border_are_marked(chain, loaded, images, tmp_path, monkeypatch):
+    """In an image of 20 x 40: edges up to 1 pixel away from its border touch it."""
+    boxes = {
+        (5, 5, 10, 10): 0,
+        (1.01, 1.01, 18.99, 38.99): 0,
+        (1, 5, 10, 10): 1,
+        (5, 0, 10, 10): 1,
+        (5, 5, 19, 10): 1,
+        (5, 5, 10, 39.5): 1,
+        (-0.25, 5, 10, 10): 1,
+    }
+    number = len(boxes)
+    types = np.zeros((number, 6))
+    found = builders.analyzed(list(boxes), [0.9] * number, types, [0.1] * number)
+    monkeypatch.setattr(chain, "analyze", lambda self, image: found)
+    analyze.analyze(loaded, images / "a.png", tmp_path / "out")
+    rows = builders.read_csv(tmp_path / "out" / "regions.csv")
+    assert [row["at_border"] for row in rows] == list(map(str, boxes.values()))
+
+
+def test_copies_of_images_are_warned_of(loaded, images, tmp_path):
+    """The images of 20 x 40 are one picture; with another one, its copy and no copies at all."""
+    image_io.write_png(images / "d.png", builders.grey_image(20, 60))
+    shutil.copy(images / "d.png", images / "e.png")
+    out = tmp_path / "out"
+    summary = analyze.analyze(loaded, images, out)
+    warning = (
+        "3 of 6 images are copies of others (b c é.png of a.png, e.png of d.png, sub/a.png of "
+        "a.png), and intervals take them for independent"
+    )
+    assert builders.read_json(out / "summary.json")["warnings"][0] == warning
+    assert f"warning: {warning}" in summary.text()
+    assert warning in (out / "report.html").read_text(encoding="utf-8")
+    alone = analyze.analyze(loaded, images / "sub", tmp_path / "alone")
+    assert alone.warnings == ()
 
 
 def test_an_image_without_a_group_is_named_before_any_is_analysed(chain, loaded, images, tmp_path):

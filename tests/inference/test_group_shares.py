@@ -63,6 +63,7 @@ def test_the_table_has_a_row_for_each_group_and_leaves_out_what_nothing_defines(
 def test_a_pattern_takes_groups_from_names():
     assert Grouping("P([0-9]+)_").of("day1/P01_3.png") == "01"
     assert Grouping("^([^/]+)/").of("day1/P01_3.png") == "day1"
+    assert Grouping("^([^/]+)/").of("P01/slide 2/left/a.png") == "P01"
     assert Grouping().of("day1/a/P01_3.png") == "day1/a"
     with pytest.raises(ValueError, match=r"b\.png: its path must have a group"):
         Grouping("P([0-9]+)_").check(["P1_a.png", "b.png"])

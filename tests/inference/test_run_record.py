@@ -6,9 +6,11 @@ import json
 import pytest
 
 from rbc_tf.core import files, folder_intensity
+from rbc_tf.core.cell_types import PAPER
 from rbc_tf.core.fingerprint import StaleError
 from rbc_tf.core.intensity import IntensityRange
-from rbc_tf.inference import run_record
+from rbc_tf.data import dataset
+from rbc_tf.inference import analysis, image_table, run_record
 from rbc_tf.inference.results_folder import RUN, SCALE, SUMMARY, ResultsFolder, result_name
 from rbc_tf.inference.run_config import RunConfig
 
@@ -217,13 +219,36 @@ def test_results_are_replaced_with_all_that_speaks_of_them(run, tmp_path):
     _result(folder, "a.png", images / "a.png")
     folder.write_json(SCALE, _NOTE)
     own = ("images/notes.txt", "regions-of-mine.csv", "summary-1.json")
-    for name in ("regions-00000-of-00002.csv", "summary-00001-of-00002.json", SUMMARY, *own):
+    for name in (
+        *("regions-00000-of-00002.csv", "images-00000-of-00002.csv", "groups-00001-of-00002.csv"),
+        *("summary-00001-of-00002.json", "regions.csv", "images.csv", "groups.csv", SUMMARY, *own),
+    ):
         folder.write(name, b"{}")
     folder.write("failed.jsonl", b"")
     _, high = run(images, overwrite=True, high=255)
     assert high == 255
     assert sorted(folder.names("")) == sorted([RUN, *own[1:]])
     assert folder.exists(own[0])
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize(
+    ("name", "header", "of_a_run"),
+    [
+        ("images.csv", dataset.IMAGES_HEADER, image_table.header(PAPER)),
+        ("regions.csv", dataset.REGIONS_HEADER, analysis.csv_header(PAPER)),
+    ],
+)
+def test_tables_of_a_dataset_are_not_replaced(run, tmp_path, name, header, of_a_run, overwrite):
+    images, out = _images(tmp_path / "in"), ResultsFolder(tmp_path / "out")
+    files.write_csv(tmp_path / "out" / name, header, [])
+    with pytest.raises(StaleError, match=rf"Its {name} is of no analysis"):
+        run(images, overwrite=overwrite)
+    assert out.names("") == [name]
+    # What is left of a run whose record is gone does not matter.
+    files.write_csv(tmp_path / "out" / name, of_a_run, [])
+    run(images, overwrite=overwrite)
+    assert out.exists(RUN)
 
 
 @pytest.mark.parametrize("deletions", range(4))

@@ -91,8 +91,10 @@ def test_shards_together_do_what_one_run_does(chain, loaded, images, tmp_path):
     assert [name for summary in summaries for name in summary.failed] == [_BROKEN]
     assert not (out / "regions.csv").exists()
     assert not (out / "report.html").exists()
-    parts = [_images(out / f"regions-{n:05d}-of-00003.csv") for n in range(3)]
-    assert sorted(itertools.chain(*parts)) == _NAMES
+    assert not (out / "images.csv").exists()
+    for table in ("images", "regions"):
+        parts = [_images(out / f"{table}-{n:05d}-of-00003.csv") for n in range(3)]
+        assert sorted(itertools.chain(*parts)) == _NAMES
     counts = [builders.read_json(out / f"summary-{n:05d}-of-00003.json") for n in range(3)]
     assert [c["num_images"] for c in counts] == [len(part) for part in parts]
 
@@ -101,7 +103,7 @@ def test_shards_together_do_what_one_run_does(chain, loaded, images, tmp_path):
     assert len(chain.analyzed) == done  # nothing is analysed again
     assert (merged.analyzed, merged.skipped, list(merged.failed)) == (0, 12, [_BROKEN])
     assert merged.report_path == out / "report.html"
-    for name in ("regions.csv", "summary.json"):
+    for name in ("regions.csv", "images.csv", "groups.csv", "summary.json"):
         assert (out / name).read_bytes() == (whole / name).read_bytes()
 
 

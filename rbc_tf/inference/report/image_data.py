@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rbc_tf.core.cell_types import CellTypes
+from rbc_tf.inference import analysis
 
 
 def image_data(result: dict, cell_types: CellTypes, thresholds: Sequence[float]) -> dict:
@@ -18,9 +19,9 @@ def image_data(result: dict, cell_types: CellTypes, thresholds: Sequence[float])
     Returns:
         Name, size, counts, share of abnormal regions with its interval (None without regions),
         scale and gain, what the image is warned of, in short and in full, and per region [box,
-        score, abnormal probability, abnormal, labels, probabilities, margin, nearest]: labels and
-        the nearest type as positions in the list of types, and float32 values in their shortest
-        form, which is exact again as float32.
+        score, abnormal probability, abnormal, labels, probabilities, margin, nearest, at border]:
+        labels and the nearest type as positions in the list of types, and float32 values in their
+        shortest form, which is exact again as float32.
     """
     names = cell_types.names
     regions = result["regions"]
@@ -39,7 +40,7 @@ def image_data(result: dict, cell_types: CellTypes, thresholds: Sequence[float])
         "interval": result["abnormal_region_share_95"],
         "scale": result.get("scale", 1),
         "gain": result.get("gain", 1),
-        "warnings": _warnings(result),
+        "warnings": [list(warning) for warning in analysis.warned_of(result)],
         "regions": [
             [
                 [_shortest(region["box"][edge]) for edge in ("ymin", "xmin", "ymax", "xmax")],
@@ -50,17 +51,11 @@ def image_data(result: dict, cell_types: CellTypes, thresholds: Sequence[float])
                 [_shortest(value) for value in probabilities[row]],
                 float(f"{margins[row]:.6g}"),
                 int(nearest[row]),
+                int(analysis.at_border(region["box"], result["height"], result["width"])),
             ]
             for row, region in enumerate(regions)
         ],
     }
-
-
-def _warnings(result: dict) -> list[list[str]]:
-    """[what the image is, the values that say it or ''] of all that it is warned of."""
-    exposure = result.get("exposure")
-    found = [[exposure, ""]] if exposure else []
-    return found + [[what, values] for what, values in result.get("unlike", {}).items()]
 
 
 def doubt(

@@ -268,8 +268,8 @@ def test_an_object_store(chain, bundle_dir, images, tmp_path, store):
     files, expected = _files(tmp_path / "out"), _files(tmp_path / "plain")
     assert files.keys() - expected.keys() == {DEAD_LETTERS}
     # Others name the places of bundle and images.
-    same = {name for name in expected if name.startswith(("images/", "overlays/", "regions"))}
-    assert len(same) == 2 * plain.analyzed + 1
+    same = {name for name in expected if name.startswith(("images", "overlays/", "regions"))}
+    assert len(same) == 2 * plain.analyzed + 2
     assert {name: files[name] for name in same} == {name: expected[name] for name in same}
     assert json.loads(files["run.json"])["bundle"] == "store://bundle"
     assert b"picture-2" in files["report.html"]

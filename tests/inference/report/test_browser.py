@@ -15,8 +15,8 @@ import pytest
 from rbc_tf.core import image_io
 from rbc_tf.core.cell_types import CellType, CellTypes
 from rbc_tf.core.types import AnalyzedRegions
-from rbc_tf.inference import analysis
-from rbc_tf.inference.group_shares import GroupShares
+from rbc_tf.inference import analysis, image_table
+from rbc_tf.inference.group_shares import Grouping, GroupShares
 from rbc_tf.inference.report import overview, page
 
 _selenium = pytest.importorskip("selenium", reason="selenium is not installed (pip install .[dev])")
@@ -389,6 +389,24 @@ def test_regions_are_downloaded_as_the_run_has_them(opened, downloads, loaded):
     for row, wanted in zip(rows, expected, strict=True):
         for column, (value, wish) in enumerate(zip(row, wanted, strict=True)):
             assert value == wish if column in text else np.float32(value) == np.float32(wish)
+
+
+def test_images_are_downloaded_as_the_run_has_them(opened, downloads, loaded):
+    """But for the group, which the report does not know of an image."""
+    _click(opened, "#show-images")
+    _click(opened, "#download-images")
+    read = _downloaded(downloads, "images_filtered.csv")
+    wanted = [image_table.header(_TYPES), *(image_table.row(r, Grouping()) for r in loaded)]
+    shown = read[0].index("num_regions_shown")
+    assert [row[:shown] + row[shown + 1 :] for row in read] == [
+        [_as_javascript(cell) for cell in row[:1] + row[2:]] for row in wanted
+    ]
+
+
+def _as_javascript(value):
+    """As JavaScript writes a number: 0.0 is 0."""
+    is_whole = isinstance(value, float) and value.is_integer()
+    return str(int(value) if is_whole else value)
 
 
 def test_what_is_filtered_is_downloaded(opened, downloads):

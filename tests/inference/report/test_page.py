@@ -135,15 +135,16 @@ def test_without_regions_there_is_no_doubt():
 def test_data_of_an_image():
     # Oval 0.75 and Elon 0.5 are above their thresholds 0.5 and 0.25. Nearest: Oval and Elon both
     # by 0.25, the others by 0.5. The second region has no type; Elon 0.125 is nearest, by 0.125.
+    # Their upper edges are at 0 and 1: both touch the border.
     result = _result("a.png", [[0.75, 0.5, 0, 0, 0, 0], [0, 0.125, 0, 0, 0, 1 / 3]], [0.75, 0.25])
     data = image_data(result, PAPER, _THRESHOLDS)
     assert (data["name"], data["height"], data["width"]) == ("a.png", 30, 40)
     assert (data["counts"], data["abnormal"], data["share"]) == ([1, 1, 0, 0, 0, 0], 1, 0.5)
     assert (data["scale"], data["gain"], data["warnings"]) == (1, 1, [])
     assert data["regions"][0] == [
-        [0, 2, 10.5, 12], 0.9, 0.75, 1, [0, 1], [0.75, 0.5, 0, 0, 0, 0], 0.25, 0
+        [0, 2, 10.5, 12], 0.9, 0.75, 1, [0, 1], [0.75, 0.5, 0, 0, 0, 0], 0.25, 0, 1
     ]  # fmt: skip
-    assert data["regions"][1][4:] == [[], [0, 0.125, 0, 0, 0, 0.33333334], 0.125, 1]
+    assert data["regions"][1][4:] == [[], [0, 0.125, 0, 0, 0, 0.33333334], 0.125, 1, 1]
 
 
 def test_data_of_an_image_that_is_warned_of():

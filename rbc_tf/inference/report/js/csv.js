@@ -1,4 +1,5 @@
-// Downloads of what the filters let through. Regions have the columns of the run's regions.csv.
+// Downloads of what the filters let through. Regions have the columns of the run's regions.csv,
+// images those of its images.csv without the group, and how many of the regions are let through.
 
 // As core/csv_text.py: a spreadsheet must take no name for a formula.
 function csvCell(value) {
@@ -31,12 +32,14 @@ function regionRow(region) {
     region.labels.map((type) => typeNames[type]).join(";"),
     region.abnormalProbability,
     Number(region.abnormal),
+    region.atBorder,
   ];
 }
 
 function downloadRegions() {
   const header = ["image", "region", "ymin", "xmin", "ymax", "xmax", "score"];
-  header.push(...typeNames.map((name) => `p_${name}`), "labels", "abnormal_probability", "abnormal");
+  header.push(...typeNames.map((name) => `p_${name}`), "labels", "abnormal_probability");
+  header.push("abnormal", "at_border");
   download("regions_filtered.csv", [header, ...selectedRegions().map(regionRow)]);
 }
 

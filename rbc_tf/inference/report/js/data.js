@@ -4,7 +4,8 @@ const run = JSON.parse(byId("run").textContent);
 const typeNames = run.types.map((type) => type.name);
 
 function readRegion(image, values, index) {
-  const [box, score, abnormalProbability, abnormal, labels, probabilities, margin, nearest] = values;
+  const [box, score, abnormalProbability, abnormal, labels, probabilities, ...others] = values;
+  const [margin, nearest, atBorder] = others;
   const [ymin, xmin, ymax, xmax] = box;
   return {
     image,
@@ -20,6 +21,7 @@ function readRegion(image, values, index) {
     probabilities,
     margin,
     nearest,
+    atBorder,
   };
 }
 
