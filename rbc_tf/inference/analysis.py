@@ -116,6 +116,13 @@ class Analysis:
         view = {"scale": float(found.scale), "gain": float(found.gain)}
         return cls(image, image_sha256, *size, regions, cell_types, **view)
 
+    def __repr__(self) -> str:
+        # Without the regions: hundreds of lines in a notebook.
+        return (
+            f"Analysis({self.image!r}, {self.width} x {self.height} pixels: {len(self.regions)} "
+            f"regions, {self.num_abnormal_regions} of them abnormal)"
+        )
+
     @property
     def num_abnormal_regions(self) -> int:
         return sum(region.abnormal for region in self.regions)

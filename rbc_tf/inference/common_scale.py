@@ -92,7 +92,8 @@ def of_run(
             common = found
     elif common is None:
         logging.info(
-            "Scale: each image by itself, as those whose results are there (--overwrite: all together)"
+            "Scale: each image by itself, as those whose results are there. --overwrite takes all "
+            "of them together"
         )
     return dataclasses.replace(view_config, common=common)
 

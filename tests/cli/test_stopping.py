@@ -90,7 +90,8 @@ def test_a_signal_ends_a_command_with_one_line(tmp_path, work, number, status, n
     _, printed = process.communicate(timeout=200)
     assert process.returncode == status
     assert printed.strip().splitlines() == [
-        f"stopped by {name}; nothing is half-written, and the same command goes on from what it has kept"
+        f"stopped by {name}; nothing is half-written, and the same command goes on from what it "
+        "has kept"
     ]
     assert list(tmp_path.iterdir()) == []
 

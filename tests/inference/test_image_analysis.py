@@ -24,6 +24,8 @@ def test_how_it_was_looked_at_and_what_it_is_unlike_go_with_it():
     assert (analysis.scale, analysis.gain, analysis.unlike) == (0.5, 2.0, unlike)
     assert analysis.to_json()["unlike"] == unlike
     assert _analysis(pixels).unlike == {}
+    expected = "Analysis('a.jpg', 40 x 30 pixels: 0 regions, 0 of them abnormal)"
+    assert repr(analysis) == expected
 
 
 def test_images_without_colour_or_nearly_black_are_said_to_be():
