@@ -89,8 +89,7 @@ function drawBar(probability, threshold, abnormal) {
   );
 }
 
-function probabilityRow(name, probability, threshold, abnormal) {
-  const present = probability > threshold;
+function probabilityRow(name, probability, threshold, abnormal, present) {
   return html(
     "tr",
     present ? { class: "present" } : {},
@@ -117,6 +116,7 @@ function drawProbabilities(region) {
           region.probabilities[index],
           run.thresholds[index],
           type.abnormal,
+          region.labels.includes(index),
         ),
       ),
       probabilityRow(
@@ -124,6 +124,7 @@ function drawProbabilities(region) {
         region.abnormalProbability,
         run.abnormalThreshold,
         true,
+        region.abnormal,
       ),
     ),
   );
