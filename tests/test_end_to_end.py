@@ -217,7 +217,7 @@ def test_analysis_on_beam(run_dir, smears, analyzed, tmp_path):
     assert "analysed: 3, done before: 0, failed: 1" in printed
     assert "broken.png: the image is damaged" in (tmp_path / "failed.jsonl").read_text()
     names = [path.relative_to(analyzed) for path in analyzed.rglob("*") if path.is_file()]
-    assert len(names) == 2 * 3 + 5
+    assert len(names) == 2 * 3 + 6
     for name in names:
         assert (tmp_path / name).read_bytes() == (analyzed / name).read_bytes(), name
 
