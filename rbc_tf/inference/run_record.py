@@ -89,7 +89,8 @@ def prepare(
     if intensity is None:
         intensity = folder_intensity.of_folder(images.values(), open_image)
         # All images were opened: another run that shares the work may have begun meanwhile.
-        earlier = _earlier(folder, source) if earlier is None else earlier
+        with _written_to(folder):
+            earlier = _earlier(folder, source) if earlier is None else earlier
         intensity = _intensity(earlier) or intensity
     config = dataclasses.replace(config, precision=precision, intensity=intensity)
     record = _record(bundle, config)
