@@ -10,7 +10,7 @@ its cells are of.
 import contextlib
 import dataclasses
 import pathlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 
 from rbc_tf.core import files
 from rbc_tf.core.names import listed
@@ -193,25 +193,29 @@ def check_apart(kind: str, train: Iterable[str], validation: Iterable[str]) -> N
         )
 
 
-def check_one_split(groups: Sequence[str], splits: Sequence[str], where: str) -> None:
+def check_one_split(rows: Iterable[tuple[Hashable, str, str]]) -> None:
     """Refuses groups that are learnt from in one split and scored in another.
 
     Args:
-        groups, splits: of each row; rows in no split ('') take no part.
-        where: they lie, for the error.
+        rows: (group, split, image) of each, where a group holds the copies of its images, too, and
+            what is composed of them; images in no split ('') take no part.
 
     Raises:
         SeenError: a group is in several splits.
     """
-    of_group: dict[str, set[str]] = {}
-    for group, split in zip(groups, splits, strict=True):
-        of_group.setdefault(group, set()).update({split} - {""})
-    shared = sorted(group for group, found in of_group.items() if len(found) > 1)
-    if shared:
+    first: dict[Hashable, tuple[str, str]] = {}
+    divided: dict[Hashable, str] = {}
+    for group, split, image in rows:
+        if not split:
+            continue
+        earlier, other = first.setdefault(group, (split, image))
+        if earlier != split:
+            divided.setdefault(group, f"{other} in '{earlier}' and {image} in '{split}'")
+    if divided:
         raise SeenError(
-            f"{where}: every group, with the copies of its images, must lie in one split. "
-            f"Received: {len(shared)} in several, {listed(shared)}. Divide the images again "
-            "(rbc_tf split-dataset) and extract the features again"
+            "What is photographed together, copies of it, and what is composed of it must be in "
+            f"one split. Received: {len(divided)} in several, {listed(list(divided.values()))}. "
+            "Divide the images again (rbc_tf split-dataset), and make again what was made of them"
         )
 
 

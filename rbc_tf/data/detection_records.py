@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 import tqdm
 
-from rbc_tf.core import boxes, config, files, image_io, structured
+from rbc_tf.core import boxes, config, files, image_io, structured, unseen
 from rbc_tf.core.types import Region, Sample
 from rbc_tf.data import one_side, regions
 from rbc_tf.data.composed import links
@@ -199,24 +199,17 @@ def make_example(sample: Sample, source_id: int, found: Sequence[Region]) -> tf.
 
 
 def _check_apart(datasets: Sequence[Dataset]) -> None:
-    """Raises ValueError where cells of one group are in two splits, real or composed ones."""
+    """Raises SeenError where cells of one group are in two splits, real or composed ones."""
     contents: dict[tuple[pathlib.Path, str], set[str]] = {}
     for dataset in datasets:
         of_dataset = one_side.contents(dataset, lambda sample: sample.group)
         contents |= {(dataset.root, group): hashes for group, hashes in of_dataset.items()}
     joined = one_side.joined(contents)
-    first: dict[object, Sample] = {}
-    for dataset in datasets:
-        for sample in dataset:
-            if not sample.split:
-                continue
-            earlier = first.setdefault(joined[dataset.root, sample.group], sample)
-            if earlier.split != sample.split:
-                raise ValueError(
-                    "What is composed of an image, copies of it, and what is photographed together "
-                    f"must be in one split. Received: {earlier.image_path} in '{earlier.split}', "
-                    f"{sample.image_path} in '{sample.split}'"
-                )
+    unseen.check_one_split(
+        (joined[dataset.root, sample.group], sample.split or "", str(sample.image_path))
+        for dataset in datasets
+        for sample in dataset
+    )
 
 
 def _hashes_of_sources(datasets: Sequence[Dataset]) -> dict[pathlib.Path, list[str]]:

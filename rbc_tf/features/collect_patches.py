@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from tqdm import tqdm
 
-from rbc_tf.core import boxes, files, image_io
+from rbc_tf.core import boxes, files, image_io, unseen
 from rbc_tf.core import config as config_lib
 from rbc_tf.core.cell_types import CellType, CellTypes
 from rbc_tf.core.types import UNKNOWN, Region, Sample
@@ -99,7 +99,8 @@ def collect_splits(
     and ValueError where what is composed of an image, or a copy of it, is in another split.
     """
     collected = collect_patches(dataset_dirs, config)
-    _check_one_split(collected)
+    columns = collected.groups, collected.splits, collected.images
+    unseen.check_one_split(zip(*(column.tolist() for column in columns), strict=True))
     labelled = (collected.labels != UNKNOWN).any(axis=1)
     archives = {}
     for split in config.splits:
@@ -207,19 +208,6 @@ def _by_joined(
         for group, images in of_dataset.items():
             merged.setdefault(joined[group], {}).update(images)
     return merged
-
-
-def _check_one_split(archive: PatchArchive) -> None:
-    """Raises ValueError where what belongs on one side stands in two splits."""
-    first: dict[str, tuple[str, str]] = {}
-    columns = (getattr(archive, name).tolist() for name in ("groups", "splits", "images"))
-    for group, split, image in zip(*columns, strict=True):
-        earlier, other = first.setdefault(group, (split, image))
-        if earlier != split:
-            raise ValueError(
-                "What is composed of an image, copies of it, and what is photographed together "
-                f"must be in one split. Received: {other} in '{earlier}', {image} in '{split}'"
-            )
 
 
 def _labels(regions: Sequence[Region], own: CellTypes, types: CellTypes) -> np.ndarray:

@@ -104,9 +104,12 @@ def test_training_and_validation_are_kept_apart():
 
 
 def test_what_is_scored_lies_in_groups_that_nothing_learns_from():
-    unseen.check_one_split(["a", "a", "b", "c"], ["train", "", "test", ""], "features")
-    with pytest.raises(SeenError, match=r"features: every group.* Received: 1 in several, a\. "):
-        unseen.check_one_split(["a", "b", "a"], ["train", "test", "test"], "features")
+    rows = [("a", "train", "1.png"), ("a", "", "2.png"), ("b", "test", "3.png"), ("c", "", "4.png")]
+    unseen.check_one_split(rows)
+    divided = [*rows, ("b", "test", "5.png"), ("a", "validation", "6.png"), ("a", "test", "7.png")]
+    expected = r"Received: 1 in several, 1\.png in 'train' and 6\.png in 'validation'\. Divide"
+    with pytest.raises(SeenError, match=expected):
+        unseen.check_one_split(divided)
 
 
 def test_single_cells_alone_where_models_a_and_b_are_compared():

@@ -182,7 +182,7 @@ def test_copies_of_an_image_are_in_one_group_and_in_one_split(tmp_path):
     # Folds that are dealt by group do not mind; splits would have one image on both sides.
     assert collect_patches([apart], config).groups.tolist() == ["A", "A", "C"]
     splits = dataclasses.replace(config, splits=("train", "test"))
-    with pytest.raises(ValueError, match=r"copies of it.*a in 'train', b in 'test'"):
+    with pytest.raises(ValueError, match=r"copies of it.*a in 'train' and b in 'test'"):
         collect_splits([apart], splits)
 
 
@@ -245,7 +245,7 @@ def test_fields_are_in_the_split_of_what_they_are_composed_of(fields, tmp_path):
         moved = [dataclasses.replace(sample, split=split) for sample in loaded]
         dataset.write_images_table(folder, moved)
     config = CollectionConfig(CROP, splits, "all")
-    with pytest.raises(ValueError, match=r"must be in one split.* in 'train', .* in 'test'"):
+    with pytest.raises(ValueError, match=r"must be in one split.* in 'train' and .* in 'test'"):
         collect_splits(both, config)
 
 

@@ -179,8 +179,7 @@ def read_scored_image(inputs: Inputs, sample: Sample) -> ScoredImage:
 def _check_apart(dataset: Dataset) -> None:
     """Of all images, as the U-Net also learns from those without labelled cells."""
     first = one_side.joined(one_side.contents(dataset, lambda sample: sample.group))
-    groups, splits = zip(*((first[s.group], s.split or "") for s in dataset), strict=True)
-    unseen.check_one_split(groups, splits, str(dataset.root))
+    unseen.check_one_split((first[s.group], s.split or "", str(s.image_path)) for s in dataset)
 
 
 def _check_masks(samples: tuple[Sample, ...]) -> None:

@@ -89,7 +89,7 @@ def test_groups_that_are_learnt_from_and_scored_are_refused(caches):
     rows = caches["useful"]
     groups = np.where(rows.images == "test1", "train", rows.groups)
     caches["useful"] = dataclasses.replace(rows, groups=groups)
-    with pytest.raises(SeenError, match=r"Received: 1 in several, train\."):
+    with pytest.raises(SeenError, match=r"1 in several, train\d in 'train' and test1 in 'test'\."):
         compare_features(["useful"], {"quick": HEADS})
 
 
