@@ -161,7 +161,7 @@ def _of_trainings(folder: pathlib.Path) -> dict[str, Command]:
 
 def _of_bundles(folder: pathlib.Path) -> dict[str, Command]:
     smears = folder / "split-dataset"
-    of_bundle = f"--bundle_dir={folder / 'export-bundle'}"
+    of_bundle = f"--bundle={folder / 'export-bundle'}"
     of_smears = f"--dataset_dir={smears}"
     return {
         "export-bundle": Command(

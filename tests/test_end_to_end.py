@@ -124,7 +124,7 @@ def test_training_leaves_what_tensorboard_shows(run_dir):
 def test_evaluation_of_held_out_smears(run_dir):
     printed = _run(
         "evaluate.py",
-        f"--bundle_dir={run_dir / 'bundle'}",
+        f"--bundle={run_dir / 'bundle'}",
         f"--dataset_dir={run_dir / 'smears'}",
         f"--output_file={run_dir / 'scores.json'}",
         f"--figures_dir={run_dir / 'figures'}",
@@ -170,7 +170,7 @@ def smears(run_dir, tmp_path_factory):
 def analyzed(run_dir, smears, tmp_path_factory):
     """The results of the smears."""
     out = tmp_path_factory.mktemp("out")
-    arguments = (f"--bundle_dir={run_dir / 'bundle'}", f"--input={smears}", f"--output_dir={out}")
+    arguments = (f"--bundle={run_dir / 'bundle'}", f"--input={smears}", f"--output_dir={out}")
     printed = _run("analyze.py", *arguments, status=1)
     assert "analysed: 3, done before: 0, failed: 1" in printed
     assert "broken.png: the image is damaged" in printed
@@ -197,7 +197,7 @@ def test_analysis_of_a_folder(run_dir, smears, analyzed, tmp_path):
     folder = shutil.copytree(smears, tmp_path / "in")
     (folder / "broken.png").unlink()
     out = shutil.copytree(analyzed, tmp_path / "out")
-    arguments = (f"--bundle_dir={run_dir / 'bundle'}", f"--input={folder}", f"--output_dir={out}")
+    arguments = (f"--bundle={run_dir / 'bundle'}", f"--input={folder}", f"--output_dir={out}")
     assert "analysed: 0, done before: 3, failed: 0" in _run("analyze.py", *arguments)
 
 
@@ -209,7 +209,7 @@ def test_analysis_on_beam(run_dir, smears, analyzed, tmp_path):
         "--direct_running_mode",
         "multi_processing",
         "--direct_num_workers=1",
-        f"--bundle_dir={run_dir / 'bundle'}",
+        f"--bundle={run_dir / 'bundle'}",
         f"--input={smears}",
         f"--output_dir={tmp_path}",
         status=1,
@@ -233,7 +233,7 @@ def test_the_chain_as_one_saved_model(run_dir, tmp_path):
             image.save(folder / f"{number}{extension}")
     printed = _run(
         "export_saved_model.py",
-        f"--bundle_dir={run_dir / 'bundle'}",
+        f"--bundle={run_dir / 'bundle'}",
         f"--output_dir={tmp_path / 'served'}",
         f"--verify_images={folder}",
     )
@@ -254,7 +254,7 @@ def test_a_damaged_bundle_is_one_line_of_error(run_dir, tmp_path):
     images = run_dir / "smears" / "images"
     printed = _run(
         "analyze.py",
-        f"--bundle_dir={copy}",
+        f"--bundle={copy}",
         f"--input={images}",
         f"--output_dir={tmp_path / 'out'}",
         status=1,
@@ -312,7 +312,7 @@ def test_benchmark_of_the_start_runs_the_tool(run_dir, tmp_path):
 def test_precisions_are_held_against_float32(run_dir, tmp_path):
     printed = _run(
         "compare_precisions.py",
-        f"--bundle_dir={run_dir / 'bundle'}",
+        f"--bundle={run_dir / 'bundle'}",
         f"--dataset_dir={run_dir / 'smears'}",
         "--num_images=3",
         f"--output_file={tmp_path / 'compared.json'}",
@@ -337,7 +337,7 @@ def test_packing_shows_what_it_costs_and_the_file_is_used_as_a_bundle(run_dir, s
     packed = tmp_path / "small.rbc"
     printed = _run(
         "pack_bundle.py",
-        f"--bundle_dir={run_dir / 'bundle'}",
+        f"--bundle={run_dir / 'bundle'}",
         f"--output_file={packed}",
         f"--dataset_dir={run_dir / 'smears'}",
         f"--scores_file={tmp_path / 'packing.json'}",

@@ -83,7 +83,7 @@ step "$PYTHON" tools/evaluate_classifier.py --features_dir="$run/features" \
   --classifier_dir="$run/classifier" --output_dir="$run/classifier_scores"
 step "$PYTHON" tools/export_bundle.py --detector_dir="$run/detector_export" \
   --features_dir="$run/features" --classifier_dir="$run/classifier" --output_dir="$run/bundle"
-step "$PYTHON" tools/evaluate.py --bundle_dir="$run/bundle" --dataset_dir="$run/chula_rbc12" \
+step "$PYTHON" tools/evaluate.py --bundle="$run/bundle" --dataset_dir="$run/chula_rbc12" \
   --split=test --output_file="$run/scores.json" --record
 
 # Baselines, on the same images.
@@ -92,6 +92,6 @@ step "$PYTHON" tools/compare_baselines.py --dataset_dir="$run/chula_rbc12" \
   --config_file="$chosen"
 
 # The paper's figures.
-step "$PYTHON" tools/make_figures.py --dataset_dir="$run/chula_rbc12" --bundle_dir="$run/bundle" \
+step "$PYTHON" tools/make_figures.py --dataset_dir="$run/chula_rbc12" --bundle="$run/bundle" \
   --cross_validation_dir="$run/table1" --unet="$run/baselines/unet.keras" \
   --output_dir="$run/figures"

@@ -20,11 +20,11 @@ held_out() {
 # cells are of the size that it learnt from: there is nothing to be scaled.
 score_and_analyze() {
   titled "Scores on held-out smears" \
-    "$PYTHON" tools/evaluate.py --bundle_dir="$run/bundle" --dataset_dir="$run/smears" \
+    "$PYTHON" tools/evaluate.py --bundle="$run/bundle" --dataset_dir="$run/smears" \
     --split=test --scale=none --rotations=4 --output_file="$run/scores.json" --record
   held_out
   titled "Analysis of held-out smears" \
-    "$PYTHON" tools/analyze.py --bundle_dir="$run/bundle" --input="$run/held_out" \
+    "$PYTHON" tools/analyze.py --bundle="$run/bundle" --input="$run/held_out" \
     --scale=none --rotations=4 --output_dir="$run/results" --overwrite
 }
 

@@ -74,9 +74,9 @@ step "$PYTHON" tools/export_bundle.py --detector_dir="$run/shipped_detector_expo
 consecutive images; 240 images to learn from, 54 for validation. Detector and features learnt from \
 fields composed of their cells and of those of Xu et al. 2017, too; the features from the latter's \
 single cells as well."
-step "$PYTHON" tools/evaluate.py --bundle_dir="$run/chula12" --dataset_dir="$run/chula_rbc12" \
+step "$PYTHON" tools/evaluate.py --bundle="$run/chula12" --dataset_dir="$run/chula_rbc12" \
   --split=test --scale=none --light=none --output_file="$run/chula12_scores.json" --record
-step "$PYTHON" tools/pack_bundle.py --bundle_dir="$run/chula12" --output_file="$run/chula12.rbc" \
+step "$PYTHON" tools/pack_bundle.py --bundle="$run/chula12" --output_file="$run/chula12.rbc" \
   --dataset_dir="$run/chula_rbc12" --scores_file="$run/packing.json"
 
 # sickle6: the same detector, with a network and heads of the grey cells of three subjects alone.
@@ -93,9 +93,9 @@ step "$PYTHON" tools/export_bundle.py --detector_dir="$run/shipped_detector_expo
   --data_description="Fields composed of the single cells of Xu et al. 2017 (grey, bright field, \
 without stain): cells of three subjects to learn from, of two for validation, of one for the test. \
 The detector learnt from stained smears, too; the features from the single cells as they are, too."
-step "$PYTHON" tools/evaluate.py --bundle_dir="$run/sickle6" --dataset_dir="$run/sickle_fields" \
+step "$PYTHON" tools/evaluate.py --bundle="$run/sickle6" --dataset_dir="$run/sickle_fields" \
   --split=test --scale=none --light=none --output_file="$run/sickle6_scores.json" --record
-step "$PYTHON" tools/pack_bundle.py --bundle_dir="$run/sickle6" --output_file="$run/sickle6.rbc" \
+step "$PYTHON" tools/pack_bundle.py --bundle="$run/sickle6" --output_file="$run/sickle6.rbc" \
   --dataset_dir="$run/sickle_fields" --scores_file="$run/sickle6_packing.json"
 
 # Whether the network of chula12 serves the grey cells as well.
@@ -133,7 +133,7 @@ done
 step "$PYTHON" tools/compare_alterations.py --bundle="$run/chula12.rbc" --rotations=4 \
   --scale=none --light=none --alterations="as they are" --dataset_dir="$run/chula_rbc12" --num_images=44 \
   --output_file="$run/rotations.json"
-step "$PYTHON" tools/evaluate.py --bundle_dir="$run/sickle6.rbc" --rotations=4 --scale=none \
+step "$PYTHON" tools/evaluate.py --bundle="$run/sickle6.rbc" --rotations=4 --scale=none \
   --light=none --split=test --dataset_dir="$run/sickle_fields" --output_file="$run/sickle6_rotations.json"
 for light in auto none; do
   step "$PYTHON" tools/compare_alterations.py --bundle="$run/chula12.rbc" --light=$light \

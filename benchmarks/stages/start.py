@@ -36,7 +36,7 @@ def commands(settings: Settings) -> dict[str, list[str]]:
     image.write_bytes(image_io.encode_png(smear(quick=True), image.name))
     analyze = [
         str(_TOOL),
-        f"--bundle_dir={settings.bundle_dir}",
+        f"--bundle={settings.bundle_dir}",
         f"--input={image}",
         f"--output_dir={settings.scratch_dir / 'started'}",
         "--overwrite",

@@ -1,14 +1,14 @@
 """Analyses an image, or all images in a folder, with a bundle.
 
 rbc_tf analyze smears
-rbc_tf analyze smears --output_dir=results --bundle_dir=bundle
+rbc_tf analyze smears --output_dir=results --bundle=bundle
 
 Without a bundle of your own, the one that comes with rbc_tf for stained smears is taken; without
 --output_dir, results go to smears_results in the folder where you are.
 On several machines, each with its own number, and then once for all:
 
-rbc_tf analyze smears --output_dir=results --bundle_dir=bundle --num_shards=10 --shard_index=0
-rbc_tf analyze smears --output_dir=results --bundle_dir=bundle --merge
+rbc_tf analyze smears --output_dir=results --bundle=bundle --num_shards=10 --shard_index=0
+rbc_tf analyze smears --output_dir=results --bundle=bundle --merge
 """
 
 import os

@@ -2,13 +2,13 @@
 
 Needs the extra `beam`: pip install '.[beam]'. On this machine, with two processes:
 
-rbc_tf analyze-beam --bundle_dir=bundle --input=smears --output_dir=results \\
+rbc_tf analyze-beam --bundle=bundle --input=smears --output_dir=results \\
     --direct_running_mode=multi_processing --direct_num_workers=2
 
 On a fleet whose workers have rbc_tf installed, with paths that every worker can read (a mounted
 volume, or a URL such as gs:// with Beam's own extra for it):
 
-rbc_tf analyze-beam --bundle_dir=gs://lab/bundle --input=gs://lab/smears \\
+rbc_tf analyze-beam --bundle=gs://lab/bundle --input=gs://lab/smears \\
     --output_dir=gs://lab/results --runner=DataflowRunner --project=lab --region=europe-west4 \\
     --temp_location=gs://lab/temp --sdk_container_image=IMAGE
 

@@ -13,11 +13,7 @@ from rbc_tf.data import dataset
 
 REQUIRED = ("dataset_dir",)
 
-_BUNDLE = flags.DEFINE_string(
-    "bundle",
-    shared_flags.DEFAULT_BUNDLE,
-    "Name of a bundle that comes with rbc_tf, a folder, or a packed file.",
-)
+shared_flags.define_bundle(default=shared_flags.DEFAULT_BUNDLE)
 _DATASET_DIR = flags.DEFINE_string("dataset_dir", None, "The dataset folder, with splits.")
 _SPLIT = flags.DEFINE_enum("split", "test", dataset.SPLITS, "Which images.")
 _NUM_IMAGES = flags.DEFINE_integer(
@@ -39,7 +35,7 @@ def main() -> None:
 
     loaded = dataset.load_dataset(_DATASET_DIR.value)
     samples = dataset.evenly_spaced(loaded.in_split(_SPLIT.value), _NUM_IMAGES.value)
-    scored = pretrained.find(_BUNDLE.value)
+    scored = pretrained.find(flags.FLAGS.bundle)
     view = shared_flags.view()
     notes = seen.notes(scored, loaded, _SPLIT.value)
     parts = chain.Chain(scored, precision=flags.FLAGS.precision, view_config=view)

@@ -1,25 +1,25 @@
 """Compares the chain in half precision with float32: features, labels, detections.
 
-rbc_tf compare-precisions --bundle_dir=bundle --dataset_dir=DATA --num_images=40
+rbc_tf compare-precisions --bundle=bundle --dataset_dir=DATA --num_images=40
 """
 
 from absl import flags
 
-from rbc_tf.cli.shared_flags import AUTO, PRECISIONS
+from rbc_tf.cli import shared_flags
 from rbc_tf.data import dataset
 
-REQUIRED = ("bundle_dir", "dataset_dir")
+REQUIRED = ("bundle", "dataset_dir")
 
-_BUNDLE_DIR = flags.DEFINE_string(
-    "bundle_dir", None, "The bundle: a folder, a packed file or a name."
-)
+shared_flags.define_bundle()
 _DATASET_DIR = flags.DEFINE_string("dataset_dir", None, "The dataset folder, with splits.")
 _SPLIT = flags.DEFINE_enum("split", "test", dataset.SPLITS, "Which images.")
 _NUM_IMAGES = flags.DEFINE_integer(
     "num_images", None, "So many of them, evenly spaced; all by default.", lower_bound=1
 )
 _PRECISIONS = flags.DEFINE_list(
-    "precisions", [AUTO], "What is held against float32: " + ", ".join(PRECISIONS)
+    "precisions",
+    [shared_flags.AUTO],
+    "What is held against float32: " + ", ".join(shared_flags.PRECISIONS),
 )
 _OUTPUT_FILE = flags.DEFINE_string(
     "output_file", None, "JSON file for the comparison; CSV and Markdown go beside it."
@@ -34,7 +34,7 @@ def main() -> None:
 
     loaded = dataset.load_dataset(_DATASET_DIR.value)
     samples = dataset.evenly_spaced(loaded.in_split(_SPLIT.value), _NUM_IMAGES.value)
-    compared = pretrained.find(_BUNDLE_DIR.value)
+    compared = pretrained.find(flags.FLAGS.bundle)
     # Before minutes of work.
     notes = seen.notes(compared, loaded, _SPLIT.value)
     scores = run.compare(compared, samples, _PRECISIONS.value)

@@ -1,6 +1,6 @@
 """Scores a bundle on the test images of a dataset folder.
 
-rbc_tf evaluate --bundle_dir=bundle --dataset_dir=chula --output_file=scores.json \\
+rbc_tf evaluate --bundle=bundle --dataset_dir=chula --output_file=scores.json \\
     --figures_dir=figures --record
 """
 
@@ -11,11 +11,9 @@ from absl import flags
 from rbc_tf.cli import shared_flags
 from rbc_tf.data import dataset
 
-REQUIRED = ("bundle_dir", "dataset_dir")
+REQUIRED = ("bundle", "dataset_dir")
 
-_BUNDLE_DIR = flags.DEFINE_string(
-    "bundle_dir", None, "The bundle: a folder, a packed file or a name."
-)
+shared_flags.define_bundle()
 _DATASET_DIR = flags.DEFINE_string("dataset_dir", None, "The dataset folder, with splits.")
 _SPLIT = flags.DEFINE_enum("split", "test", dataset.SPLITS, "What is scored.")
 _OUTPUT_FILE = flags.DEFINE_string(
@@ -42,7 +40,7 @@ def main() -> None:
     from rbc_tf.inference import bundle, chain, common_scale, pretrained
 
     loaded = dataset.load_dataset(_DATASET_DIR.value)
-    scored = pretrained.find(_BUNDLE_DIR.value)
+    scored = pretrained.find(flags.FLAGS.bundle)
     # Before minutes of work.
     notes = seen.notes(scored, loaded, _SPLIT.value)
     if _RECORD.value:

@@ -14,11 +14,7 @@ from rbc_tf.cli import shared_flags
 
 REQUIRED = ("images_dir", "annotations")
 
-_BUNDLE = flags.DEFINE_string(
-    "bundle",
-    shared_flags.DEFAULT_BUNDLE,
-    "Name of a bundle that comes with rbc_tf, a folder, or a packed file.",
-)
+shared_flags.define_bundle(default=shared_flags.DEFAULT_BUNDLE)
 _IMAGES_DIR = flags.DEFINE_string("images_dir", None, "Folder with the images.")
 _ANNOTATIONS = flags.DEFINE_string(
     "annotations", None, "Folder with Pascal VOC files, or a CSV file."
@@ -42,7 +38,7 @@ def main() -> None:
 
     problems: list[str] = []
     images = annotations.read(_ANNOTATIONS.value, _IMAGES_DIR.value, problems, _UNITS.value)
-    scored = pretrained.find(_BUNDLE.value)
+    scored = pretrained.find(flags.FLAGS.bundle)
     notes = seen.notes_of_detection(scored, images)
     view = ViewConfig(flags.FLAGS.scale, light=flags.FLAGS.light)
     parts = chain.Chain(scored, precision=flags.FLAGS.precision, view_config=view)

@@ -1,6 +1,6 @@
 """Exports a bundle as one SavedModel: image bytes in, regions with types and abnormality out.
 
-rbc_tf export-saved-model --bundle_dir=bundle --output_dir=served/rbc_tf \\
+rbc_tf export-saved-model --bundle=bundle --output_dir=served/rbc_tf \\
     --verify_images=my_smears
 
 docs/serving.md describes its inputs and outputs.
@@ -12,11 +12,9 @@ from absl import flags
 
 from rbc_tf.cli import shared_flags
 
-REQUIRED = ("bundle_dir", "output_dir")
+REQUIRED = ("bundle", "output_dir")
 
-_BUNDLE_DIR = flags.DEFINE_string(
-    "bundle_dir", None, "The bundle: a folder, a packed file or a name."
-)
+shared_flags.define_bundle()
 _OUTPUT_DIR = flags.DEFINE_string(
     "output_dir", None, "Folder of the versions; the model goes into a numbered folder below it."
 )
@@ -52,7 +50,7 @@ def main() -> int:
     from rbc_tf.inference import analyze, pretrained
     from rbc_tf.inference.serving import export, verify
 
-    loaded = pretrained.find(_BUNDLE_DIR.value)
+    loaded = pretrained.find(flags.FLAGS.bundle)
     if _THRESHOLDS.value == "plain":
         loaded = loaded.with_plain_thresholds()
     settings = export.ExportConfig(

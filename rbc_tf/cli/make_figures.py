@@ -1,17 +1,18 @@
 """Makes the paper's figures 1 to 8 for a dataset folder and a run, with captions.
 
-rbc_tf make-figures --dataset_dir=chula --bundle_dir=bundle --output_dir=figures \\
+rbc_tf make-figures --dataset_dir=chula --bundle=bundle --output_dir=figures \\
     --cross_validation_dir=runs/cross_validation --unet=runs/unet.keras
 """
 
 from absl import flags
 
+from rbc_tf.cli import shared_flags
 from rbc_tf.data import dataset
 
 REQUIRED = ("dataset_dir", "output_dir")
 
 _DATASET_DIR = flags.DEFINE_string("dataset_dir", None, "The dataset folder, with splits.")
-_BUNDLE_DIR = flags.DEFINE_string("bundle_dir", None, "The bundle; figures 2, 4, 5, 7 need it.")
+shared_flags.define_bundle("; figures 2, 4, 5 and 7 need one")
 _CROSS_VALIDATION_DIR = flags.DEFINE_string(
     "cross_validation_dir", None, "What cross-validate wrote; figure 6 needs it."
 )
@@ -32,7 +33,7 @@ def main() -> int:
     from rbc_tf.figures.sources import FigureSettings
 
     settings = FigureSettings(
-        bundle_dir=_BUNDLE_DIR.value,
+        bundle=flags.FLAGS.bundle,
         cross_validation_dir=_CROSS_VALIDATION_DIR.value,
         unet_path=_UNET.value,
         split=_SPLIT.value,

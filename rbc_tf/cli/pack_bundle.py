@@ -1,7 +1,7 @@
 """Packs a bundle into one file with weights of 8 bits, a quarter as large.
 
-rbc_tf pack-bundle --bundle_dir=bundle --output_file=lab.rbc
-rbc_tf pack-bundle --bundle_dir=bundle --output_file=lab.rbc --dataset_dir=DATA
+rbc_tf pack-bundle --bundle=bundle --output_file=lab.rbc
+rbc_tf pack-bundle --bundle=bundle --output_file=lab.rbc --dataset_dir=DATA
 
 With a dataset it also shows what packing costs, on images of its split. A packed bundle is used
 as the folder is: rbc_tf analyze --bundle=lab.rbc.
@@ -9,11 +9,12 @@ as the folder is: rbc_tf analyze --bundle=lab.rbc.
 
 from absl import flags
 
+from rbc_tf.cli import shared_flags
 from rbc_tf.data import dataset
 
-REQUIRED = ("bundle_dir", "output_file")
+REQUIRED = ("bundle", "output_file")
 
-_BUNDLE_DIR = flags.DEFINE_string("bundle_dir", None, "The bundle.")
+shared_flags.define_bundle()
 _OUTPUT_FILE = flags.DEFINE_string("output_file", None, "The file to write, NAME.rbc.")
 _DATASET_DIR = flags.DEFINE_string("dataset_dir", None, "A dataset folder to score both on.")
 _SPLIT = flags.DEFINE_enum("split", "test", dataset.SPLITS, "Which images of it.")
@@ -31,7 +32,7 @@ def main() -> None:
     from rbc_tf.inference import bundle
     from rbc_tf.inference.packed import packing
 
-    given = bundle.load_bundle(_BUNDLE_DIR.value)
+    given = bundle.load_bundle(flags.FLAGS.bundle)
     loaded = dataset.load_dataset(_DATASET_DIR.value) if _DATASET_DIR.value else None
     packing.pack(given, _OUTPUT_FILE.value)
     before = sum((given.path / name).stat().st_size for name in given.files)

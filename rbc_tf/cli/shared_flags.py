@@ -63,15 +63,20 @@ def intensity() -> "IntensityRange | None":
     return intensities.from_flags(flags.FLAGS.bit_depth, flags.FLAGS.intensity_range)
 
 
-def define_analysis(default_output: str = "") -> None:
-    """Those of `analyze` and `analyze-beam`; `default_output` says where results go without."""
+def define_bundle(more: str = "", default: str | None = None) -> None:
+    """--bundle, which version 0.1.0 knew as --bundle_dir; `more` ends the line of its help."""
     flags.DEFINE_string(
         "bundle",
-        None,
-        "Name of a bundle that comes with rbc_tf ('rbc_tf bundles' lists them), or the file of a "
-        f"packed one; {DEFAULT_BUNDLE} by default.",
+        default,
+        "The bundle: a folder, a packed file, or the name of one that comes with rbc_tf ('rbc_tf "
+        f"bundles' lists them){more}.",
     )
-    flags.DEFINE_string("bundle_dir", None, "The folder of a bundle, instead of --bundle.")
+    flags.DEFINE_alias("bundle_dir", "bundle")
+
+
+def define_analysis(default_output: str = "") -> None:
+    """Those of `analyze` and `analyze-beam`; `default_output` says where results go without."""
+    define_bundle(f"; {DEFAULT_BUNDLE} by default")
     flags.DEFINE_string("input", None, "An image, or a folder with images in it and below.")
     flags.DEFINE_string("output_dir", None, f"Folder for the results{default_output}.")
     flags.DEFINE_enum(
@@ -121,7 +126,7 @@ def analysis() -> AnalysisFlags:
 
     given = flags.FLAGS
     return AnalysisFlags(
-        bundle_path=_bundle(given.bundle, given.bundle_dir),
+        bundle_path=_bundle(given.bundle),
         input_path=given.input,
         output_dir=given.output_dir,
         plain_thresholds=given.thresholds == "plain",
@@ -138,14 +143,10 @@ def analysis() -> AnalysisFlags:
     )
 
 
-def _bundle(name: str | None, folder: str | None) -> str:
-    if name is not None and folder is not None:
-        raise ValueError(
-            f"Give --bundle or --bundle_dir, not both. Received: {name!r} and {folder!r}"
-        )
-    if name is None and folder is None:
+def _bundle(given: str | None) -> str:
+    if given is None:
         print(f"bundle: {DEFAULT_BUNDLE}, for stained smears; --bundle names others")
-    return folder or name or DEFAULT_BUNDLE
+    return given or DEFAULT_BUNDLE
 
 
 def define_view() -> None:

@@ -41,7 +41,7 @@ class FigureSettings:
     """What the figures are made from; None for what there is not.
 
     Attributes:
-        bundle_dir: the chain whose predictions are shown.
+        bundle: name, packed file or folder of the chain whose predictions are shown.
         cross_validation_dir: folder with the predictions of a cross-validation.
         unet_path: a trained U-Net.
         split: whose images are shown; the bundle should not have seen them.
@@ -49,7 +49,7 @@ class FigureSettings:
         image: name of the image for the figures of one image; chosen by a rule where None.
     """
 
-    bundle_dir: str | pathlib.Path | None = None
+    bundle: str | pathlib.Path | None = None
     cross_validation_dir: str | pathlib.Path | None = None
     unet_path: str | pathlib.Path | None = None
     split: str = "test"
@@ -154,10 +154,10 @@ class FigureSources:
     @functools.cached_property
     def bundle(self) -> Bundle:
         """The bundle; raises CannotMake where there is none."""
-        if self.settings.bundle_dir is None:
-            raise CannotMake("it needs a bundle (--bundle_dir)")
-        bundle = pretrained.find(self.settings.bundle_dir)
-        self._check_types(self.settings.bundle_dir, bundle.manifest.cell_types.names)
+        if self.settings.bundle is None:
+            raise CannotMake("it needs a bundle (--bundle)")
+        bundle = pretrained.find(self.settings.bundle)
+        self._check_types(self.settings.bundle, bundle.manifest.cell_types.names)
         return bundle
 
     @property
@@ -193,7 +193,7 @@ class FigureSources:
         if settings.image is not None:
             self._named_sample(settings.image)
         given = {
-            "bundle": settings.bundle_dir,
+            "bundle": settings.bundle,
             "predictions": settings.cross_validation_dir,
             "unet": settings.unet_path,
         }

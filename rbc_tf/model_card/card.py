@@ -141,8 +141,8 @@ def _how_to_use(manifest: Manifest) -> str:
     types = ", ".join(manifest.cell_types.names)
     return (
         "```\n"
-        "rbc_tf analyze SMEARS --output_dir=RESULTS --bundle_dir=BUNDLE\n"
-        "rbc_tf evaluate --bundle_dir=BUNDLE --dataset_dir=YOUR_LABELLED_SMEARS\n"
+        "rbc_tf analyze SMEARS --output_dir=RESULTS --bundle=BUNDLE\n"
+        "rbc_tf evaluate --bundle=BUNDLE --dataset_dir=YOUR_LABELLED_SMEARS\n"
         "```\n\n"
         "The first writes boxes, probabilities, labels and a report; `--thresholds=plain` takes "
         "0.5 for every type. The second scores the bundle on smears of yours, whose types must be "

@@ -82,7 +82,7 @@ def usual(tmp_path_factory):
 
 
 def _analyze(usual, output, environment, **options):
-    folders = [f"--bundle_dir={usual / 'bundle'}", f"--input={usual / 'in'}"]
+    folders = [f"--bundle={usual / 'bundle'}", f"--input={usual / 'in'}"]
     command = [sys.executable, "-m", "rbc_tf", "analyze", *folders, f"--output_dir={output}"]
     ended = _run(command, environment, **options)
     assert ended.returncode == 0, ended.stderr

@@ -162,7 +162,7 @@ def test_what_cannot_be_made_is_told(root, tmp_path, monkeypatch):
 
 def test_the_image_asked_for(root, settings, tmp_path):
     loaded = dataset.load_dataset(root)
-    chosen = FigureSettings(settings.bundle_dir, image="b")
+    chosen = FigureSettings(settings.bundle, image="b")
     assert figures.make_figures(loaded, tmp_path, chosen, [3]).left_out == {}
     assert _captions(tmp_path)["3"]["facts"]["image"] == "b"
     with pytest.raises(ValueError, match=r"one of the split 'test'.*Received: 'c'"):
