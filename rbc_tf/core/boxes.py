@@ -2,6 +2,9 @@
 
 import numpy as np
 
+# A box that comes so near to the border of its image, in pixels, touches it.
+_NEAR_BORDER = 1
+
 
 def as_boxes(boxes) -> np.ndarray:
     """float32 [N, 4] from any sequence of boxes, [0, 4] from an empty one."""
@@ -39,6 +42,13 @@ def iou(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 def clip(boxes: np.ndarray, height: int, width: int) -> np.ndarray:
     """Boxes cut at the edges of an image of that size."""
     return np.clip(as_boxes(boxes), 0, np.array([height, width, height, width], np.float32))
+
+
+def at_border(boxes: np.ndarray, height: int, width: int) -> np.ndarray:
+    """bool [N], whether a box touches the border of an image of that size, and may be cut by it."""
+    boxes = as_boxes(boxes)
+    last = np.array([height, width]) - _NEAR_BORDER
+    return np.any(boxes[:, :2] <= _NEAR_BORDER, axis=1) | np.any(boxes[:, 2:] >= last, axis=1)
 
 
 def normalise(boxes: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -9,12 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rbc_tf.core import boxes as box_lib
 from rbc_tf.core.cell_types import SEPARATOR, CellTypes
 from rbc_tf.core.types import AnalyzedRegions
 from rbc_tf.metrics import intervals
-
-# A box that comes so near to the border of its image, in pixels, touches it.
-_NEAR_BORDER = 1
 
 
 class Box(NamedTuple):
@@ -209,21 +207,18 @@ def csv_rows(result: Mapping) -> list[list]:
             SEPARATOR.join(region["labels"]),
             region["abnormal_probability"],
             int(region["abnormal"]),
-            int(at_border(region["box"], result["height"], result["width"])),
+            int(cut),
         ]
-        for number, region in enumerate(result["regions"], start=1)
+        for number, (region, cut) in enumerate(
+            zip(result["regions"], at_border(result), strict=True), start=1
+        )
     ]
 
 
-def at_border(box: Mapping[str, float], height: int, width: int) -> bool:
-    """Whether a box touches the border of its image: it may hold a part of a cell only.
-
-    Args:
-        box: edges by name, as in an image's JSON.
-        height, width: of the image, in pixels.
-    """
-    nearest = min(box["ymin"], box["xmin"], height - box["ymax"], width - box["xmax"])
-    return nearest <= _NEAR_BORDER
+def at_border(result: Mapping) -> np.ndarray:
+    """bool [N], whether the regions of an image's JSON touch its border: they may be cut by it."""
+    found = [[region["box"][edge] for edge in Box._fields] for region in result["regions"]]
+    return box_lib.at_border(box_lib.as_boxes(found), result["height"], result["width"])
 
 
 def warned_of(result: Mapping) -> list[tuple[str, str]]:

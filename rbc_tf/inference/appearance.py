@@ -51,7 +51,7 @@ class _Aspect:
 _COMPRESSION_TOLERATED = 1.45
 
 ASPECTS = {
-    "cell_size": _Aspect("size of regions in pixels", "smaller cells", "larger cells"),
+    "cell_size": _Aspect("size of cells in pixels", "smaller cells", "larger cells"),
     "crowding": _Aspect("share covered by regions", "emptier", "more crowded"),
     "brightness": _Aspect("background in grey values", "darker", "brighter"),
     "contrast": _Aspect("contrast of cells and background", "less contrast", "more contrast"),
@@ -80,7 +80,8 @@ def measure(
             more light how dark it was. None where it is looked at as it came.
 
     Returns:
-        {aspect: value}; without regions enough, brightness and compression alone.
+        {aspect: value}; without regions enough, brightness and compression alone, and of too few
+        that are whole no size of cells.
     """
     background = brightness(pixels)
     source = pixels if source is None else source
@@ -89,12 +90,13 @@ def measure(
     if blocks is not None:
         found["compression"] = blocks
     boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
-    size = region_size(boxes)
-    if size is None:
+    if len(boxes) < _FEWEST_REGIONS:
         return found
-    areas = box_lib.area(boxes)
-    found["cell_size"] = size
-    found["crowding"] = float(areas.sum() / (pixels.shape[0] * pixels.shape[1]))
+    height, width = pixels.shape[:2]
+    size = cell_size(boxes, height, width)
+    if size is not None:
+        found["cell_size"] = size
+    found["crowding"] = float(box_lib.area(boxes).sum() / (height * width))
     chosen = boxes[:: -(-len(boxes) // _MOST_REGIONS)]
     return found | _of_regions(pixels, chosen, background)
 
@@ -105,11 +107,24 @@ def brightness(pixels: np.ndarray) -> float:
     return float(np.percentile(pixels[::step, ::step].mean(axis=2), _BACKGROUND))
 
 
-def region_size(boxes: np.ndarray) -> float | None:
-    """Median square root of the areas of boxes float [N, 4], in pixels; None of too few."""
-    if len(boxes) < _FEWEST_REGIONS:
+def cell_size(boxes: np.ndarray, height: int, width: int) -> float | None:
+    """Of the cells in an image, in pixels: the median of the shorter sides of whole regions.
+
+    Two cells that touch are one region, longer than a cell and hardly wider: sides tell the size of
+    cells where there are many clusters, areas do not.
+
+    Args:
+        boxes: float [N, 4], the regions of the image.
+        height, width: of the image; regions at its border may be parts of cells, and do not count.
+
+    Returns:
+        None of too few regions.
+    """
+    whole = boxes[~box_lib.at_border(boxes, height, width)]
+    if len(whole) < _FEWEST_REGIONS:
         return None
-    return float(np.median(np.sqrt(box_lib.area(boxes))))
+    sides = whole[:, 2:] - whole[:, :2]
+    return float(np.median(np.maximum(sides.min(axis=1), 0)))
 
 
 def _of_regions(pixels: np.ndarray, boxes: np.ndarray, background: float) -> dict[str, float]:

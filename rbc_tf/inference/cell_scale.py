@@ -79,9 +79,10 @@ class View:
         """Boxes [N, 4] of the image as it came in pixels of the scaled one."""
         return boxes if self._is_source else (boxes * self._ratios()).astype(np.float32)
 
-    def region_size(self, score_threshold: float) -> float | None:
+    def cell_size(self, score_threshold: float) -> float | None:
         """In pixels of the scaled image; None where there are too few regions to say it."""
-        return appearance.region_size(self.above(score_threshold).boxes)
+        boxes = self.above(score_threshold).boxes
+        return appearance.cell_size(boxes, *self.pixels.shape[:2])
 
     def above(self, score_threshold: float) -> Detections:
         """The detections of that score or more, in pixels of the scaled image."""
@@ -138,14 +139,14 @@ def look(
         wanted = config.common.size * config.common.factor
         _, tolerated = _wanted(seen["cell_size"], _MIDDLE_OF_COMMON)
     for _ in range(_ROUNDS):
-        size = view.region_size(score_threshold)
+        size = view.cell_size(score_threshold)
         if not size or 1 / tolerated <= size / wanted <= tolerated:
             break
         factor = view.factor * wanted / size
         if not _is_possible(factor, image.shape):
             break
         other = _view(detect, image, factor, training_size)
-        found = other.region_size(score_threshold)
+        found = other.cell_size(score_threshold)
         if not found or abs(np.log(found / wanted)) >= abs(np.log(size / wanted)):
             break
         view = other

@@ -170,7 +170,7 @@ def _size(chain: Chain, image: np.ndarray) -> float | None:
         if size is not None:
             return size
     view = chain.look(image, looked_at_again=True)
-    size = view.region_size(threshold)
+    size = view.cell_size(threshold)
     return None if size is None else size / view.factor
 
 
@@ -181,7 +181,7 @@ def _size_in_the_middle(chain: Chain, image: np.ndarray, tiles: Tiles) -> float 
     view = chain.look(middle)
     if len(view.above(chain.manifest.score_threshold)) < _FEWEST_REGIONS:
         return None
-    size = view.region_size(chain.manifest.score_threshold)
+    size = view.cell_size(chain.manifest.score_threshold)
     return None if size is None else size / (view.factor * guess)
 
 

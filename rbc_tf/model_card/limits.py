@@ -36,7 +36,7 @@ def limits(manifest: Manifest) -> Iterator[str]:
         size = manifest.appearance.get("cell_size")
         # Bundles that were made before it was measured do not know it.
         what = ", crowd or compression" if "compression" in manifest.appearance else " or crowd"
-        of_size = f"; regions measured {size[0]:.0f} to {size[1]:.0f} pixels" if size else ""
+        of_size = f"; cells measured {size[0]:.0f} to {size[1]:.0f} pixels" if size else ""
         yield (
             f"Analysis warns of images whose light, stain, focus, size of cells{what} lie beyond "
             f"those of the training images{of_size}. What it does not measure it cannot warn of."

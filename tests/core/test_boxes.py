@@ -49,6 +49,14 @@ def test_clip_and_points():
     assert inside.tolist() == [[True, True, False, False]]
 
 
+def test_what_comes_within_a_pixel_of_the_border_touches_it():
+    inner = [1.1, 1.1, 18.9, 48.9]
+    cut = [[1, 5, 9, 9], [5, 1, 9, 9], [5, 5, 19, 9], [5, 5, 9, 49]]
+    found = boxes.at_border(boxes.as_boxes([inner, *cut]), height=20, width=50)
+    assert found.tolist() == [False, True, True, True, True]
+    assert boxes.at_border(boxes.as_boxes([]), 20, 50).shape == (0,)
+
+
 def test_other_shapes_are_refused():
     with pytest.raises(ValueError, match=r"\[N, 4\]"):
         boxes.as_boxes([[1, 2, 3]])

@@ -100,7 +100,7 @@ def test_other_images_are_named_by_what_they_are(change, expected):
 
 def test_a_message_has_the_value_and_what_was_seen():
     found = appearance.unlike({"cell_size": 80.0}, {"cell_size": (30.0, 50.0)})
-    assert found == {"larger cells": "size of regions in pixels 80, learnt from 30 to 50"}
+    assert found == {"larger cells": "size of cells in pixels 80, learnt from 30 to 50"}
 
 
 def test_a_bundle_that_does_not_say_is_not_compared():
@@ -114,6 +114,37 @@ def test_one_line_for_a_run():
         "less certain: darker: 2 (a.png, b.png); out of focus: 1 (a.png)"
     )
     assert appearance.warning({}, 9) is None
+
+
+_CELL, _PAIR, _ACROSS = (20, 21), (21, 41), (36, 35)  # height, width; two on a slant
+
+
+def _in_a_row(*sizes):
+    """Boxes of these sizes in an image of 100 x 1000, ten pixels apart."""
+    starts = np.cumsum([10] + [width + 10 for _, width in sizes])[:-1]
+    return np.array(
+        [[30, x, 30 + height, x + width] for x, (height, width) in zip(starts, sizes, strict=True)]
+    )
+
+
+def test_clusters_do_not_pass_for_larger_cells():
+    """Areas would say 29 = sqrt(21 * 41), as six of eleven regions are pairs."""
+    boxes = _in_a_row(*[_CELL] * 5, *[_PAIR] * 6)
+    assert appearance.cell_size(boxes, 100, 1000) == 21
+    boxes = _in_a_row(*[_CELL] * 5, *[_PAIR] * 3, *[_ACROSS] * 3)
+    assert appearance.cell_size(boxes, 100, 1000) == 21
+
+
+def test_what_the_border_cuts_says_nothing_of_the_size_of_cells():
+    whole = _in_a_row(*[_CELL] * 5)
+    slivers = [[0, x, 9, x + 8] for x in range(100, 800, 50)]
+    boxes = np.concatenate([whole, slivers])
+    assert appearance.cell_size(boxes, 100, 1000) == 20
+    assert appearance.cell_size(boxes[1:], 100, 1000) is None
+    image = builders.noise_image(100, 1000)
+    found = appearance.measure(image, boxes[1:])
+    assert "cell_size" not in found
+    assert "crowding" in found
 
 
 def test_no_colour_is_unlike_any_colour():

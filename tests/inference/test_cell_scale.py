@@ -35,7 +35,7 @@ def test_others_are_made_as_large_and_found_where_they_are(side):
     image = squares(side, (600, 800))
     view = _look(image)
     assert view.factor == pytest.approx(np.sqrt(18 * 22) / side, rel=0.1)
-    assert view.region_size(0.5) == pytest.approx(20, rel=0.1)
+    assert view.cell_size(0.5) == pytest.approx(20, rel=0.1)
     found, expected = view.to_source(view.detections.boxes), detect(image).boxes
     order = np.lexsort(found.T[:2].round(-1)), np.lexsort(expected.T[:2].round(-1))
     np.testing.assert_allclose(found[order[0]], expected[order[1]], atol=1.5 / view.factor)
@@ -89,13 +89,13 @@ def test_what_merged_at_first_is_corrected_at_the_size_that_tells_it_apart():
     def merging(image):
         factor = image.shape[1] / 400
         side = 10 * factor * (1 + 0.6 / factor**2)
-        boxes = np.tile(np.float32([0, 0, side, side]), (9, 1))
+        boxes = 50 + np.tile(np.float32([0, 0, side, side]), (9, 1))
         return Detections(boxes, np.full(9, 0.9, np.float32))
 
     # 16 pixels at first; 19.9/16 = 1.244: 17.3; 1.244 * 19.9/17.3 = 1.434: 18.5, near enough.
     view = _look(squares(20), detect=merging)
     assert view.factor == pytest.approx(1.434, rel=0.01)
-    assert view.region_size(0.5) == pytest.approx(18.5, rel=0.01)
+    assert view.cell_size(0.5) == pytest.approx(18.5, rel=0.01)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_too_few_regions_tell_no_size():
 def test_a_scale_that_makes_nothing_alike_is_not_taken():
     def stubborn(image):
         """The same 50 pixels, however large the image is."""
-        boxes = np.tile(np.float32([0, 0, 50, 50]), (9, 1))
+        boxes = 50 + np.tile(np.float32([0, 0, 50, 50]), (9, 1))
         return Detections(boxes, np.full(9, 0.9, np.float32))
 
     assert _look(squares(20), detect=stubborn).factor == 1
@@ -158,7 +158,7 @@ def test_nothing_is_enlarged_beyond_bounds(monkeypatch):
 
 def test_regions_without_area_tell_no_size():
     def detect(image):
-        return Detections(np.zeros((9, 4), np.float32), np.full(9, 0.9, np.float32))
+        return Detections(np.full((9, 4), 50, np.float32), np.full(9, 0.9, np.float32))
 
     assert _look(squares(20), detect=detect).factor == 1
 

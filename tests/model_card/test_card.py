@@ -340,7 +340,7 @@ def test_packed_weights_and_what_analysis_warns_of_are_told():
     seen = {"cell_size": [31.2, 58.9], "brightness": [180, 220]}
     text = _render(_full() | {"weight_bits": 8, "appearance": seen})
     assert "packed into 8 bits" in _sections(text)["Model details"]
-    assert "regions measured 31 to 59 pixels" in _sections(text)["Limitations"]
+    assert "cells measured 31 to 59 pixels" in _sections(text)["Limitations"]
     assert "size of cells or crowd lie beyond" in text
     text = _render(_full() | {"appearance": {**seen, "compression": [1.0, 1.2]}})
     assert "size of cells, crowd or compression lie beyond" in text

@@ -30,6 +30,7 @@ def image_data(result: dict, cell_types: CellTypes, thresholds: Sequence[float])
     ).reshape(-1, len(names))
     labels = [[names.index(label) for label in region["labels"]] for region in regions]
     margins, nearest = doubt(probabilities, thresholds, labels)
+    cut = analysis.at_border(result)
     return {
         "name": result["image"],
         "height": result["height"],
@@ -51,7 +52,7 @@ def image_data(result: dict, cell_types: CellTypes, thresholds: Sequence[float])
                 [_shortest(value) for value in probabilities[row]],
                 float(f"{margins[row]:.6g}"),
                 int(nearest[row]),
-                int(analysis.at_border(region["box"], result["height"], result["width"])),
+                int(cut[row]),
             ]
             for row, region in enumerate(regions)
         ],
