@@ -97,13 +97,19 @@ def extract_features(
         ExtractionError: at the end, naming the images that could not be used. The cache stays
             unfinished then.
         WeightsError: the backbone cannot be loaded.
-        ValueError: the backbone was trained on patches cut otherwise than `config.crop` says.
+        ValueError: the backbone was trained on patches cut otherwise than `config.crop` says, or
+            no region is labelled.
     """
     dataset = dataset_lib.load_dataset(dataset_dir)
     size = config.crop.size if config.crop else None
     backbone = load_backbone(config.weights, size, config.seed, config.backbone)
     crop = _choose_crop(config.crop, backbone)
     tasks, failures = _plan(dataset.samples, config.regions)
+    if not failures and not any(task.regions for task in tasks):
+        raise ValueError(
+            f"{dataset.root}: features are of labelled regions. Received: none in {len(tasks)} "
+            "images; cells are labelled in cells.csv, regions in regions.csv"
+        )
     extractor = FeatureExtractor(backbone, config.batch_size, config.precision)
     settings = _settings(backbone, crop, config.regions, extractor.precision)
     if dataset.intensity is not None:

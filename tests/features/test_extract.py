@@ -265,11 +265,11 @@ def test_killed_run_is_continued(dataset, features):
     assert shard_times(features)["a.tfrecord"] == before["a.tfrecord"]
 
 
-def test_dataset_without_examples_gives_an_empty_table(dataset, features):
+def test_a_dataset_without_labels_has_no_features_to_keep(dataset, features):
     write_regions(dataset, [(image, (0, 0, 10, 10), "", 1, False) for image in "abc"])
-    table = extract_features(dataset, features, CONFIG)
-    assert table.features.shape == (0, 3)
-    assert table.labels.shape == (0, 6)
+    with pytest.raises(ValueError, match=r"of labelled regions\. Received: none in 3 images"):
+        extract_features(dataset, features, CONFIG)
+    assert not features.exists()
 
 
 @pytest.mark.parametrize("damage", ["truncated", "swapped", "missing", "fingerprint", "table"])

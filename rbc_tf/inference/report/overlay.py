@@ -99,7 +99,6 @@ def _draw_legend(pen: ImageDraw.ImageDraw, lines: list[str], top: int, text_size
         pen.rectangle((x, y, x + text_size, y + text_size), outline=colour, width=thick)
         pen.text((x + 1.5 * text_size, y + text_size / 2), text, "black", _font(text_size), "lm")
         x += round(2.5 * text_size + pen.textlength(text, _font(text_size)))
-    pen.text((x, y + text_size / 2), f"{_NO_TYPE} no type found", "black", _font(text_size), "lm")
     for line in lines:
         y += step
         pen.text((text_size, y + text_size / 2), line, "black", _font(text_size), "lm")
@@ -120,6 +119,9 @@ def _legend_lines(
     for cell_type in cell_types:
         count = result["num_regions_by_type"][cell_type.name]
         words.append(f"{cell_type.name} ({cell_type.display_name}): {count}")
+    without = sum(1 for region in result["regions"] if not region["labels"])
+    if without:  # by the paper's rule alone
+        words.append(f"{_NO_TYPE} (no type found): {without}")
     lines = [words[0]]
     for word in words[1:]:
         longer = f"{lines[-1]}    {word}"

@@ -35,6 +35,15 @@ def test_frames_have_the_colour_of_normal_and_abnormal():
     assert tuple(picture[600, 100]) == (220, 220, 220)  # elsewhere the image is untouched
 
 
+def test_the_legend_tells_regions_without_a_type_where_there_are_any():
+    shape = (400, 640, 3)
+    result = _result(shape, [[0, 0, 20, 20], [40, 40, 60, 60]], [0.9, 0.1])
+    font = overlay._font(12)
+    assert "?" not in " ".join(overlay._legend_lines(result, PAPER, 640, font))
+    result["regions"][1]["labels"] = []
+    assert "? (no type found): 1" in " ".join(overlay._legend_lines(result, PAPER, 640, font))
+
+
 def test_a_large_image_keeps_its_size():
     image = np.zeros((1080, 1920, 3), np.uint8)
     picture = overlay.draw(image, _result(image.shape, [], []), PAPER)
