@@ -39,7 +39,7 @@ _MIDDLE = 0.7
 # The same, of images that have a common scale.
 _MIDDLE_OF_COMMON = 1.5
 # The least that is tolerated on either side: by as much, and by more where there are few, the
-# median of an image's regions differs from others' by its clusters alone.
+# median of an image's regions differs from others' by which cells it happens to show.
 _LEAST_TOLERATED = 1.14
 # Nothing is enlarged beyond, so that memory stays bounded however small the cells are: with a
 # factor that was given such an image fails, else it stays as it is.
