@@ -5,10 +5,12 @@
 #
 # bash tools/chula_table1.sh Chula-RBC-12-Dataset efficientnet-lite0-57934424.pth chula_run
 #
-# Cells nearer than a distance in pixels are one region where it is given as a fourth argument.
+# Cells nearer than a distance in pixels are one region where it is given as a fourth argument; passes=13
+# bash ... takes so many passes over the real regions.
 set -euo pipefail
 weights="$(realpath "$2")"
 distance="${4:-0}"
+passes="${passes:-4}"
 source "$(dirname "$0")/chula_steps.sh" "$1" "$3"
 
 # The division of chula_transfer.sh; its 294 images to learn from are learnt from in every fold.
@@ -34,8 +36,8 @@ step "$PYTHON" tools/cross_validate.py --finetune --splits=test \
   --dataset_dir="$data" --dataset_dir="$run/composed_by_block" \
   --backbone=efficientnet_lite0 --weights="$weights" \
   --crop_mode=fixed_scale_filled --window=88 --patch_size=80 --background=190 \
-  --config_file=classifier_configs/chula_heads.yaml --output_dir="$run/table1_$distance" \
+  --config_file=classifier_configs/chula_heads.yaml --output_dir="$run/table1_${distance}_$passes" \
   --params_override='{
-    finetuning: {epochs: 4, composed_share: 0.4, weight_averaging: 0.99,
+    finetuning: {epochs: '"$passes"', composed_share: 0.4, weight_averaging: 0.99,
       augmentation: {zoom: 0.06, density: 0.25, white: 190.0, stain: 0.03, light: 8.0,
         contrast: 0.1}}}'
