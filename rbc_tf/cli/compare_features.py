@@ -13,13 +13,11 @@ if typing.TYPE_CHECKING:
 
 REQUIRED = ("output_dir",)
 
-_FEATURES_DIR = flags.DEFINE_multi_string(
-    "features_dir", [], "Folder of extract-features; repeatable."
-)
+_FEATURES_DIR = flags.DEFINE_multi_string("features_dir", [], "Folder of extract-features.")
 _HEADS = flags.DEFINE_multi_string(
     "heads",
     ["paper={}"],
-    "NAME=SETTINGS of the heads, as YAML, or NAME=FILE of classifier settings; repeatable.",
+    "NAME=SETTINGS of the heads, as YAML, or NAME=FILE of classifier settings.",
 )
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder for the tables.")
 

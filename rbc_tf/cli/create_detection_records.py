@@ -13,9 +13,7 @@ REQUIRED = ("dataset_dir", "output_dir")
 
 _DEFAULTS = regions.RegionConfig()
 
-_DATASET_DIR = flags.DEFINE_multi_string(
-    "dataset_dir", None, "A dataset folder, with splits; repeatable."
-)
+_DATASET_DIR = flags.DEFINE_multi_string("dataset_dir", None, "A dataset folder, with splits.")
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder for the records.")
 _NUM_SHARDS = flags.DEFINE_integer("num_shards", 10, "Files a split is spread over.")
 _CONNECTIVITY = flags.DEFINE_integer(

@@ -19,7 +19,7 @@ _SPLIT = flags.DEFINE_enum("split", "test", dataset.SPLITS, "What is scored.")
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder for scores, curves and detections.")
 _SCORE_THRESHOLD = flags.DEFINE_float("score_threshold", 0.5, "Detections below are left out.")
 _RECALLS = flags.DEFINE_multi_float(
-    "recall", [0.8, 0.9, 0.95], "Where false positives per image are scored; repeatable."
+    "recall", [0.8, 0.9, 0.95], "Where false positives per image are scored."
 )
 _RESAMPLES = flags.DEFINE_integer("resamples", 2000, "Resamples of the bootstrap over groups.")
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of the bootstrap.")

@@ -25,7 +25,8 @@ _THRESHOLDS = flags.DEFINE_enum(
     "thresholds",
     "bundle",
     ["bundle", "plain"],
-    "bundle: those of the bundle; plain: 0.5 for every type, as in the paper.",
+    "bundle: those of the bundle; plain: 0.5 for every type, and no type where none is above it, "
+    "as in the paper.",
 )
 _LARGE_IMAGES = flags.DEFINE_enum(
     "large_images",

@@ -62,7 +62,7 @@ _TEACHER = flags.DEFINE_string(
     "A fine-tuned backbone, NAME.keras, or the bundle of one, whose features are learnt from, too.",
 )
 shared_flags.define_crop(80)
-_CONFIG_FILE = flags.DEFINE_multi_string("config_file", [], "YAML settings; repeatable.")
+_CONFIG_FILE = flags.DEFINE_multi_string("config_file", [], "YAML settings.")
 _PARAMS_OVERRIDE = flags.DEFINE_string(
     "params_override", "", "YAML settings such as '{epochs: 20, precision: mixed_bfloat16}'."
 )

@@ -83,7 +83,8 @@ def define_analysis(default_output: str = "") -> None:
         "thresholds",
         "bundle",
         ["bundle", "plain"],
-        "bundle: those of the bundle; plain: 0.5 for every type, as in the paper.",
+        "bundle: those of the bundle; plain: 0.5 for every type, and no type where none is above "
+        "it, as in the paper.",
     )
     flags.DEFINE_bool("report", True, "Write report.html, which opens in a browser.")
     flags.DEFINE_integer(
@@ -144,9 +145,14 @@ def analysis() -> AnalysisFlags:
 
 
 def _bundle(given: str | None) -> str:
-    if given is None:
-        print(f"bundle: {DEFAULT_BUNDLE}, for stained smears; --bundle names others")
-    return given or DEFAULT_BUNDLE
+    if given is not None:
+        return given
+    from rbc_tf.inference import pretrained
+
+    if DEFAULT_BUNDLE not in pretrained.names():
+        raise ValueError(f"--bundle must be given: {DEFAULT_BUNDLE} is not in this installation")
+    print(f"bundle: {DEFAULT_BUNDLE}, for stained smears; --bundle names others")
+    return DEFAULT_BUNDLE
 
 
 def define_view() -> None:

@@ -56,11 +56,6 @@ def normalise(boxes: np.ndarray, height: int, width: int) -> np.ndarray:
     return as_boxes(boxes) / np.array([height, width, height, width], np.float32)
 
 
-def denormalise(boxes: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Shares of the image's height and width to pixels."""
-    return as_boxes(boxes) * np.array([height, width, height, width], np.float32)
-
-
 def contain_points(boxes: np.ndarray, points: np.ndarray) -> np.ndarray:
     """bool [N, M], whether box n holds point m; points float [M, 2] as (y, x)."""
     boxes = as_boxes(boxes)

@@ -57,6 +57,15 @@ def printable(name: str | os.PathLike) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
+def number(count: int, noun: str) -> str:
+    """'1,200 images', '1 image'."""
+    return f"{count:,} {noun if count == 1 else f'{noun}s'}"
+
+
+def was_or_were(count: int) -> str:
+    return "was" if count == 1 else "were"
+
+
 def listed(names: Sequence[str], most: int = 5) -> str:
     """The first of some names, for a line of text, and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""

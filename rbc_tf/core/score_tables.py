@@ -18,6 +18,7 @@ _NAMES = {
 _PHRASES = {"score_threshold": "at score {}", "at_recall": "at recall {}"}
 
 _MEAN = "mean"
+ON_RAW = "(raw): of the probabilities before temperature scaling."
 ON_ECE = "ECE: expected calibration error in ten bins, before (raw) and after temperature scaling."
 
 
@@ -106,7 +107,8 @@ def by_subset(scores: Sequence[Score], title: str, notes: Sequence[str] = ()) ->
     Those of types and of abnormality are left out, and so are means over the types.
     """
     chosen = [s for s in scores if _of_regions(s) and s.mean_of is None]
-    return pivot(chosen, title, "subset", notes=notes).turned()
+    raw = (ON_RAW,) if any(s.title.endswith("(raw)") for s in chosen) else ()
+    return pivot(chosen, title, "subset", notes=(*notes, *raw)).turned()
 
 
 def by_type(

@@ -122,9 +122,11 @@ def not_read_warning(not_read: Sequence[str]) -> tuple[str, ...]:
     """A line of files that hold images, and are of kinds that are not read; () of none."""
     if not not_read:
         return ()
+    count = len(not_read)
     return (
-        f"{len(not_read)} files of kinds of images that are not read were passed over "
-        f"({names.listed(not_read)}): save them as PNG or TIFF",
+        f"{names.number(count, 'file')} of kinds of images that are not read "
+        f"{names.was_or_were(count)} passed over ({names.listed(not_read)}): save as PNG or TIFF "
+        "what is wanted",
     )
 
 

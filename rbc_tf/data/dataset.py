@@ -1,9 +1,9 @@
 """The dataset folder: images, masks, labelled cells, groups and splits.
 
     images/NAME.ext    PNG, JPEG, TIFF or BMP
-    masks/NAME.png     white cells on black, of the image's size; or label images, in which the
-                       pixels of each cell have its number from 1 on (also NAME.tif, .tiff and
-                       NAME_cp_masks.png or .tif, as cellpose has them)
+    masks/NAME.png     cells white, background black, of the image's size; or label images, in
+                       which the pixels of each cell have its number from 1 on (also NAME.tif,
+                       .tiff and NAME_cp_masks.png or .tif, as cellpose has them)
     cells.csv          image,x,y,type                  one row per labelled cell (optional)
     regions.csv        image,ymin,xmin,ymax,xmax,types,num_cells,complete      (optional)
     images.csv         image,group,split               (optional; subject, origin and
@@ -275,7 +275,7 @@ class _Reader:
             if not path.exists():
                 self._problems.append(
                     f"{path}: missing; each image without rows in regions.csv needs a mask "
-                    "(PNG, white cells on black)"
+                    "(PNG, cells white, background black)"
                 )
         present = [(name, path) for name, path in masks.items() if path.exists()]
         with futures.ThreadPoolExecutor() as pool:

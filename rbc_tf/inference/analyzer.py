@@ -156,19 +156,19 @@ class Analyzer:
 
         Args:
             images: as of `analyze`.
-            on_error: is given an image whose file cannot be read, and the error; it is then left
-                out and the next are done. Without it, the error is raised.
+            on_error: is given an image that cannot be read or analysed, and the error; it is then
+                left out and the next are done. Without it, the error is raised.
         """
         with contextlib.closing(overlap.read_ahead(images, self._source)) as sources:
             for image, source in sources:
                 try:
-                    read = source.result()
+                    analysis = image_analysis.analyze(self._chain, source.result())
                 except image_io.ImageError as error:
                     if on_error is None:
                         raise
                     on_error(image, error)
                     continue
-                yield image_analysis.analyze(self._chain, read)
+                yield analysis
 
     def _source(self, image: Image, name: str | None = None) -> SourceImage:
         if isinstance(image, str | os.PathLike):

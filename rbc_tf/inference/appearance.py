@@ -14,7 +14,7 @@ import numpy as np
 
 from rbc_tf.core import boxes as box_lib
 from rbc_tf.core import jpeg_blocks
-from rbc_tf.core.names import listed
+from rbc_tf.core.names import listed, number
 
 # Fewer regions say nothing of how cells look.
 _FEWEST_REGIONS = 5
@@ -208,7 +208,8 @@ def warning(found: Mapping[str, Iterable[str]], total: int) -> str | None:
         for what, names in sorted(by_kind.items(), key=lambda item: (-len(item[1]), item[0]))
     ]
     count = sum(1 for kinds in found.values() if kinds)
+    images = f"{count} of {number(total, 'image')} {'is' if count == 1 else 'are'}"
     return (
-        f"{count} of {total} images are unlike those that the bundle learnt from, and what is "
-        f"found in them is less certain: {'; '.join(parts)}"
+        f"{images} unlike those that the bundle learnt from, and what is found in them is less "
+        f"certain: {'; '.join(parts)}"
     )

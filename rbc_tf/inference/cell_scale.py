@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from rbc_tf.core import boxes as box_lib
+from rbc_tf.core import names
 from rbc_tf.core.image_io import ImageError
 from rbc_tf.core.types import Detections
 from rbc_tf.features import background
@@ -47,6 +48,8 @@ _MOST_ENLARGED_PIXELS = 40_000_000
 # A detector scales what is smaller than its training images up to their size, and cells with it.
 # From this factor on an empty margin is put around instead.
 _BLOWN_UP_FROM = 1.25
+# Factors that differ so much, of images scaled one by one, are of several microscopes.
+_UNLIKE_FROM = 1.5
 # A smaller image, in cells, is no field but the crop of one.
 _LEAST_FIELD = 2
 
@@ -208,7 +211,26 @@ def note(factors: Mapping[str, float], total: int, is_given: bool = False) -> st
         return ""
     span = " to ".join(dict.fromkeys(f"{factor:.3g}" for factor in (found[0], found[-1])))
     reason = "" if is_given else ", so that their cells are as large as those learnt from"
-    return f"{len(found)} of {total} images were scaled by {span} for the analysis{reason}"
+    images = f"{len(found)} of {names.number(total, 'image')} {names.was_or_were(len(found))}"
+    return f"{images} scaled by {span} for the analysis{reason}"
+
+
+def warning_of_unlike(factors: Mapping[str, float], total: int) -> str | None:
+    """One line for images without a common scale whose factors differ much; None where not.
+
+    Args:
+        factors: {name of an image: its factor}; those of 1 may be left out.
+        total: number of images, each of which was scaled by itself.
+    """
+    found = sorted([*factors.values(), *([1.0] if len(factors) < total else [])])
+    if not found or found[-1] < _UNLIKE_FROM * found[0]:
+        return None
+    return (
+        f"images were scaled each by itself, by {found[0]:.3g} to {found[-1]:.3g}: their cells "
+        "differ too much in size to be of one microscope, and sizes in one cannot be held against "
+        "those in another. Analyse the images of each microscope in a folder of its own, or give "
+        "--scale"
+    )
 
 
 def _wanted(seen: appearance.Range, middle: float) -> tuple[float, float]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from rbc_tf.core import names
 from rbc_tf.inference import appearance
 
 # In less light than this share of what is wanted, there is more noise than cells.
@@ -57,7 +58,5 @@ def note(gains: Mapping[str, float], total: int) -> str:
     if not found:
         return ""
     span = " to ".join(dict.fromkeys(f"{gain:.3g}" for gain in (found[0], found[-1])))
-    return (
-        f"{len(found)} of {total} images were made brighter by {span} for the analysis, as bright "
-        "as those learnt from"
-    )
+    images = f"{len(found)} of {names.number(total, 'image')} {names.was_or_were(len(found))}"
+    return f"{images} made brighter by {span} for the analysis, as bright as those learnt from"

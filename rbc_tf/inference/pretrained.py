@@ -13,6 +13,7 @@ import os
 import pathlib
 import shutil
 import tempfile
+import time
 
 from absl import logging
 
@@ -28,6 +29,9 @@ DEFAULT = "chula12"
 
 _FOLDER = pathlib.Path(__file__).parents[1] / "pretrained"
 _IN_CACHE = "bundles"
+# Of unpacked bundles those are dropped that are not among the last used, and not of the last week:
+# who uses one may still be reading it.
+_KEPT, _UNUSED_SECONDS = 3, 7 * 24 * 3600
 
 # Saturation of cells, as `appearance` measures it.
 _MOST_COLOUR_OF_GREY = 0.02
@@ -135,12 +139,27 @@ def _unpacked(path: pathlib.Path) -> Bundle:
     if cache is not None:
         folder = cache / _IN_CACHE / sha256
         with contextlib.suppress(BundleError):  # not there, or damaged: made anew
-            return bundles.load_bundle(folder, source=str(path))
+            found = bundles.load_bundle(folder, source=str(path))
+            _note_use(folder)
+            return found
         try:
-            return archive.unpack(path, folder)
+            found = archive.unpack(path, folder)
+            _note_use(folder)
+            return found
         except OSError as error:
             logging.warning("%s is unpacked anew at each start: %s", path, error)
     return archive.unpack(path, _of_this_process(sha256))
+
+
+def _note_use(folder: pathlib.Path) -> None:
+    """Keeps a bundle in the cache, and drops others that were not used for long."""
+    with contextlib.suppress(OSError):  # a cache that cannot be tidied serves all the same
+        os.utime(folder)
+        kept = [old for old in folder.parent.iterdir() if len(old.name) == len(folder.name)]
+        kept.sort(key=lambda old: old.stat().st_mtime, reverse=True)
+        for old in kept[_KEPT:]:
+            if time.time() - old.stat().st_mtime > _UNUSED_SECONDS:
+                shutil.rmtree(old, ignore_errors=True)
 
 
 @functools.cache

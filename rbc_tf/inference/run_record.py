@@ -33,6 +33,8 @@ _COMPARED = (
 
 # Tables that a dataset has too, and how those of a run begin.
 _TABLES = {REGIONS: b"image,region,", IMAGE_TABLE: b"image,group,height,"}
+# What a dataset has beside them.
+_OF_A_DATASET = ("cells.csv", "cell_types.yaml")
 
 # Of these, what a flag of that name gives back; and what --thresholds does, of the same bundle.
 _FLAGS = ("precision", "scale", "light", "rotations")
@@ -106,12 +108,17 @@ def prepare(
 
 
 def _check_tables(folder: ResultsFolder) -> None:
-    """Refuses a folder with a dataset's tables: a run's, of the same names, would replace them.
+    """Refuses the folder of a dataset: a run's tables have the names of those that it has, or may.
 
     With `overwrite` too, which speaks of results.
     """
     if folder.exists(RUN):
         return
+    for name in filter(folder.exists, _OF_A_DATASET):
+        raise StaleError(
+            f"{folder}: results, or none, are required. With its {name} it is the folder of a "
+            "dataset, whose tables those of an analysis would be taken for. Name another folder"
+        )
     for name, begins in _TABLES.items():
         content = folder.read(name)
         if content and not content.startswith(begins):

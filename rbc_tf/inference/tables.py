@@ -34,6 +34,7 @@ from rbc_tf.inference.results_folder import (
     REGIONS,
     REPORT,
     RUN,
+    SCALE,
     SUMMARY,
     ResultsFolder,
     result_name,
@@ -199,6 +200,7 @@ def write_tables(
     with _table(folder, shard.file_name(GROUPS), shares.header()) as groups:
         groups.writelines(map(csv_text.line, shares.rows()))
     run = folder.read_json(RUN) or {}
+    one_by_one = run.get("scale") == AUTO and not folder.exists(SCALE)
     summary_name = shard.file_name(SUMMARY)
     folder.write_json(
         summary_name,
@@ -219,7 +221,7 @@ def write_tables(
             ),
             "brightened": light.note(remarks.gains, len(names)),
             "grouped_by": grouping.pattern,
-            "warnings": [*warnings, *remarks.warnings(manifest, run)],
+            "warnings": [*warnings, *remarks.warnings(manifest, run, one_by_one)],
             "failed": failed,
         },
     )
@@ -250,14 +252,21 @@ class _Remarks:
         if not result["num_regions"]:
             self._empty.append(image)
 
-    def warnings(self, manifest: Manifest, run: Mapping) -> list[str]:
-        """A line for each thing to warn of; `run` is the content of run.json."""
+    def warnings(self, manifest: Manifest, run: Mapping, one_by_one: bool) -> list[str]:
+        """A line for each thing to warn of.
+
+        Args:
+            manifest: of the bundle.
+            run: the content of run.json.
+            one_by_one: a scale was looked for, and each image has its own.
+        """
         total = len(self._exposures)
         found = (
             _copies(self._images_of_file.values(), total),
             exposure.warning(self._exposures, total, has_range=bool(run.get("intensity"))),
             _nothing_found(self._empty, total),
             appearance.warning(self._unlike, total),
+            cell_scale.warning_of_unlike(self.scales, total) if one_by_one else None,
             pretrained.for_grey_images(manifest, self._num_grey, total),
         )
         return [warning for warning in found if warning]
@@ -312,7 +321,7 @@ def _write_report(
     read: Callable[[ImagePath], bytes],
 ) -> int:
     """Writes report.html from the JSON files and images, one at a time; its size in bytes."""
-    manifest = bundle.manifest
+    manifest, record = bundle.manifest, folder.read_json(RUN) or {}
     run = Run(
         cell_types=manifest.cell_types,
         thresholds=manifest.thresholds,
@@ -320,6 +329,8 @@ def _write_report(
         score_threshold=manifest.score_threshold,
         abnormal_threshold=manifest.abnormal_threshold,
         summary=folder.read_json(SUMMARY),
+        input=posixpath.basename(record.get("input", "").rstrip("/")),
+        version=record.get("versions", {}).get("rbc_tf", ""),
         bundle=printable(bundle.source or bundle.path),
         bundle_sha256=bundle.sha256,
         bundle_created=manifest.created,

@@ -23,4 +23,6 @@ def wilson(successes: float, total: float) -> tuple[float, float]:
     share, spread = successes / total, Z_95**2 / total
     centre = (share + spread / 2) / (1 + spread)
     half = Z_95 * math.sqrt(share * (1 - share) / total + spread / (4 * total)) / (1 + spread)
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # Rounding would leave all and none a hair beside 1 and 0.
+    low = 0.0 if successes == 0 else max(0.0, centre - half)
+    return low, 1.0 if successes == total else min(1.0, centre + half)

@@ -145,6 +145,6 @@ def _how_to_use(manifest: Manifest) -> str:
         "rbc_tf evaluate --bundle=BUNDLE --dataset_dir=YOUR_LABELLED_SMEARS\n"
         "```\n\n"
         "The first writes boxes, probabilities, labels and a report; `--thresholds=plain` takes "
-        "0.5 for every type. The second scores the bundle on smears of yours, whose types must be "
-        f"these: {types}."
+        "0.5 for every type, and none where none is above it. The second scores the bundle on "
+        f"smears of yours, whose types must be these: {types}."
     )

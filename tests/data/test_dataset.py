@@ -83,7 +83,7 @@ def test_an_inverted_mask_and_cells_on_no_region_are_warned_of(folder):
 def test_images_that_are_not_read_are_told(folder):
     (folder / "images" / "c.czi").write_bytes(b"x")
     (line,) = dataset.unused_files(dataset.load_dataset(folder))
-    assert line.startswith("1 files of kinds of images that are not read were passed over (c.czi)")
+    assert line.startswith("1 file of kinds of images that are not read was passed over (c.czi)")
 
 
 def test_all_problems_are_told_at_once(folder):

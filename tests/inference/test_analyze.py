@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import errno
+import itertools
 import json
 import os
 import pathlib
@@ -832,6 +833,25 @@ def test_images_that_were_changed_are_told_of(
     assert changed.items() <= builders.read_json(out / "images" / "a.png.json").items()
 
 
+def test_images_of_several_microscopes_are_warned_of(chain, loaded, images, tmp_path, monkeypatch):
+    factors = itertools.cycle([0.321, 1.0, 0.847])
+
+    def analyze_one(self, image):
+        return dataclasses.replace(_find(image), scale=next(factors))
+
+    monkeypatch.setattr(chain, "analyze", analyze_one)
+    told = "images were scaled each by itself, by 0.321 to 1: their cells differ too much in size"
+    summary = analyze.analyze(loaded, images, tmp_path / "one_by_one")
+    assert told in summary.text()
+    assert told in (tmp_path / "one_by_one" / "report.html").read_text(encoding="utf-8")
+    # Not where they have a scale in common, or were not to be scaled.
+    noted = {"common": dataclasses.asdict(CommonScale(1.0, 20.0))}
+    (tmp_path / "one_by_one" / "scale.json").write_text(json.dumps(noted), encoding="utf-8")
+    assert told not in analyze.analyze(loaded, images, tmp_path / "one_by_one").text()
+    given = RunConfig(view_config=ViewConfig("none"))
+    assert told not in analyze.analyze(loaded, images, tmp_path / "none", given).text()
+
+
 def test_the_images_of_a_folder_have_one_scale_in_all_runs(
     chain, loaded, images, tmp_path, monkeypatch
 ):
@@ -842,8 +862,9 @@ def test_the_images_of_a_folder_have_one_scale_in_all_runs(
 
     def look(self, image, looked_at_again=False):
         looked_at.append(image.shape)
-        found = Detections(np.float32([[0, 0, 40, 40]] * 6), np.ones(6, np.float32))
-        return cell_scale.View(image, 1.0, image.shape[:2], found)
+        found = Detections(np.float32([[9, 9, 49, 49]] * 6), np.ones(6, np.float32))
+        pixels = np.zeros((60, 60, 3), np.uint8)
+        return cell_scale.View(pixels, 1.0, image.shape[:2], found)
 
     monkeypatch.setattr(chain, "look", look, raising=False)
     out, common = tmp_path / "out", CommonScale(0.497, 40.0)  # to the geometric middle

@@ -15,7 +15,7 @@ import pytest
 import rbc_tf
 from rbc_tf.core import image_io
 from rbc_tf.core.cell_types import PAPER
-from rbc_tf.inference import analyze, chain, image_analysis, light
+from rbc_tf.inference import analyze, cell_scale, chain, image_analysis, light
 from rbc_tf.inference import bundle as bundles
 from rbc_tf.inference.image_analysis import SourceImage
 from rbc_tf.inference.run_config import RunConfig
@@ -179,6 +179,14 @@ def test_a_file_that_cannot_be_read(analyzer, images, tmp_path):
     ((image, error),) = errors
     assert image == broken
     assert "empty" in str(error)
+
+
+def test_a_file_that_can_be_read_and_not_analysed(bundle, images, monkeypatch):
+    monkeypatch.setattr(cell_scale, "_MOST_ENLARGED_PIXELS", 1000)
+    enlarged = rbc_tf.load(bundle.path, scale="8")
+    errors = []
+    assert not list(enlarged.analyze_all([images[1]], on_error=lambda *error: errors.append(error)))
+    assert "at most 1,000 pixels" in str(errors[0][1])
 
 
 def test_a_dark_image_is_looked_at_in_more_light(bundle):

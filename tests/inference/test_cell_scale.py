@@ -181,11 +181,19 @@ def test_only_sensible_scales_are_taken(value):
 
 def test_the_note_counts_what_was_scaled():
     assert cell_scale.note({"a": 1.0}, 3) == ""
-    assert cell_scale.note({"a": 0.5}, 3).startswith("1 of 3 images were scaled by 0.5 for")
+    assert cell_scale.note({"a": 0.5}, 3).startswith("1 of 3 images was scaled by 0.5 for")
     assert cell_scale.note({"a": 0.5}, 3, is_given=True).endswith("for the analysis")
     assert "2 of 3 images were scaled by 0.421 to 0.5 for" in cell_scale.note(
         {"a": 0.5, "b": 0.421}, 3
     )
+
+
+def test_factors_of_images_scaled_one_by_one_tell_several_microscopes():
+    assert cell_scale.warning_of_unlike({}, 9) is None
+    assert cell_scale.warning_of_unlike({"a": 0.68, "b": 1.0}, 2) is None
+    assert "by 0.66 to 1:" in cell_scale.warning_of_unlike({"a": 0.66}, 2)
+    assert cell_scale.warning_of_unlike({"a": 0.66}, 1) is None
+    assert "by 0.4 to 0.61:" in cell_scale.warning_of_unlike({"a": 0.4, "b": 0.61}, 2)
 
 
 def test_sides_are_rounded_each_on_its_own():

@@ -67,7 +67,7 @@ def test_lit_images_are_dark_no_more():
 
 def test_the_note_counts_what_was_made_brighter():
     assert light.note({"a": 1.0}, 3) == ""
-    assert light.note({"a": 2.0}, 3).startswith("1 of 3 images were made brighter by 2 for")
+    assert light.note({"a": 2.0}, 3).startswith("1 of 3 images was made brighter by 2 for")
     assert "2 of 3 images were made brighter by 1.5 to 2 for" in light.note(
         {"a": 2.0, "b": 1.5, "c": 1.0}, 3
     )

@@ -17,6 +17,7 @@ from rbc_tf.inference.bundle import (
     rewriting,
 )
 from rbc_tf.inference.packed import packing
+from rbc_tf.model_card import card
 from tests import tiny_bundle
 
 
@@ -58,6 +59,25 @@ def test_it_is_unpacked_once(shipped, tmp_path):
     written = (first.path / "manifest.json").stat().st_mtime_ns
     assert first.path.is_relative_to(tmp_path / "cache")
     assert (pretrained.find("tiny").path / "manifest.json").stat().st_mtime_ns == written
+
+
+@pytest.mark.parametrize("name", pretrained.names())
+def test_cards_that_come_with_rbc_tf_are_as_they_are_written_now(name):
+    assert pretrained.card(name) == card.render(pretrained._manifest(name))
+
+
+def test_bundles_that_were_not_used_for_long_leave_the_cache(shipped, tmp_path):
+    folder = pretrained.find("tiny").path.parent
+    weeks = 14 * 24 * 3600
+    now = folder.stat().st_mtime
+    ages = {"a" * 64: 1, "b" * 64: weeks, "c" * 64: weeks + 1, "d" * 64: weeks + 2, "own": weeks}
+    for name, age in ages.items():
+        (folder / name).mkdir()
+        (folder / name / "manifest.json").write_text("{}")
+        os.utime(folder / name, (now - age, now - age))
+    kept = pretrained.find("tiny").path
+    # The three that were used last, what is of the last week, and what is no bundle of ours.
+    assert {path.name for path in folder.iterdir()} == {kept.name, "a" * 64, "b" * 64, "own"}
 
 
 def test_a_damaged_copy_in_the_cache_is_made_anew(shipped):

@@ -251,6 +251,16 @@ def test_tables_of_a_dataset_are_not_replaced(run, tmp_path, name, header, of_a_
     assert out.exists(RUN)
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("name", ["cells.csv", "cell_types.yaml"])
+def test_the_folder_of_a_dataset_is_refused(run, tmp_path, name, overwrite):
+    images, out = _images(tmp_path / "in"), ResultsFolder(tmp_path / "out")
+    out.write(name, b"")
+    with pytest.raises(StaleError, match=rf"With its {name} it is the folder of a dataset"):
+        run(images, overwrite=overwrite)
+    assert out.names("") == [name]
+
+
 @pytest.mark.parametrize("deletions", range(4))
 def test_killed_while_replacing_what_made_the_rest_is_known(run, tmp_path, monkeypatch, deletions):
     images = _images(tmp_path / "in")

@@ -24,7 +24,6 @@ from rbc_tf.data.synthetic.placement import PlacedCell, shared_windows
 _CLUSTER_SIZES = (2, 3, 4)
 _PAIRS_A_FIELD = 5  # so many pairs later than the last field begins the next one
 _JOINS = 10  # attempts to join the cells of a cluster
-_DEBRIS_GAP = 8  # pixels between debris and cells
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -34,6 +34,8 @@ class Run:
         score_threshold: detections below were dropped.
         abnormal_threshold: above it a region counts as abnormal.
         summary: the run's summary.json; of it the counts and the failed images are used.
+        input: name of the folder, or the image, that was analysed.
+        version: of rbc_tf, that analysed it.
         bundle: where the bundle lies.
         bundle_sha256: hash of its manifest.
         bundle_created: when it was made.
@@ -49,6 +51,8 @@ class Run:
     score_threshold: float
     abnormal_threshold: float
     summary: Mapping
+    input: str = ""
+    version: str = ""
     bundle: str = ""
     bundle_sha256: str = ""
     bundle_created: str = ""
@@ -61,8 +65,9 @@ class Run:
 def fragments(run: Run) -> dict[str, str]:
     """The pieces of HTML that page.html puts in place, by the name of their place."""
     summary = run.summary
+    images = _number(summary["num_images"], "image")
     return {
-        "title": _text(f"Report: {_number(summary['num_images'], 'image')}"),
+        "title": _text(f"Report: {f'{run.input}, ' if run.input else ''}{images}"),
         "headline": _headline(run),
         "warning": _warning(run),
         "errors": _errors(run.held_out),
@@ -187,9 +192,13 @@ def _bundle_rows(run: Run) -> Iterable[str]:
     version = run.bundle_versions.get("rbc_tf", "")
     others = ", ".join(f"{k} {v}" for k, v in run.bundle_versions.items() if k != "rbc_tf")
     for term, value in (
+        ("Analysed with", f"rbc_tf {run.version}" if run.version else ""),
         ("Bundle", run.bundle),
-        ("Made", run.bundle_created),
-        ("Made with", ", ".join(filter(None, (f"rbc_tf {version}" if version else "", others)))),
+        ("Bundle made", run.bundle_created),
+        (
+            "Bundle made with",
+            ", ".join(filter(None, (f"rbc_tf {version}" if version else "", others))),
+        ),
         ("SHA-256 of its manifest", run.bundle_sha256),
         ("Weights of the features", run.backbone),
         ("Networks computed in", run.summary.get("precision", "")),

@@ -226,6 +226,11 @@ def test_the_summary_can_be_read_without_scripts(tmp_path):
     assert "random weights" not in seen
 
 
+def test_the_title_says_what_was_analysed(tmp_path):
+    page = _write(tmp_path, [], input="smears & co")
+    assert "Report: smears &amp; co, 0 images</title>" in page
+
+
 def test_random_features_are_told(tmp_path):
     assert "Features with random weights" in _write(tmp_path, [], backbone="random")
 
