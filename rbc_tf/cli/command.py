@@ -101,6 +101,7 @@ def run_module(module: types.ModuleType, program: str, arguments: Sequence[str])
         # Flags may stand after others: `--runner FlinkRunner --input smears`.
         flags.FLAGS.set_gnu_getopt(True)
         try:
+            shared_flags.check_one_bundle(everything)
             remaining = _named(flags.FLAGS(everything, known_only=pass_on), module)
             _check(remaining, module)
         except flags.Error as error:

@@ -29,10 +29,10 @@ def main() -> None:
     from rbc_tf.core import text_table
     from rbc_tf.evaluation import packing as comparison
     from rbc_tf.evaluation.bundle import seen
-    from rbc_tf.inference import bundle
+    from rbc_tf.inference import pretrained
     from rbc_tf.inference.packed import packing
 
-    given = bundle.load_bundle(flags.FLAGS.bundle)
+    given = pretrained.find(flags.FLAGS.bundle)
     loaded = dataset.load_dataset(_DATASET_DIR.value) if _DATASET_DIR.value else None
     packing.pack(given, _OUTPUT_FILE.value)
     before = sum((given.path / name).stat().st_size for name in given.files)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import typing
+from collections.abc import Iterable
 
 from absl import flags
 
@@ -72,6 +73,13 @@ def define_bundle(more: str = "", default: str | None = None) -> None:
         f"bundles' lists them){more}.",
     )
     flags.DEFINE_alias("bundle_dir", "bundle")
+
+
+def check_one_bundle(arguments: Iterable[str]) -> None:
+    """Raises flags.Error where --bundle is given by both of its names: the last would be taken."""
+    names = {argument.partition("=")[0].lstrip("-") for argument in arguments}
+    if {"bundle", "bundle_dir"} <= names:
+        raise flags.Error("--bundle and --bundle_dir are one flag. Received: both")
 
 
 def define_analysis(default_output: str = "") -> None:

@@ -18,7 +18,11 @@ _NAMES = {
 _PHRASES = {"score_threshold": "at score {}", "at_recall": "at recall {}"}
 
 _MEAN = "mean"
-ON_RAW = "(raw): of the probabilities before temperature scaling."
+ON_RAW = (
+    "Exact match at 0.5, and with at least one type, are of the probabilities before temperature "
+    "scaling."
+)
+_RAW = ("exact_match_plain", "exact_match_at_least_one")
 ON_ECE = "ECE: expected calibration error in ten bins, before (raw) and after temperature scaling."
 
 
@@ -107,7 +111,7 @@ def by_subset(scores: Sequence[Score], title: str, notes: Sequence[str] = ()) ->
     Those of types and of abnormality are left out, and so are means over the types.
     """
     chosen = [s for s in scores if _of_regions(s) and s.mean_of is None]
-    raw = (ON_RAW,) if any(s.title.endswith("(raw)") for s in chosen) else ()
+    raw = (ON_RAW,) if any(s.name in _RAW for s in chosen) else ()
     return pivot(chosen, title, "subset", notes=(*notes, *raw)).turned()
 
 

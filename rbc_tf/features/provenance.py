@@ -54,8 +54,8 @@ def load_apart(features_dir: str | pathlib.Path) -> FeatureTable:
         CacheError: the features are unfinished or damaged.
     """
     table = joined(cache.load_features(features_dir), cache.load_fingerprint(features_dir))
-    columns = table.groups, table.splits, table.images
-    unseen.check_one_split(zip(*(column.tolist() for column in columns), strict=True))
+    images = (f"{features_dir}: {image}" for image in table.images.tolist())
+    unseen.check_one_split(zip(table.groups.tolist(), table.splits.tolist(), images, strict=True))
     return table
 
 

@@ -215,10 +215,16 @@ def csv_rows(result: Mapping) -> list[list]:
     ]
 
 
+def boxes(result: Mapping) -> np.ndarray:
+    """float32 [N, 4] (ymin, xmin, ymax, xmax), of the regions of an image's JSON."""
+    return box_lib.as_boxes(
+        [[region["box"][edge] for edge in Box._fields] for region in result["regions"]]
+    )
+
+
 def at_border(result: Mapping) -> np.ndarray:
     """bool [N], whether the regions of an image's JSON touch its border: they may be cut by it."""
-    found = [[region["box"][edge] for edge in Box._fields] for region in result["regions"]]
-    return box_lib.at_border(box_lib.as_boxes(found), result["height"], result["width"])
+    return box_lib.at_border(boxes(result), result["height"], result["width"])
 
 
 def warned_of(result: Mapping) -> list[tuple[str, str]]:

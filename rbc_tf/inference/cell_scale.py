@@ -12,7 +12,7 @@ one is only scaled by itself where its cells are of a size far from that of the 
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import cv2
 import numpy as np
@@ -215,14 +215,14 @@ def note(factors: Mapping[str, float], total: int, is_given: bool = False) -> st
     return f"{images} scaled by {span} for the analysis{reason}"
 
 
-def warning_of_unlike(factors: Mapping[str, float], total: int) -> str | None:
+def warning_of_unlike(factors: Collection[float]) -> str | None:
     """One line for images without a common scale whose factors differ much; None where not.
 
     Args:
-        factors: {name of an image: its factor}; those of 1 may be left out.
-        total: number of images, each of which was scaled by itself.
+        factors: of images each of which was scaled by itself, and in which the size of cells can
+            be told: others say nothing.
     """
-    found = sorted([*factors.values(), *([1.0] if len(factors) < total else [])])
+    found = sorted(factors)
     if not found or found[-1] < _UNLIKE_FROM * found[0]:
         return None
     return (

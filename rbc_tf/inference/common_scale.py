@@ -36,7 +36,7 @@ _MOST = (10, 90)  # percentiles
 # is found in the whole of a smaller one serves its analysis.
 _MOST_TILES = 9
 # How high and wide that is in tiles, once its cells are as large as those learnt from: of larger
-# ones too many would be cut by its border.
+# ones too many would be cut by its border, and twice as much is looked at to tell their size.
 _MIDDLE = 1.5
 _FEWEST_REGIONS = 30  # that say it of the whole
 
@@ -176,12 +176,17 @@ def _size(chain: Chain, image: np.ndarray) -> float | None:
 
 def _size_in_the_middle(chain: Chain, image: np.ndarray, tiles: Tiles) -> float | None:
     """The same, of regions around its centre; None of too few to speak for the whole."""
-    guess = chain.look(_middle(image, tiles, _MIDDLE)).factor
+    threshold = chain.manifest.score_threshold
+    for times in (_MIDDLE, 2 * _MIDDLE):
+        first = chain.look(_middle(image, tiles, times))
+        if first.cell_size(threshold) is not None:
+            break
+    guess = first.factor
     middle = cell_scale.scaled(_middle(image, tiles, _MIDDLE / guess), guess)
     view = chain.look(middle)
-    if len(view.above(chain.manifest.score_threshold)) < _FEWEST_REGIONS:
+    if len(view.above(threshold)) < _FEWEST_REGIONS:
         return None
-    size = view.cell_size(chain.manifest.score_threshold)
+    size = view.cell_size(threshold)
     return None if size is None else size / (view.factor * guess)
 
 

@@ -34,7 +34,7 @@ _COMPARED = (
 # Tables that a dataset has too, and how those of a run begin.
 _TABLES = {REGIONS: b"image,region,", IMAGE_TABLE: b"image,group,height,"}
 # What a dataset has beside them.
-_OF_A_DATASET = ("cells.csv", "cell_types.yaml")
+_OF_A_DATASET = ("cells.csv", "cell_types.yaml", "masks")
 
 # Of these, what a flag of that name gives back; and what --thresholds does, of the same bundle.
 _FLAGS = ("precision", "scale", "light", "rotations")

@@ -236,6 +236,7 @@ class _Remarks:
         self.gains: dict[str, float] = {}
         self._unlike: dict[str, Mapping[str, str]] = {}
         self._exposures: dict[str, str | None] = {}
+        self._measured: list[float] = []  # factors of images that tell the size of their cells
         self._empty: list[str] = []
         self._images_of_file: dict[str, list[str]] = collections.defaultdict(list)
         self._num_grey = 0
@@ -251,6 +252,9 @@ class _Remarks:
                 kept[image] = result[kind]
         if not result["num_regions"]:
             self._empty.append(image)
+        size = result["height"], result["width"]
+        if appearance.cell_size(analysis.boxes(result), *size) is not None:
+            self._measured.append(result.get("scale", 1.0))
 
     def warnings(self, manifest: Manifest, run: Mapping, one_by_one: bool) -> list[str]:
         """A line for each thing to warn of.
@@ -266,7 +270,7 @@ class _Remarks:
             exposure.warning(self._exposures, total, has_range=bool(run.get("intensity"))),
             _nothing_found(self._empty, total),
             appearance.warning(self._unlike, total),
-            cell_scale.warning_of_unlike(self.scales, total) if one_by_one else None,
+            cell_scale.warning_of_unlike(self._measured) if one_by_one else None,
             pretrained.for_grey_images(manifest, self._num_grey, total),
         )
         return [warning for warning in found if warning]

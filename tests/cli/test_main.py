@@ -280,3 +280,9 @@ def test_commands_in_the_documents_exist(all_help, page):
             known = all_help[0][name][0]
             passed_on = name == "analyze-beam" and flag.startswith("direct_")
             assert passed_on or re.search(rf"\n  --(\[no\])?{flag}:\s", known), f"{name} --{flag}"
+
+
+def test_a_bundle_is_named_once():
+    ended = _rbc_tf("evaluate", "--bundle=chula12", "--bundle_dir=mine", "--dataset_dir=none")
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: --bundle and --bundle_dir are one flag. Received: both")

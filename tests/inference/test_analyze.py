@@ -21,6 +21,7 @@ from rbc_tf.core.types import Detections
 from rbc_tf.inference import (
     analysis,
     analyze,
+    appearance,
     bundle,
     cell_scale,
     image_table,
@@ -840,6 +841,7 @@ def test_images_of_several_microscopes_are_warned_of(chain, loaded, images, tmp_
         return dataclasses.replace(_find(image), scale=next(factors))
 
     monkeypatch.setattr(chain, "analyze", analyze_one)
+    monkeypatch.setattr(appearance, "cell_size", lambda boxes, *size: 20.0)
     told = "images were scaled each by itself, by 0.321 to 1: their cells differ too much in size"
     summary = analyze.analyze(loaded, images, tmp_path / "one_by_one")
     assert told in summary.text()
@@ -848,6 +850,10 @@ def test_images_of_several_microscopes_are_warned_of(chain, loaded, images, tmp_
     noted = {"common": dataclasses.asdict(CommonScale(1.0, 20.0))}
     (tmp_path / "one_by_one" / "scale.json").write_text(json.dumps(noted), encoding="utf-8")
     assert told not in analyze.analyze(loaded, images, tmp_path / "one_by_one").text()
+    # Nor where the size of cells cannot be told.
+    monkeypatch.setattr(appearance, "cell_size", lambda boxes, *size: None)
+    assert told not in analyze.analyze(loaded, images, tmp_path / "sparse").text()
+    monkeypatch.setattr(appearance, "cell_size", lambda boxes, *size: 20.0)
     given = RunConfig(view_config=ViewConfig("none"))
     assert told not in analyze.analyze(loaded, images, tmp_path / "none", given).text()
 

@@ -141,7 +141,13 @@ def looked_at(monkeypatch):
         # Squares of 40 pixels are looked at in half their size, and in twice the width.
         (1000, 1400, 40, 300, [((360, 480), False), ((360, 480), False)]),
         # All in the first row: there is none in the middle.
-        (900, 1200, 20, 8, [((360, 480), False), ((360, 480), False), ((900, 1200), True)]),
+        (
+            *(900, 1200, 20, 8),
+            [
+                *(((360, 480), False), ((720, 960), False), ((360, 480), False)),
+                ((900, 1200), True),
+            ],
+        ),
     ],
 )
 def test_of_large_images_the_middle_is_looked_at(looked_at, height, width, side, count, expected):
@@ -153,7 +159,7 @@ def test_of_large_images_the_middle_is_looked_at(looked_at, height, width, side,
     assert chain.view_config.common.factor == pytest.approx(20 / side, rel=0.02)
 
 
-@pytest.mark.parametrize("side", [30, 50, 60])
+@pytest.mark.parametrize("side", [30, 60, 90])
 def test_large_cells_cut_off_by_the_border_of_the_middle_do_not_decide(looked_at, side):
     rng = np.random.default_rng(side)
 

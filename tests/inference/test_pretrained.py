@@ -70,13 +70,17 @@ def test_bundles_that_were_not_used_for_long_leave_the_cache(shipped, tmp_path):
     folder = pretrained.find("tiny").path.parent
     weeks = 14 * 24 * 3600
     now = folder.stat().st_mtime
-    ages = {"a" * 64: 1, "b" * 64: weeks, "c" * 64: weeks + 1, "d" * 64: weeks + 2, "own": weeks}
+    ages = {"a" * 64: 1, "b" * 64: 2, "c" * 64: 3600, "d" * 64: weeks, "own": weeks}
     for name, age in ages.items():
         (folder / name).mkdir()
         (folder / name / "manifest.json").write_text("{}")
         os.utime(folder / name, (now - age, now - age))
     kept = pretrained.find("tiny").path
     # The three that were used last, what is of the last week, and what is no bundle of ours.
+    assert {path.name for path in folder.iterdir()} == {kept.name, *list(ages)[:3], "own"}
+    for name, age in (("a", 5), ("b", weeks - 9), ("c", weeks)):
+        os.utime(folder / (name * 64), (now - age, now - age))
+    pretrained.find("tiny")
     assert {path.name for path in folder.iterdir()} == {kept.name, "a" * 64, "b" * 64, "own"}
 
 

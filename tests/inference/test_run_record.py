@@ -252,7 +252,7 @@ def test_tables_of_a_dataset_are_not_replaced(run, tmp_path, name, header, of_a_
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-@pytest.mark.parametrize("name", ["cells.csv", "cell_types.yaml"])
+@pytest.mark.parametrize("name", ["cells.csv", "cell_types.yaml", "masks"])
 def test_the_folder_of_a_dataset_is_refused(run, tmp_path, name, overwrite):
     images, out = _images(tmp_path / "in"), ResultsFolder(tmp_path / "out")
     out.write(name, b"")

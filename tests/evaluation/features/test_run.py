@@ -89,7 +89,9 @@ def test_groups_that_are_learnt_from_and_scored_are_refused(caches):
     rows = caches["useful"]
     groups = np.where(rows.images == "test1", "train", rows.groups)
     caches["useful"] = dataclasses.replace(rows, groups=groups)
-    with pytest.raises(SeenError, match=r"1 in several, train\d in 'train' and test1 in 'test'\."):
+    with pytest.raises(
+        SeenError, match=r"several, useful: train\d in 'train' and useful: test1 in "
+    ):
         compare_features(["useful"], {"quick": HEADS})
 
 
