@@ -57,9 +57,9 @@ def printable(name: str | os.PathLike) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def number(count: int, noun: str) -> str:
-    """'1,200 images', '1 image'."""
-    return f"{count:,} {noun if count == 1 else f'{noun}s'}"
+def number(count: int, noun: str, plural: str = "") -> str:
+    """'1,200 images', '1 image'; `plural` where it is more than an s."""
+    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
 
 
 def was_or_were(count: int) -> str:

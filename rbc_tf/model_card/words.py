@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from rbc_tf.core import text_table
+from rbc_tf.core import names, text_table
 
 NOT_RECORDED = "not recorded"
 
@@ -13,10 +13,9 @@ def bullets(lines: Iterable[str]) -> str:
 
 def count(number: int | None, noun: str, plural: str = "") -> str:
     """'1,200 images', '1 image', 'an unrecorded number of images'."""
-    plural = plural or f"{noun}s"
     if number is None:
-        return f"an unrecorded number of {plural}"
-    return f"{number:,} {noun if number == 1 else plural}"
+        return f"an unrecorded number of {plural or f'{noun}s'}"
+    return names.number(number, noun, plural)
 
 
 def section(title: str, header: Sequence[str], rows: Iterable[Sequence[str]], *notes: str) -> str:

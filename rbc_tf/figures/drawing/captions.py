@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rbc_tf.core import files, structured
+from rbc_tf.core import files, names, structured
 
 CAPTIONS_JSON, CAPTIONS_MARKDOWN = "captions.json", "captions.md"
 
@@ -86,7 +86,7 @@ class Thresholds:
 
 def count(number: int, noun: str, plural: str = "") -> str:
     """'1 region', '2 regions', '8,539 regions'."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+    return names.number(number, noun, plural)
 
 
 def listing(words: Sequence[str]) -> str:

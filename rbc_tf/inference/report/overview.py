@@ -7,6 +7,7 @@ import dataclasses
 import html
 from collections.abc import Iterable, Mapping, Sequence
 
+from rbc_tf.core import names
 from rbc_tf.core.cell_types import CellTypes
 from rbc_tf.inference.group_shares import ABNORMAL
 from rbc_tf.manifest.records import HeldOutScores
@@ -65,7 +66,7 @@ class Run:
 def fragments(run: Run) -> dict[str, str]:
     """The pieces of HTML that page.html puts in place, by the name of their place."""
     summary = run.summary
-    images = _number(summary["num_images"], "image")
+    images = names.number(summary["num_images"], "image")
     return {
         "title": _text(f"Report: {f'{run.input}, ' if run.input else ''}{images}"),
         "headline": _headline(run),
@@ -223,10 +224,6 @@ def _failed(failed: Mapping[str, str]) -> str:
         '<table class="plain"><thead><tr><th scope="col">Image</th><th scope="col">Reason</th></tr>'
         f"</thead><tbody>{rows}</tbody></table>"
     )
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _text(value: str) -> str:
